@@ -1,0 +1,53 @@
+"""What the gate is given: per case, what each arm did in each trial."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """One attempt at a case.
+
+    `passed` is None when there is no result to judge: an infrastructure error, a missing attempt,
+    a scorer that failed, an answer from another model than planned. Such an attempt stays in the
+    denominator. `cost_usd`, `tokens` and `latency_s` are None when they were not measured.
+    `guardrail` tells whether one triggered. `violations` names the invariants broken.
+    """
+
+    passed: bool | None
+    cost_usd: float | None = None
+    tokens: float | None = None
+    latency_s: float | None = None
+    guardrail: bool | None = None
+    violations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an amount that is negative, infinite or NaN."""
+        for name in ("cost_usd", "tokens", "latency_s"):
+            amount = getattr(self, name)
+            if amount is not None and not (math.isfinite(amount) and amount >= 0):
+                raise ValueError(f"{name} is a finite amount of at least 0, not {amount}")
+
+
+UNKNOWN = TrialResult(passed=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """A case in both arms, one entry a trial; an empty arm counts as one unknown attempt.
+
+    Cases with the same `group` are clustered in the statistics. A suite without a baseline leaves
+    `baseline` empty.
+    """
+
+    case: str
+    candidate: tuple[TrialResult, ...]
+    baseline: tuple[TrialResult, ...] = ()
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def attempts_of(arm: Sequence[TrialResult]) -> Sequence[TrialResult]:
+    """The attempts of one arm; a case that was never tried has one, and it is unknown."""
+    return arm or (UNKNOWN,)

@@ -1,0 +1,133 @@
+"""The same verdict for results that another harness produced."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalkit.gate.amounts import Amount, count
+from evalkit.gate.cases import UNKNOWN, CaseResult, TrialResult
+from evalkit.gate.settings import GateSettings, Rule
+from evalkit.gate.suite import decide_suite
+from evalkit.gate.verdict import decide_verdict
+from evalkit.records.verdict import Verdict
+
+_NAMED_CASES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One result of one arm: a case in one trial. `passed` None is a result that is missing."""
+
+    case: str
+    passed: bool | None
+    trial: int = 0
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    cost_usd: float | None = None
+
+
+@dataclass(slots=True)
+class _Arm:
+    trials: list[int]
+    results: dict[str, dict[int, ResultRow]] = field(default_factory=dict)
+
+    def attempts(self, case: str) -> tuple[TrialResult, ...]:
+        """The case's trials; one that the arm ran for other cases but not for this is unknown."""
+        rows = self.results.get(case, {})
+        return tuple(
+            TrialResult(passed=row.passed, cost_usd=row.cost_usd)
+            if (row := rows.get(trial)) is not None
+            else UNKNOWN
+            for trial in self.trials
+        )
+
+
+def compare_results(
+    baseline: Iterable[ResultRow],
+    candidate: Iterable[ResultRow],
+    max_drop_pp: Amount = 3,
+    *,
+    rule: Rule | str = Rule.STATISTICAL,
+    settings: GateSettings | None = None,
+    suite: str = "results",
+) -> Verdict:
+    """Gate `candidate` against `baseline`, matched by case.
+
+    A case that one side lacks is unknown, never dropped: it counts into the error share and into
+    both bounds. No cases at all are NOT_MEASURED. `settings` replaces margin and rule.
+
+    Raises ValueError for a (case, trial) that a side gives twice, or groups that contradict.
+    """
+    base_rows, cand_rows = tuple(baseline), tuple(candidate)
+    cases = pair_results(base_rows, cand_rows)
+    chosen = settings or GateSettings(max_drop_pp=max_drop_pp, rule=Rule(rule))
+    decided = decide_suite(suite, cases, chosen)
+    lost = _unmatched(base_rows, cand_rows)
+    return decide_verdict([decided.revised(warnings=(*lost, *decided.warnings))])
+
+
+def pair_results(
+    baseline: Sequence[ResultRow], candidate: Sequence[ResultRow]
+) -> tuple[CaseResult, ...]:
+    """Both sides as cases, in order of first appearance, over every case that either side names.
+
+    Raises ValueError as `compare_results` does.
+    """
+    base, cand = _index("baseline", baseline), _index("candidate", candidate)
+    groups = _groups((*baseline, *candidate))
+    tags: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for row in (*baseline, *candidate):
+        tags[row.case].update(dict.fromkeys(row.tags))
+    return tuple(
+        CaseResult(
+            case=case,
+            baseline=base.attempts(case),
+            candidate=cand.attempts(case),
+            group=groups.get(case),
+            tags=tuple(tags[case]),
+        )
+        for case in dict.fromkeys((*base.results, *cand.results))
+    )
+
+
+def _index(side: str, rows: Sequence[ResultRow]) -> _Arm:
+    twice = [key for key, n in Counter((row.case, row.trial) for row in rows).items() if n > 1]
+    if twice:
+        case, trial = twice[0]
+        raise ValueError(
+            f"{side}: case {case!r}, trial {trial} is given twice; number repeats with 'trial'"
+        )
+    arm = _Arm(sorted({row.trial for row in rows}))
+    for row in rows:
+        arm.results.setdefault(row.case, {})[row.trial] = row
+    return arm
+
+
+def _groups(rows: Sequence[ResultRow]) -> Mapping[str, str]:
+    groups: dict[str, str] = {}
+    for row in rows:
+        if row.group is None:
+            continue
+        if groups.setdefault(row.case, row.group) != row.group:
+            raise ValueError(
+                f"case {row.case!r} is in group {groups[row.case]!r} and in {row.group!r}"
+            )
+    return groups
+
+
+def _unmatched(baseline: Sequence[ResultRow], candidate: Sequence[ResultRow]) -> tuple[str, ...]:
+    base, cand = (dict.fromkeys(row.case for row in side) for side in (baseline, candidate))
+    warnings = []
+    for only, present, absent in (
+        ([case for case in base if case not in cand], "baseline", "candidate"),
+        ([case for case in cand if case not in base], "candidate", "baseline"),
+    ):
+        if only:
+            more = len(only) - _NAMED_CASES
+            names = ", ".join(only[:_NAMED_CASES]) + (f" and {more} more" if more > 0 else "")
+            verb = "is" if len(only) == 1 else "are"
+            warnings.append(
+                f"{count(len(only), 'case')} of the {present} {verb} missing from the {absent} "
+                f"and counted as unknown: {names}."
+            )
+    return tuple(warnings)

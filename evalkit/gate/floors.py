@@ -1,0 +1,89 @@
+"""Floors: the candidate's measured pass rate against what is required of it.
+
+A floor is a requirement on the rate that was measured, compared exactly; no statistics soften it.
+The Wilson interval is shown so that a reader sees how firmly the rate is known.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from evalkit.gate.amounts import count, percent, quantity
+from evalkit.gate.cases import CaseResult, attempts_of
+from evalkit.gate.intervals import wilson
+from evalkit.gate.samples import pass_rate
+from evalkit.gate.unknowns import count_unknown, reconcile
+from evalkit.records.verdict import Outcome, PartKind, PartVerdict
+
+
+def decide_floor(
+    name: str,
+    kind: PartKind,
+    where: str,
+    cases: Sequence[CaseResult],
+    floor: Fraction,
+    alpha: float,
+    *,
+    required: bool = True,
+    owner: str | None = None,
+) -> PartVerdict:
+    """PASS when the rate reaches `floor` (a fraction) even with every unknown attempt failed.
+
+    FAIL when it would not even with every unknown attempt passed; INCONCLUSIVE between, and
+    NOT_MEASURED without cases.
+    """
+    n = len(cases)
+    if n == 0:
+        return PartVerdict(
+            name=name,
+            kind=kind,
+            outcome=Outcome.NOT_MEASURED,
+            best=Outcome.NOT_MEASURED,
+            worst=Outcome.NOT_MEASURED,
+            required=required,
+            floor=float(floor),
+            message=f"{where} has no cases; at least {percent(floor)} of them have to pass.",
+            what_would_settle="Cases to measure.",
+            owner=owner,
+        )
+    passes = _passes(cases, unknown=False)
+    worst = _reaches(passes, n, floor)
+    best = _reaches(_passes(cases, unknown=True), n, floor)
+    outcome = reconcile(best, worst)
+    unknown = count_unknown(cases, has_baseline=False).candidate_attempts
+    low, high = wilson(float(passes), n, alpha)
+    lost = f", {count(unknown, 'attempt')} without a result counted as failed" if unknown else ""
+    words = {
+        Outcome.PASS: "which it reaches",
+        Outcome.FAIL: "which it misses",
+        Outcome.INCONCLUSIVE: "and the attempts without a result decide whether it does",
+    }
+    return PartVerdict(
+        name=name,
+        kind=kind,
+        outcome=outcome,
+        best=best,
+        worst=worst,
+        required=required,
+        alpha=alpha,
+        floor=float(floor),
+        candidate_rate=float(passes / n),
+        candidate_interval=(low, high),
+        message=(
+            f"{where} passes {quantity(float(passes))} of {count(n, 'case')}, "
+            f"{percent(passes / n)} (interval {percent(low)} to {percent(high)}{lost}); "
+            f"{percent(floor)} is required, {words[outcome]}."
+        ),
+        what_would_settle=f"A result for the {count(unknown, 'attempt')} without one."
+        if outcome is Outcome.INCONCLUSIVE
+        else None,
+        owner=owner,
+    )
+
+
+def _passes(cases: Sequence[CaseResult], *, unknown: bool) -> Fraction:
+    rates = (pass_rate(attempts_of(case.candidate), unknown=unknown) for case in cases)
+    return sum(rates, Fraction(0))
+
+
+def _reaches(passes: Fraction, n: int, floor: Fraction) -> Outcome:
+    return Outcome.PASS if passes >= floor * n else Outcome.FAIL

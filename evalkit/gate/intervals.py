@@ -1,0 +1,195 @@
+"""Intervals for a drop in the pass rate, and for a single rate.
+
+`alpha` is always the error at each end: 0.05 gives the interval that people call 90 %, whose upper
+end a true drop exceeds once in twenty runs. Drops are fractions, positive when the candidate is
+worse.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from evalkit.gate.distributions import (
+    normal_quantile,
+    normal_tail,
+    sign_tail,
+    student_quantile,
+    student_tail,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DropInterval:
+    """A drop, its interval, and the one-sided p-value of 'no drop' that belongs to it.
+
+    `lower > 0` exactly when `p_value` is below the alpha of the interval. `groups` is the number
+    of independent units behind it.
+    """
+
+    drop: float
+    lower: float
+    upper: float
+    p_value: float
+    groups: int
+
+
+def tango(b: float, c: float, n: int, alpha: float) -> tuple[float, float]:
+    """Score interval for the difference of two paired proportions, (b - c) / n.
+
+    Tango (1998), Statistics in Medicine 17: 891-908. `b` and `c` are the discordant counts out of
+    `n` pairs, fractions allowed. At a difference of zero its z is McNemar's, so that interval and
+    test never contradict each other. No pairs say nothing: (-1, 1).
+
+    Raises ValueError for negative counts, b + c > n, or alpha outside (0, 0.5).
+    """
+    _check_alpha(alpha)
+    if b < 0 or c < 0 or b + c > n * (1 + 1e-9):
+        raise ValueError(f"no paired table has b={b}, c={c}, n={n}")
+    if n == 0:
+        return -1.0, 1.0
+    z = normal_quantile(alpha)
+    # the lower end is the upper end of the mirrored table, so swapping the arms mirrors exactly
+    return -_tango_upper(c, b, n, z), _tango_upper(b, c, n, z)
+
+
+def tango_score(difference: float, b: float, c: float, n: int) -> float:
+    """Tango's z for the hypothesis that the paired difference is `difference`; falls in it."""
+    excess = b - c - n * difference
+    spread = n * (2 * _constrained_share(difference, b, c, n) + difference * (1 - difference))
+    if spread <= 0:
+        return 0.0 if excess == 0 else math.copysign(math.inf, excess)
+    return excess / math.sqrt(spread)
+
+
+def _constrained_share(d: float, b: float, c: float, n: int) -> float:
+    """The maximum likelihood share of candidate-only passes when the difference is `d`."""
+    linear = -b - c + (2 * n - b + c) * d
+    constant = -c * d * (1 - d)
+    root = math.sqrt(max(0.0, linear * linear - 8 * n * constant))
+    if linear <= 0:
+        return (root - linear) / (4 * n)
+    # the same root without cancelling digits
+    return -2 * constant / (linear + root)
+
+
+def _tango_upper(b: float, c: float, n: int, z: float) -> float:
+    low, high = min(1.0, (b - c) / n), 1.0
+    while True:
+        middle = (low + high) / 2
+        if middle <= low or middle >= high or high - low < 1e-15:
+            return high
+        if tango_score(middle, b, c, n) > -z:
+            low = middle
+        else:
+            high = middle
+
+
+def wilson(passes: float, n: int, alpha: float) -> tuple[float, float]:
+    """Wilson's (1927) score interval for a rate; alpha=0.025 gives the usual 95 %.
+
+    `passes` may be fractional (means over trials). No cases say nothing: (0, 1).
+
+    Raises ValueError for passes outside 0..n or alpha outside (0, 0.5).
+    """
+    _check_alpha(alpha)
+    if not 0 <= passes <= n:
+        raise ValueError(f"{passes} passes of {n} is no rate")
+    if n == 0:
+        return 0.0, 1.0
+    z = normal_quantile(alpha)
+    rate, weight = passes / n, z * z / n
+    centre = (rate + weight / 2) / (1 + weight)
+    half = z * math.sqrt(rate * (1 - rate) / n + weight / (4 * n)) / (1 + weight)
+    lower = 0.0 if passes == 0 else max(0.0, centre - half)
+    upper = 1.0 if passes == n else min(1.0, centre + half)
+    return lower, upper
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """One-sided exact McNemar p: P(at least b of b + c flips go against the candidate)."""
+    return sign_tail(b, b + c)
+
+
+def clustered_error(differences: Sequence[float], groups: Sequence[Hashable]) -> float | None:
+    """Standard error of the mean difference, clustered on `groups`; None for one group or none.
+
+    sqrt(G/(G-1) * sum over groups of (sum over its cases of (D_i - mean))^2) / n, the usual
+    cluster-robust variance (Liang & Zeger 1986) with the small-sample factor.
+    """
+    n = len(differences)
+    if n == 0:
+        return None
+    mean = math.fsum(differences) / n
+    sums: defaultdict[Hashable, float] = defaultdict(float)
+    for difference, group in zip(differences, groups, strict=True):
+        sums[group] += difference - mean
+    g = len(sums)
+    if g < 2:
+        return None
+    return math.sqrt(g / (g - 1) * math.fsum(total * total for total in sums.values())) / n
+
+
+def drop_interval(
+    differences: Sequence[float],
+    groups: Sequence[Hashable] | None,
+    alpha: float,
+    *,
+    one_run: bool,
+) -> DropInterval:
+    """The interval of the mean of `differences` (per case: mean baseline - mean candidate).
+
+    With one run per arm and no groups this is Tango's interval. Otherwise it is the wider, end by
+    end, of the clustered t interval and Tango's on the group means; the second keeps a spread of
+    zero from passing at any size. `groups` None makes every case its own group.
+
+    Raises ValueError for alpha outside (0, 0.5) or groups of another length.
+    """
+    _check_alpha(alpha)
+    n = len(differences)
+    if n == 0:
+        return DropInterval(0.0, -1.0, 1.0, 1.0, 0)
+    keys: Sequence[Hashable] = range(n) if groups is None else groups
+    means = _group_means(differences, keys)
+    g = len(means)
+    against = math.fsum(max(mean, 0.0) for mean in means)
+    towards = math.fsum(max(-mean, 0.0) for mean in means)
+    drop = math.fsum(differences) / n
+    lower, upper = tango(against, towards, g, alpha)
+    p_value = _score_p(against, towards)
+    if one_run and g == n:
+        return DropInterval(drop, lower, upper, p_value, g)
+    error = clustered_error(differences, keys)
+    if error is None:
+        return DropInterval(drop, -1.0, 1.0, 1.0, g)
+    half = student_quantile(alpha, g - 1) * error
+    return DropInterval(
+        drop,
+        max(-1.0, min(lower, drop - half)),
+        min(1.0, max(upper, drop + half)),
+        max(p_value, mean_p(drop, error, g)),
+        g,
+    )
+
+
+def mean_p(mean: float, error: float, groups: int) -> float:
+    """One-sided p of 'the mean is at most 0' by the clustered t test."""
+    if error <= 0:
+        return 0.0 if mean > 0 else 1.0
+    return student_tail(mean / error, groups - 1)
+
+
+def _score_p(b: float, c: float) -> float:
+    return normal_tail((b - c) / math.sqrt(b + c)) if b + c > 0 else 1.0
+
+
+def _group_means(differences: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
+    members: defaultdict[Hashable, list[float]] = defaultdict(list)
+    for difference, group in zip(differences, groups, strict=True):
+        members[group].append(difference)
+    return [math.fsum(values) / len(values) for values in members.values()]
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha is the error at each end, between 0 and 0.5, not {alpha}")

@@ -1,0 +1,61 @@
+"""Invariants: what the candidate may not do even once."""
+
+from collections.abc import Sequence
+
+from evalkit.gate.amounts import count
+from evalkit.gate.cases import CaseResult, attempts_of
+from evalkit.gate.unknowns import count_unknown
+from evalkit.records.verdict import Outcome, PartVerdict
+
+_NAMED_CASES = 5
+
+
+def decide_invariant(
+    invariant: str, cases: Sequence[CaseResult], *, owner: str | None = None
+) -> PartVerdict:
+    """FAIL on one violation by the candidate in any trial, an errored one included.
+
+    An attempt without a result may hide a violation, so with any of them the invariant is not
+    shown to hold: INCONCLUSIVE. Without cases: NOT_MEASURED.
+    """
+    attempts = sum(len(attempts_of(case.candidate)) for case in cases)
+    unknown = count_unknown(cases, has_baseline=False).candidate_attempts
+    broken = [
+        case.case for case in cases for trial in case.candidate if invariant in trial.violations
+    ]
+    settle = None
+    if broken:
+        best = worst = outcome = Outcome.FAIL
+        message = f"{invariant} was broken in {count(len(broken), 'attempt')}: {_named(broken)}."
+    elif not cases:
+        best = worst = outcome = Outcome.NOT_MEASURED
+        message = f"{invariant} was not checked: there are no cases."
+        settle = "Cases to measure."
+    elif unknown:
+        best, worst, outcome = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+        message = (
+            f"{invariant} held in the {count(attempts - unknown, 'attempt')} with a result; "
+            f"{count(unknown, 'attempt')} could not be checked."
+        )
+        settle = f"A result for the {count(unknown, 'attempt')} without one: resume the run."
+    else:
+        best = worst = outcome = Outcome.PASS
+        message = f"{invariant} held in all {count(attempts, 'attempt')}."
+    return PartVerdict(
+        name=f"invariant:{invariant}",
+        kind="invariant",
+        outcome=outcome,
+        best=best,
+        worst=worst,
+        required=True,
+        message=message,
+        what_would_settle=settle,
+        owner=owner,
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = len(distinct) - _NAMED_CASES
+    shown = ", ".join(distinct[:_NAMED_CASES])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,103 @@
+"""Slices: the same questions about the cases that carry a tag.
+
+Required slices all have to pass, so their passes need no correction; asking many of them makes a
+false FAIL likelier, so those go through Holm. Advisory slices go through Benjamini-Hochberg and
+never gate.
+"""
+
+from collections.abc import Callable, Sequence
+
+from evalkit.gate.cases import CaseResult
+from evalkit.gate.drops import DropMeasurement, DropQuestion, describe_drop, measure_drop
+from evalkit.gate.floors import decide_floor
+from evalkit.gate.multiplicity import benjamini_hochberg, holm
+from evalkit.gate.rules import DropDecision
+from evalkit.gate.settings import GateSettings, Rule, floor_of
+from evalkit.records.verdict import Outcome, PartVerdict
+
+Adjust = Callable[[Sequence[float]], list[float]]
+
+
+def decide_slices(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerdict]:
+    """The parts of every slice, required ones first; a slice without cases is NOT_MEASURED."""
+    parts: list[PartVerdict] = []
+    for required, adjust in ((True, holm), (False, benjamini_hochberg)):
+        tags = [tag for tag, rules in settings.slices.items() if rules.required is required]
+        parts += _drops(tags, cases, settings, adjust, required=required)
+        parts += _floors(tags, cases, settings, required=required)
+    return parts
+
+
+def _drops(
+    tags: Sequence[str],
+    cases: Sequence[CaseResult],
+    settings: GateSettings,
+    adjust: Adjust,
+    *,
+    required: bool,
+) -> list[PartVerdict]:
+    if not settings.has_baseline:
+        return []
+    asked: list[tuple[DropQuestion, DropMeasurement]] = []
+    for tag in tags:
+        margin = settings.slice_margin(tag)
+        if margin is None:
+            continue
+        question = DropQuestion(
+            name=f"slice:{tag} drop",
+            kind="slice_drop",
+            where=f"The pass rate of slice {tag}",
+            margin=margin,
+            alpha=settings.alpha,
+            rule=settings.rule,
+            required=required,
+            owner=settings.owner,
+        )
+        asked.append((question, measure_drop(question, _tagged(cases, tag))))
+    best = _corrected([measured.best for _, measured in asked], settings, adjust)
+    worst = _corrected([measured.worst for _, measured in asked], settings, adjust)
+    return [
+        describe_drop(question, measured, best=at_best, worst=at_worst, adjusted_p=p)
+        for (question, measured), (at_best, p), (at_worst, _) in zip(
+            asked, best, worst, strict=True
+        )
+    ]
+
+
+def _corrected(
+    decisions: Sequence[DropDecision], settings: GateSettings, adjust: Adjust
+) -> list[tuple[Outcome, float]]:
+    """Outcomes with the FAILs that the correction does not bear out made inconclusive."""
+    adjusted = adjust([decision.interval.p_value for decision in decisions])
+    outcomes = []
+    for decision, p in zip(decisions, adjusted, strict=True):
+        by_chance = decision.outcome is Outcome.FAIL and p >= settings.alpha
+        demoted = by_chance and settings.rule is not Rule.SIMPLE
+        outcomes.append((Outcome.INCONCLUSIVE if demoted else decision.outcome, p))
+    return outcomes
+
+
+def _floors(
+    tags: Sequence[str], cases: Sequence[CaseResult], settings: GateSettings, *, required: bool
+) -> list[PartVerdict]:
+    parts = []
+    for tag in tags:
+        floor = floor_of(settings.slices[tag].min_pass_rate)
+        if floor is not None:
+            parts.append(
+                decide_floor(
+                    f"slice:{tag} floor",
+                    "slice_floor",
+                    f"Slice {tag}",
+                    _tagged(cases, tag),
+                    floor,
+                    settings.alpha,
+                    required=required,
+                    owner=settings.owner,
+                )
+            )
+    return parts
+
+
+def _tagged(cases: Sequence[CaseResult], tag: str) -> list[CaseResult]:
+    return [case for case in cases if tag in case.tags]

@@ -1,0 +1,126 @@
+"""What the gate decided, and the figures it decided on.
+
+A `Verdict` holds one `SuiteVerdict` a suite, which holds one `PartVerdict` for each thing the suite
+requires: the drop, the floor, each slice, metric and invariant. Rates and drops are fractions
+(0.03 is 3 percentage points). A figure that does not exist is None; no field is ever NaN or
+infinite, so that every verdict survives JSON unchanged.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+PartKind = Literal["drop", "floor", "slice_drop", "slice_floor", "metric", "invariant", "guard"]
+OnInconclusive = Literal["escalate", "warn", "fail"]
+
+
+class Outcome(StrEnum):
+    """What was decided about a part, a suite or a run."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INCOMPLETE = "incomplete"
+    NOT_MEASURED = "not_measured"
+
+
+class PairedCounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The paired table: cases by how baseline and candidate did on them.
+
+    `b` counts what only the baseline passed, `c` what only the candidate passed. With several
+    trials a case contributes fractions; b + c + both_pass + both_fail is `cases` either way.
+    """
+
+    cases: int
+    groups: int
+    b: float
+    c: float
+    both_pass: float
+    both_fail: float
+    trials_baseline: int
+    trials_candidate: int
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A drop (positive is worse) and its interval, as fractions.
+
+    For a metric, `drop` is the relative increase, which is what is worse there. With unknown
+    attempts the point is the worst case and the interval spans both bounds.
+    """
+
+    drop: float
+    lower: float
+    upper: float
+
+
+class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing a suite requires (or watches, when `required` is false) and how it came out.
+
+    `best` and `worst` are the outcomes with every unknown attempt counted for and against the
+    candidate; they equal `outcome` where nothing is unknown. `held` marks an outcome that
+    `on_inconclusive` must not turn into another exit code. `p_value` is one-sided and belongs to
+    the interval, `mcnemar_p` is the exact test (None where cases repeat or cluster); with unknown
+    attempts both are the larger of the two bounds. `adjusted_p` is `p_value` among several slices.
+    """
+
+    name: str
+    kind: PartKind
+    outcome: Outcome
+    required: bool
+    message: str
+    best: Outcome
+    worst: Outcome
+    held: bool = False
+    rule: str | None = None
+    estimate: Estimate | None = None
+    margin: float | None = None
+    alpha: float | None = None
+    counts: PairedCounts | None = None
+    mcnemar_p: float | None = None
+    p_value: float | None = None
+    adjusted_p: float | None = None
+    detectable_drop: float | None = None
+    baseline_rate: float | None = None
+    candidate_rate: float | None = None
+    candidate_interval: tuple[float, float] | None = None
+    baseline_value: float | None = None
+    candidate_value: float | None = None
+    floor: float | None = None
+    what_would_settle: str | None = None
+    owner: str | None = None
+
+    def revised(self, **changes: Any) -> "PartVerdict":
+        """A copy with these fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class SuiteVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A suite's outcome: the worst of its required parts.
+
+    `planned` counts cases (pairs where there is a baseline), `unknown` those with at least one
+    attempt that has no result.
+    """
+
+    suite: str
+    outcome: Outcome
+    parts: tuple[PartVerdict, ...]
+    unknown: int
+    planned: int
+    on_inconclusive: OnInconclusive
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    owner: str | None = None
+
+    def revised(self, **changes: Any) -> "SuiteVerdict":
+        """A copy with these fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The outcome over all suites and the exit code it stands for (0, 1, 3 or 4)."""
+
+    outcome: Outcome
+    exit_code: int
+    suites: tuple[SuiteVerdict, ...]
+    reasons: tuple[str, ...]
