@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from evalkit.gate.amounts import Amount, count
 from evalkit.gate.cases import UNKNOWN, CaseResult, TrialResult
 from evalkit.gate.settings import GateSettings, Rule
-from evalkit.gate.suite import decide_suite
+from evalkit.gate.suite import add_parts, decide_suite
 from evalkit.gate.verdict import decide_verdict
-from evalkit.records.verdict import Verdict
+from evalkit.records.verdict import Outcome, PartVerdict, Verdict
 
 _NAMED_CASES = 5
 
@@ -54,7 +54,8 @@ def compare_results(
     """Gate `candidate` against `baseline`, matched by case.
 
     A case that one side lacks is unknown, never dropped: it counts into the error share and into
-    both bounds. No cases at all are NOT_MEASURED. `settings` replaces margin and rule.
+    both bounds, and one that the candidate lacks keeps the verdict from passing whatever
+    `on_inconclusive` says. No cases at all are NOT_MEASURED. `settings` replaces margin and rule.
 
     Raises ValueError for a (case, trial) that a side gives twice, or groups that contradict.
     """
@@ -62,8 +63,14 @@ def compare_results(
     cases = pair_results(base_rows, cand_rows)
     chosen = settings or GateSettings(max_drop_pp=max_drop_pp, rule=Rule(rule))
     decided = decide_suite(suite, cases, chosen)
-    lost = _unmatched(base_rows, cand_rows)
-    return decide_verdict([decided.revised(warnings=(*lost, *decided.warnings))])
+    gone = _only_in(base_rows, cand_rows)
+    if gone:
+        decided = add_parts(decided, [_guard(gone, chosen.owner)])
+    new = _only_in(cand_rows, base_rows)
+    if new:
+        warning = f"{count(len(new), 'case')} without a baseline, counted as unknown: {_named(new)}."
+        decided = decided.revised(warnings=(warning, *decided.warnings))
+    return decide_verdict([decided])
 
 
 def pair_results(
@@ -115,19 +122,33 @@ def _groups(rows: Sequence[ResultRow]) -> Mapping[str, str]:
     return groups
 
 
-def _unmatched(baseline: Sequence[ResultRow], candidate: Sequence[ResultRow]) -> tuple[str, ...]:
-    base, cand = (dict.fromkeys(row.case for row in side) for side in (baseline, candidate))
-    warnings = []
-    for only, present, absent in (
-        ([case for case in base if case not in cand], "baseline", "candidate"),
-        ([case for case in cand if case not in base], "candidate", "baseline"),
-    ):
-        if only:
-            more = len(only) - _NAMED_CASES
-            names = ", ".join(only[:_NAMED_CASES]) + (f" and {more} more" if more > 0 else "")
-            verb = "is" if len(only) == 1 else "are"
-            warnings.append(
-                f"{count(len(only), 'case')} of the {present} {verb} missing from the {absent} "
-                f"and counted as unknown: {names}."
-            )
-    return tuple(warnings)
+def _only_in(rows: Sequence[ResultRow], others: Sequence[ResultRow]) -> list[str]:
+    other = {row.case for row in others}
+    return [case for case in dict.fromkeys(row.case for row in rows) if case not in other]
+
+
+def _guard(gone: Sequence[str], owner: str | None) -> PartVerdict:
+    """What keeps a candidate from passing on fewer cases, even where none could have dropped."""
+    open_ = Outcome.INCONCLUSIVE
+    verb = "is" if len(gone) == 1 else "are"
+    return PartVerdict(
+        name="cases",
+        kind="guard",
+        outcome=open_,
+        best=open_,
+        worst=open_,
+        required=True,
+        held=True,
+        message=(
+            f"{count(len(gone), 'case')} of the baseline {verb} missing from the candidate and "
+            f"counted as unknown: {_named(gone)}."
+        ),
+        what_would_settle="The candidate's results for these cases.",
+        owner=owner,
+    )
+
+
+def _named(cases: Sequence[str]) -> str:
+    more = len(cases) - _NAMED_CASES
+    shown = ", ".join(cases[:_NAMED_CASES])
+    return f"{shown} and {more} more" if more > 0 else shown
