@@ -4,14 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evalkit.gate.amounts import Amount, count
+from evalkit.gate.amounts import Amount
 from evalkit.gate.cases import UNKNOWN, CaseResult, TrialResult
 from evalkit.gate.settings import GateSettings, Rule
 from evalkit.gate.suite import add_parts, decide_suite
 from evalkit.gate.verdict import decide_verdict
+from evalkit.gate.wording import count, named
 from evalkit.records.verdict import Outcome, PartVerdict, Verdict
-
-_NAMED_CASES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ def compare_results(
         decided = add_parts(decided, [_guard(gone, chosen.owner)])
     new = _only_in(cand_rows, base_rows)
     if new:
-        warning = f"{count(len(new), 'case')} without a baseline, counted as unknown: {_named(new)}."
+        warning = f"{count(len(new), 'case')} without a baseline, counted as unknown: {named(new)}."
         decided = decided.revised(warnings=(warning, *decided.warnings))
     return decide_verdict([decided])
 
@@ -141,14 +140,8 @@ def _guard(gone: Sequence[str], owner: str | None) -> PartVerdict:
         held=True,
         message=(
             f"{count(len(gone), 'case')} of the baseline {verb} missing from the candidate and "
-            f"counted as unknown: {_named(gone)}."
+            f"counted as unknown: {named(gone)}."
         ),
         what_would_settle="The candidate's results for these cases.",
         owner=owner,
     )
-
-
-def _named(cases: Sequence[str]) -> str:
-    more = len(cases) - _NAMED_CASES
-    shown = ", ".join(cases[:_NAMED_CASES])
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.gate.amounts import count, percent, points, quantity
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.intervals import mcnemar_exact
 from evalkit.gate.power import cases_needed, cases_to_pass, detectable_drop, smallest_margin
@@ -12,6 +11,7 @@ from evalkit.gate.rules import DropDecision, decide_drop
 from evalkit.gate.samples import Bound, PairedSample, build_sample
 from evalkit.gate.settings import Rule
 from evalkit.gate.unknowns import count_unknown, reconcile
+from evalkit.gate.wording import count, percent, points, quantity
 from evalkit.records.verdict import Estimate, Outcome, PartKind, PartVerdict
 
 

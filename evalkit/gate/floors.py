@@ -7,11 +7,11 @@ The Wilson interval is shown so that a reader sees how firmly the rate is known.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from evalkit.gate.amounts import count, percent, quantity
 from evalkit.gate.cases import CaseResult, attempts_of
 from evalkit.gate.intervals import wilson
 from evalkit.gate.samples import pass_rate
 from evalkit.gate.unknowns import count_unknown, reconcile
+from evalkit.gate.wording import count, percent, quantity
 from evalkit.records.verdict import Outcome, PartKind, PartVerdict
 
 

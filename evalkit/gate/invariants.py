@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from evalkit.gate.amounts import count
 from evalkit.gate.cases import CaseResult, attempts_of
 from evalkit.gate.unknowns import count_unknown
+from evalkit.gate.wording import count, named
 from evalkit.records.verdict import Outcome, PartVerdict
-
-_NAMED_CASES = 5
 
 
 def decide_invariant(
@@ -26,7 +24,7 @@ def decide_invariant(
     settle = None
     if broken:
         best = worst = outcome = Outcome.FAIL
-        message = f"{invariant} was broken in {count(len(broken), 'attempt')}: {_named(broken)}."
+        message = f"{invariant} was broken in {count(len(broken), 'attempt')}: {named(broken)}."
     elif not cases:
         best = worst = outcome = Outcome.NOT_MEASURED
         message = f"{invariant} was not checked: there are no cases."
@@ -52,10 +50,3 @@ def decide_invariant(
         what_would_settle=settle,
         owner=owner,
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    more = len(distinct) - _NAMED_CASES
-    shown = ", ".join(distinct[:_NAMED_CASES])
-    return f"{shown} and {more} more" if more > 0 else shown

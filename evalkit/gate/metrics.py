@@ -1,28 +1,21 @@
 """Metrics that may not rise: cost per resolved case, tokens per success, latency, guardrail rate.
 
-A ratio metric is sum(amount) / sum(passes) of an arm (or / cases, for a plain mean). Its increase
-is judged on the log of the ratio between the arms, with the delta method's variance clustered on
-group (Cochran 1977, section 6.4) and Student's t. A rate is judged like a pass rate.
+An amount is judged as a ratio between the arms (`ratios`), a rate like a pass rate (`drops`).
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from evalkit.gate.amounts import count, exact, percent
+from evalkit.gate.amounts import exact
 from evalkit.gate.cases import CaseResult, TrialResult, attempts_of
-from evalkit.gate.distributions import normal_quantile, student_quantile
 from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
-from evalkit.gate.intervals import clustered_error, mean_p
+from evalkit.gate.ratios import Arm, IncreaseDecision, decide_increase
 from evalkit.gate.samples import Bound, cluster_keys, pass_rate
-from evalkit.gate.settings import GateSettings, MetricSettings, Rule, margin_of
+from evalkit.gate.settings import GateSettings, MetricSettings, margin_of
 from evalkit.gate.unknowns import reconcile
+from evalkit.gate.wording import count, percent
 from evalkit.records.verdict import Estimate, Outcome, PartVerdict
-
-# costs and latencies are skewed, and the t interval is too narrow on a handful of such values
-MINIMUM_GROUPS = 20
-# e^700 is the largest power that still is a float
-_LARGEST_LOG = 700.0
 
 Read = Callable[[TrialResult], float | None]
 _AMOUNTS: dict[str, tuple[Read, bool]] = {
@@ -34,39 +27,12 @@ _AMOUNTS: dict[str, tuple[Read, bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Per case: the mean amount, and what it is divided by (mean passes, or 1)."""
-
-    amounts: tuple[float, ...]
-    units: tuple[float, ...]
-
-    @property
-    def value(self) -> float | None:
-        """The metric of this arm; None where nothing was resolved."""
-        units = math.fsum(self.units)
-        return math.fsum(self.amounts) / units if units > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class IncreaseDecision:
-    """An outcome, why, and the increase it rests on (a fraction of the baseline)."""
-
-    outcome: Outcome
-    reason: str
-    baseline: float | None
-    candidate: float | None
-    estimate: Estimate | None = None
-    p_value: float | None = None
-    cases_to_pass: int | None = None
-
-
 def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings) -> PartVerdict:
     """Decide one metric of `settings.metrics`.
 
-    An attempt without a value gets the largest one seen, for and against the candidate in turn,
-    and the outcomes must agree. With more of them than `max_error_share` among the attempts that
-    have a result, the metric is NOT_MEASURED.
+    An attempt without a value gets the largest or the smallest one seen, against and then for the
+    candidate, and the outcomes must agree. With more of them than `max_error_share` among the
+    attempts that have a result, the metric is NOT_MEASURED.
     """
     limits = settings.metrics[name]
     if name == "guardrail_rate":
@@ -79,7 +45,7 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
     limit = exact(limits.max_increase_pct or 0) / 100
     keys = cluster_keys(cases) or tuple(("case", case.case) for case in cases)
     worst, best = (
-        _decide_increase(
+        decide_increase(
             *_arms(read, per_pass, cases, bound), keys, float(limit), settings.alpha, settings.rule
         )
         for bound in (Bound.WORST, Bound.BEST)
@@ -103,68 +69,6 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
         what_would_settle=_settle(worst, best) if outcome is Outcome.INCONCLUSIVE else None,
         owner=settings.owner,
     )
-
-
-def _decide_increase(
-    baseline: Arm,
-    candidate: Arm,
-    keys: Sequence[tuple[str, str]],
-    limit: float,
-    alpha: float,
-    rule: Rule,
-) -> IncreaseDecision:
-    before, after = baseline.value, candidate.value
-    groups = len(set(keys))
-    undecided = Outcome.INCONCLUSIVE
-    if before is None or after is None:
-        arm = "candidate" if after is None else "baseline"
-        return IncreaseDecision(
-            undecided, f"the {arm} resolved nothing to divide by", before, after
-        )
-    if groups < MINIMUM_GROUPS:
-        reason = f"{count(groups, 'independent case')} cannot tell; {MINIMUM_GROUPS} are needed"
-        return IncreaseDecision(undecided, reason, before, after)
-    if after == 0:
-        return IncreaseDecision(Outcome.PASS, "the candidate used none", before, after)
-    if before == 0:
-        reason = "the baseline used none, so any use is past the limit"
-        return IncreaseDecision(Outcome.FAIL, reason, before, after)
-    log_ratio = math.log(after) - math.log(before)
-    error = clustered_error(_influence(baseline, candidate), keys) or 0.0
-    half = student_quantile(alpha, groups - 1) * error
-    increase = after / before - 1
-    lower, upper = _increase(log_ratio - half), _increase(log_ratio + half)
-    limited = percent(limit)
-    if upper < limit:
-        outcome, reason = Outcome.PASS, f"an increase of {limited} or more is ruled out"
-    elif increase >= limit and (lower > 0 or rule is Rule.SIMPLE):
-        outcome, reason = Outcome.FAIL, f"which reaches the limit of {limited}"
-    elif lower > 0 and rule is Rule.STRICT:
-        outcome, reason = Outcome.FAIL, f"a real increase, and {limited} is not ruled out"
-    else:
-        outcome, reason = undecided, f"an increase of {limited} is neither shown nor ruled out"
-    reach = (normal_quantile(alpha) + normal_quantile(0.2)) * error / math.log1p(limit)
-    return IncreaseDecision(
-        outcome,
-        reason,
-        before,
-        after,
-        Estimate(drop=increase, lower=lower, upper=upper),
-        mean_p(log_ratio, error, groups),
-        max(MINIMUM_GROUPS, math.ceil(len(keys) * min(reach * reach, 1e6))),
-    )
-
-
-def _influence(baseline: Arm, candidate: Arm) -> list[float]:
-    """Each case's pull on the log ratio, the linear term of the delta method."""
-    parts = []
-    for arm, sign in ((candidate, 1.0), (baseline, -1.0)):
-        n = len(arm.amounts)
-        amount, unit = math.fsum(arm.amounts) / n, math.fsum(arm.units) / n
-        parts.append(
-            [sign * (a / amount - u / unit) for a, u in zip(arm.amounts, arm.units, strict=True)]
-        )
-    return [cand + base for cand, base in zip(*parts, strict=True)]
 
 
 def _arms(read: Read, per_pass: bool, cases: Sequence[CaseResult], bound: Bound) -> tuple[Arm, Arm]:
@@ -260,10 +164,6 @@ def _not_measured(
         what_would_settle="Attempts that carry this value.",
         owner=settings.owner,
     )
-
-
-def _increase(log_ratio: float) -> float:
-    return math.expm1(min(log_ratio, _LARGEST_LOG))
 
 
 def _spanned(best: Estimate | None, worst: Estimate | None) -> Estimate | None:

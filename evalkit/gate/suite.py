@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from evalkit.gate.amounts import count, percent
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
 from evalkit.gate.floors import decide_floor
@@ -13,6 +12,7 @@ from evalkit.gate.power import simple_false_alarm
 from evalkit.gate.settings import GateSettings, Rule
 from evalkit.gate.slices import decide_slices
 from evalkit.gate.unknowns import UnknownCount, count_unknown
+from evalkit.gate.wording import count, percent
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
 
 

@@ -94,9 +94,7 @@ def test_alpha_outside_its_range_is_refused(alpha: float) -> None:
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
 def test_a_flip_against_the_candidate_never_lowers_an_end(n: int, alpha: float) -> None:
     most = min(n, 20)
-    ends = {
-        (b, c): tango(b, c, n, alpha) for b in range(most + 1) for c in range(most + 1 - b)
-    }
+    ends = {(b, c): tango(b, c, n, alpha) for b in range(most + 1) for c in range(most + 1 - b)}
     for (b, c), (lower, upper) in ends.items():
         for worse in ((b + 1, c), (b, c - 1)):
             if worse in ends:
@@ -144,9 +142,7 @@ def test_clustered_error_is_that_of_statsmodels() -> None:
     rng = np.random.default_rng(7)
     groups = rng.integers(0, 25, 200)
     differences = rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], 200) + 0.1 * (groups % 3)
-    fit = sm.OLS(differences, np.ones(200)).fit(
-        cov_type="cluster", cov_kwds={"groups": groups}
-    )
+    fit = sm.OLS(differences, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": groups})
     assert clustered_error(differences.tolist(), groups.tolist()) == pytest.approx(
         float(fit.bse[0]), rel=1e-10
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evalkit.gate import CaseResult, GateSettings, MetricSettings, TrialResult, decide_suite
+from evalkit.gate import CaseResult, GateSettings, MetricSettings, Rule, TrialResult, decide_suite
 from evalkit.records.verdict import Outcome, PartVerdict
 
 
@@ -37,7 +37,7 @@ def _metric(
     rule: str = "statistical",
 ) -> PartVerdict:
     limits = limit or MetricSettings(max_increase_pct=10)
-    settings = GateSettings(metrics={name: limits}, rule=rule)  # type: ignore[arg-type]
+    settings = GateSettings(metrics={name: limits}, rule=Rule(rule))
     return decide_suite("support", cases, settings).parts[-1]
 
 
@@ -129,8 +129,8 @@ def test_too_few_cases_cannot_tell() -> None:
 def test_costs_that_were_not_measured_do_not_pass() -> None:
     none: list[float | None] = [None] * 100
     assert _metric(_cases(none, none)).outcome is Outcome.NOT_MEASURED
-    some: list[float | None] = [0.01] * 97 + [None] * 3
-    few: list[float | None] = [0.01] * 98 + [None] * 2
+    some: list[float | None] = [*[0.01] * 97, *[None] * 3]
+    few: list[float | None] = [*[0.01] * 98, *[None] * 2]
     ones: list[float | None] = [0.01] * 100
     assert _metric(_cases(ones, none)).outcome is Outcome.NOT_MEASURED
     assert _metric(_cases(some, some)).outcome is Outcome.NOT_MEASURED
@@ -138,8 +138,8 @@ def test_costs_that_were_not_measured_do_not_pass() -> None:
 
 
 def test_a_missing_cost_counts_as_the_largest_seen() -> None:
-    costs: list[float | None] = [0.01] * 99 + [0.4]
-    lost: list[float | None] = [0.01] * 98 + [None, 0.4]
+    costs: list[float | None] = [*[0.01] * 99, 0.4]
+    lost: list[float | None] = [*[0.01] * 98, None, 0.4]
     part = _metric(_cases(costs, lost))
     assert part.worst is not Outcome.PASS
     assert part.outcome is Outcome.INCONCLUSIVE

@@ -19,7 +19,10 @@ PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 
 
 def _decide(
-    cases: list[CaseResult], rule: str = "statistical", margin: Fraction = THREE, alpha: float = 0.05
+    cases: list[CaseResult],
+    rule: str = "statistical",
+    margin: Fraction = THREE,
+    alpha: float = 0.05,
 ) -> Outcome:
     return decide_drop(build_sample(cases, Bound.WORST), margin, alpha, Rule(rule)).outcome
 

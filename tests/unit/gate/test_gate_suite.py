@@ -127,7 +127,9 @@ def test_a_long_banked_baseline_does_not_dilute_the_errors() -> None:
     known = TrialResult(passed=True)
     cases = [
         CaseResult(
-            case=str(i), baseline=(known,) * 10, candidate=(TrialResult(passed=None if i < 5 else True),)
+            case=str(i),
+            baseline=(known,) * 10,
+            candidate=(TrialResult(passed=None if i < 5 else True),),
         )
         for i in range(100)
     ]

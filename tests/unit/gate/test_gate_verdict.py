@@ -7,6 +7,7 @@ import pytest
 from evalkit.gate import (
     CaseResult,
     GateSettings,
+    Rule,
     SliceSettings,
     TrialResult,
     add_parts,
@@ -152,7 +153,7 @@ def test_a_missed_floor_needs_no_statistics_and_is_not_corrected(table: Table) -
 
 
 def test_the_simple_rule_is_not_corrected(table: Table) -> None:
-    settings = GateSettings(rule="simple")  # type: ignore[arg-type]
+    settings = GateSettings(rule=Rule.SIMPLE)
     suites = [decide_suite(f"s{i}", table(189, 9, 2), settings) for i in range(10)]
     assert decide_verdict(suites).exit_code == 1
 
