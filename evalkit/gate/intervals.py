@@ -143,6 +143,9 @@ def drop_interval(
     end, of the clustered t interval and Tango's on the group means; the second keeps a spread of
     zero from passing at any size. `groups` None makes every case its own group.
 
+    Tango's ends rise with every flip against the candidate. The t interval's need not: a group
+    that improves as one widens it, so there a mixed group can, rarely, end lower.
+
     Raises ValueError for alpha outside (0, 0.5) or groups of another length.
     """
     _check_alpha(alpha)

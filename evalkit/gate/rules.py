@@ -45,23 +45,27 @@ def decide_drop(sample: PairedSample, margin: Fraction, alpha: float, rule: Rule
         one_run=sample.one_run,
     )
     drop = sum(differences, Fraction(0)) / max(1, sample.cases)
-    minimum = minimum_cases(margin, alpha)
     return DropDecision(
-        outcome=_outcome(drop, interval, margin, minimum, rule),
+        outcome=judge_drop(drop, interval, margin, alpha, rule),
         drop=drop,
         interval=interval,
         flips=_flips(sample, interval, alpha),
-        minimum=minimum,
+        minimum=minimum_cases(margin, alpha),
     )
 
 
-def _outcome(
-    drop: Fraction, interval: DropInterval, margin: Fraction, minimum: int, rule: Rule
+def judge_drop(
+    drop: Fraction, interval: DropInterval, margin: Fraction, alpha: float, rule: Rule
 ) -> Outcome:
-    enough = interval.groups >= minimum
-    reached = drop >= margin
+    """The outcome of a measured `drop` (exact) with its interval at the same alpha.
+
+    NOT_MEASURED for an interval that rests on nothing. Raises ValueError for a margin outside
+    (0, 1).
+    """
     if interval.groups == 0:
         return Outcome.NOT_MEASURED
+    enough = interval.groups >= minimum_cases(margin, alpha)
+    reached = drop >= margin
     # first for every rule: a significant drop that is surely below the margin is allowed
     if enough and interval.upper < margin:
         return Outcome.PASS

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
@@ -13,7 +14,7 @@ from evalkit.gate.settings import GateSettings, Rule
 from evalkit.gate.slices import decide_slices
 from evalkit.gate.unknowns import UnknownCount, count_unknown
 from evalkit.gate.wording import count, percent
-from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
+from evalkit.records.verdict import Outcome, PairedCounts, PartVerdict, SuiteVerdict
 
 
 def decide_suite(suite: str, cases: Sequence[CaseResult], settings: GateSettings) -> SuiteVerdict:
@@ -84,12 +85,11 @@ def _parts(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerd
         )
         parts.append(describe_drop(question, measure_drop(question, cases)))
     if settings.floor is not None:
-        where = "The candidate"
         parts.append(
             decide_floor(
                 "floor",
                 "floor",
-                where,
+                "The candidate",
                 cases,
                 settings.floor,
                 settings.alpha,
@@ -141,16 +141,15 @@ def _warnings(
             "every part was decided with them counted for and against the candidate."
         )
     for part in parts:
-        if part.kind == "drop" and settings.rule is Rule.SIMPLE and part.counts is not None:
-            warnings.append(_simple_warning(part, settings))
+        simple = part.kind == "drop" and settings.rule is Rule.SIMPLE
+        if simple and part.counts is not None and settings.margin is not None:
+            warnings.append(_simple_warning(part.counts, settings.margin))
     return tuple(warnings)
 
 
-def _simple_warning(part: PartVerdict, settings: GateSettings) -> str:
-    table = part.counts
-    assert table is not None and settings.margin is not None
+def _simple_warning(table: PairedCounts, margin: Fraction) -> str:
     flips = (table.b + table.c) / table.cases if table.cases else 0.0
-    rate = simple_false_alarm(table.cases, flips, settings.margin)
+    rate = simple_false_alarm(table.cases, flips, margin)
     return (
         f"The simple rule fails {percent(rate)} of runs in which nothing changed, at "
         f"{count(table.cases, 'case')} of which {percent(flips)} flip; the statistical rule "
