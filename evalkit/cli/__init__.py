@@ -1,0 +1,1 @@
+"""The command line: one module a verb. It parses, calls a workflow and maps what comes back."""

@@ -1,0 +1,158 @@
+"""Everything evalkit raises on purpose, in one tree, each with the exit code it stands for.
+
+    EvalkitError                      70 unless a subclass says otherwise
+    ├── UsageError                    2   the command line or the call cannot mean what it says
+    ├── ConfigError                   2   evalkit.yaml or an asset is wrong; `.problems` lists all
+    ├── Refused                       2   a run would say nothing: nothing to gate, not recorded
+    ├── StoreError                    4   the project's private state cannot be read or written
+    ├── Incomplete                    4   the run stopped before it was whole and can be resumed
+    ├── Interrupted                   130 SIGINT or SIGTERM; the run can be resumed
+    └── SessionError                  what a session's act ends with; the run goes on
+        ├── PolicyBlocked             a policy said no; `.rule` names it
+        ├── BudgetExhausted           a hold did not fit under a cap
+        ├── ProviderError             infrastructure: `.code`, `.retryable`, `.retry_after_s`
+        └── InvalidReply              the model answered, and not in the form that was asked for
+
+Anything else that reaches the top is a bug in evalkit and ends with 70.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a file: where it stands, what was found, what was expected, what to do.
+
+    `file` is relative to the project; `line` and `column` count from 1. `key` is a dotted path.
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+    value: str | None = None
+    expected: str | None = None
+    suggestion: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as it is known."""
+        parts = [self.file or ""]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        """One line: place, key, message, value, what was expected, what to do."""
+        text = ": ".join(part for part in (self.place, self.key, self.message) if part)
+        if self.value is not None:
+            text += f" (found {self.value})"
+        if self.expected is not None:
+            text += f"; expected {self.expected}"
+        if self.suggestion is not None:
+            text += f"; {self.suggestion}"
+        return text
+
+
+class EvalkitError(Exception):
+    """The root of the tree."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class UsageError(EvalkitError):
+    """The command line, or a call of the Python interface, cannot mean what it says."""
+
+    exit_code = 2
+
+
+class ConfigError(EvalkitError):
+    """What was loaded is wrong. `problems` holds every problem found, not the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep the problems; the message is one line for each."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Refused(EvalkitError):
+    """Nothing is wrong with the files, and running them would still say nothing."""
+
+    exit_code = 2
+
+
+class StoreError(EvalkitError):
+    """The project's private state cannot be written or read back."""
+
+    exit_code = 4
+
+
+class Incomplete(EvalkitError):
+    """The run stopped before it was whole; what is journalled stays and can be resumed."""
+
+    exit_code = 4
+
+
+class Interrupted(EvalkitError):
+    """SIGINT or SIGTERM; what is journalled stays and can be resumed."""
+
+    exit_code = 130
+
+
+class SessionError(EvalkitError):
+    """What a session's act ended with; the attempt records it and the run goes on."""
+
+    exit_code = 4
+
+
+class PolicyBlocked(SessionError):
+    """A policy of the route said no."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        """`rule` is the policy's key, such as `policies.disallow_actions`."""
+        self.rule = rule
+        super().__init__(message)
+
+
+class BudgetExhausted(SessionError):
+    """The upper bound of a call does not fit under what a budget has left."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        """`rule` names the budget, such as `budgets.run.max_usd`."""
+        self.rule = rule
+        super().__init__(message)
+
+
+class ProviderError(SessionError):
+    """No usable answer came from a provider, and the model is not to blame.
+
+    `code` is one of `evalkit.records.attempt.FailureMode`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """`retry_after_s` is what the server asked for, if it did."""
+        self.code = code
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class InvalidReply(SessionError):
+    """The model's own reply cannot be parsed into what was asked for."""

@@ -1,0 +1,1 @@
+"""Renderers: they read what was decided and never decide."""

@@ -1,0 +1,1 @@
+"""The composition root, and a module for each job that joins the stages."""
