@@ -1,0 +1,176 @@
+"""`routes`, `providers`, `models`, `budgets`: what the control session enforces."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from evalkit.config.base import Money, Name, Part, ProjectPath
+
+
+class RouteModels(Part):
+    """Which model answers, and which ones follow on an infrastructure error."""
+
+    primary: Annotated[Name, Field(description="The model that is asked first.")]
+    fallback: Annotated[
+        Name | list[Name] | None,
+        Field(
+            description="Asked in order after a timeout, a 429, a 5xx or a lost connection of the "
+            "one before. Never after a policy block."
+        ),
+    ] = None
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Primary, then every fallback."""
+        if self.fallback is None:
+            return (self.primary,)
+        rest = [self.fallback] if isinstance(self.fallback, str) else self.fallback
+        return (self.primary, *rest)
+
+
+class Retrieval(Part):
+    """The retrieval contract of a route."""
+
+    max_chunks: Annotated[
+        int | None, Field(ge=0, description="At most this many documents; the rest is dropped.")
+    ] = None
+    allow_indexes: Annotated[
+        list[str] | None,
+        Field(description="Indexes that may be read. Without it every index may."),
+    ] = None
+
+
+class Policies(Part):
+    """What may pass in and out of a model, and what it may ask for."""
+
+    pii_redaction: Annotated[
+        bool,
+        Field(
+            description="Replace personal data with placeholders before a model sees it, and in "
+            "what comes back. What is stored is redacted either way."
+        ),
+    ] = False
+    disallow_actions: Annotated[list[str], Field(description="Tools that are always denied.")] = []
+
+
+class Approvals(Part):
+    """Who has to agree before something happens."""
+
+    on_execute: Annotated[
+        str | None,
+        Field(
+            description="The team that has to approve a call of a tool whose effect is `execute` "
+            "(also the effect of a tool that names none)."
+        ),
+    ] = None
+
+
+class Route(Part):
+    """How one kind of work is done: models, caps and policies."""
+
+    name: Name
+    models: RouteModels
+    max_tokens: Annotated[int | None, Field(ge=1, description="Caps the output of one call.")] = (
+        None
+    )
+    max_tool_calls: Annotated[
+        int | None, Field(ge=0, description="Tool calls that may be authorized in one session.")
+    ] = None
+    retrieval: Retrieval = Retrieval()
+    policies: Policies = Policies()
+    require_citations: Annotated[
+        bool,
+        Field(description="A reply has to cite documents that this session retrieved."),
+    ] = False
+    approvals: Approvals = Approvals()
+    owner: Annotated[str | None, Field(description="Shown wherever the route fails.")] = None
+
+
+class Provider(Part):
+    """Where models are reached."""
+
+    kind: Annotated[
+        Literal["openai", "local", "scripted"],
+        Field(
+            description="openai: any OpenAI-compatible chat-completions endpoint. local: the "
+            "embedded model, in process. scripted: replies written down in a file."
+        ),
+    ]
+    base_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://", description="Of an openai provider; default api.openai.com."),
+    ] = None
+    api_key_env: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+            description="The environment variable that holds the key. Keys never stand here.",
+        ),
+    ] = None
+    without_key: Annotated[
+        Name | None,
+        Field(description="The provider to use where that variable is not set."),
+    ] = None
+    recordings: Annotated[
+        ProjectPath | None,
+        Field(
+            description="A folder of recorded replies, used instead of the model unless --live is "
+            "given. `evalkit record` fills it."
+        ),
+    ] = None
+    path: Annotated[
+        ProjectPath | None,
+        Field(description="Of a scripted provider: its file; {suite} stands for the suite."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _keys_of_the_kind(self) -> "Provider":
+        if (self.kind == "scripted") != (self.path is not None):
+            raise ValueError("a scripted provider has a `path`, and only a scripted one has")
+        if self.kind != "openai" and (self.base_url or self.api_key_env or self.without_key):
+            raise ValueError(
+                f"base_url, api_key_env and without_key belong to kind openai, not {self.kind}"
+            )
+        if self.without_key and not self.api_key_env:
+            raise ValueError("without_key needs an api_key_env to look at")
+        if self.kind == "scripted" and self.recordings:
+            raise ValueError("a scripted provider cannot be recorded")
+        return self
+
+
+class Price(Part):
+    """List prices in USD per million tokens."""
+
+    input_usd_per_mtok: Money
+    output_usd_per_mtok: Money
+    cached_input_usd_per_mtok: Annotated[
+        Money | None, Field(description="Default: the price of input.")
+    ] = None
+
+
+class Model(Part):
+    """A name that routes use, and what is really called."""
+
+    provider: Name
+    id: Annotated[
+        str | None, Field(description="What the provider calls it; default: the name.")
+    ] = None
+    price: Annotated[
+        Price | None,
+        Field(description="Without a price the model is refused where a USD cap applies."),
+    ] = None
+    tier: Annotated[Literal["small", "mid", "top", "local"] | None, Field()] = None
+
+
+class Budget(Part):
+    """A cap, reserved before each call and settled after it."""
+
+    scope: Annotated[Literal["run"], Field(description="One `evalkit run`.")]
+    max_usd: Annotated[float | None, Field(gt=0)] = None
+    max_tokens: Annotated[int | None, Field(gt=0)] = None
+
+    @model_validator(mode="after")
+    def _caps_something(self) -> "Budget":
+        if self.max_usd is None and self.max_tokens is None:
+            raise ValueError("a budget caps something: give max_usd or max_tokens")
+        return self

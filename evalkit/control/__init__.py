@@ -1,0 +1,1 @@
+"""The control core: routes, budgets, policies, prices, and the session of every call."""

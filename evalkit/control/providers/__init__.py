@@ -1,0 +1,1 @@
+"""Where replies come from: an endpoint, the embedded model, recordings, scripts."""

@@ -1,0 +1,1 @@
+"""A plan in, attempts out: concurrency, targets, resume."""

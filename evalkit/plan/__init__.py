@@ -1,0 +1,1 @@
+"""Every attempt of a run, counted and priced before one is made."""

@@ -1,0 +1,155 @@
+"""What the stages ask of each other; `workflows` hands each of them an object that has it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from evalkit.records.asset import Output, Tool
+from evalkit.records.attempt import Attempt
+from evalkit.records.call import (
+    Completion,
+    Decision,
+    Message,
+    PreparedCall,
+    Reply,
+    Request,
+    ToolCall,
+)
+from evalkit.records.case import Case, Document
+from evalkit.records.event import Event
+
+
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP reply; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """HTTP out. Raises ProviderError(timeout | connection) for what never became a reply."""
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> HttpReply:
+        """POST and read the whole reply."""
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+
+class Provider(Protocol):
+    """A source of replies. Raises ProviderError."""
+
+    name: str
+    origin: Literal["live", "recording", "scripted"]
+
+    def missing(self, request: Request) -> str | None:
+        """What a replaying provider lacks to answer this, or None."""
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Reply:
+        """Ask once."""
+
+    async def close(self) -> None:
+        """Give everything back."""
+
+
+class Cache(Protocol):
+    """Replies by the key of their request."""
+
+    def get(self, key: str) -> Reply | None:
+        """The stored reply, or None."""
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Store a reply."""
+
+
+class Journal(Protocol):
+    """The append-only record of a run."""
+
+    def append(self, attempt: Attempt) -> None:
+        """Write one line and hand it to the operating system before returning."""
+
+
+class Session(Protocol):
+    """One workflow execution for one identity on one route: the three guarded acts."""
+
+    @property
+    def decisions(self) -> Sequence[Decision]:
+        """The trace so far."""
+
+    @property
+    def tries(self) -> int:
+        """Provider calls made so far, retries and fallbacks included."""
+
+    async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
+        """Documents of an index. Raises PolicyBlocked."""
+
+    def prepare(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+    ) -> PreparedCall:
+        """The call that `complete` would make, priced, without making it. Raises PolicyBlocked."""
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+    ) -> Completion:
+        """Ask the route's model. Raises SessionError."""
+
+    def authorize(self, call: ToolCall) -> None:
+        """Return if the call may be executed. Raises PolicyBlocked."""
+
+    def redacted(self, text: str) -> str:
+        """The text as it may be stored."""
+
+
+class SessionFactory(Protocol):
+    """Opens sessions of one variant."""
+
+    def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> Session:
+        """A session for the case's identity, over the case's documents."""
+
+
+class FileTree(Protocol):
+    """Files of a project: the working tree, or a git ref."""
+
+    label: str
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError, and ConfigError for a forbidden path."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+    def list(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; empty where there is none."""
+
+
+EventSink = Callable[[Event], None]

@@ -1,0 +1,129 @@
+"""One model call: the request as it leaves, the reply as it came, and the trace of decisions."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from evalkit.records.asset import PromptPart, Role, Tool
+
+Origin = Literal["live", "cache", "recording", "scripted"]
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call the model asks for. `arguments` is None when the model's text was no JSON object."""
+
+    name: str
+    arguments: dict[str, Any] | None
+    id: str = ""
+    raw: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message of a request; `part` is for counting and never sent."""
+
+    role: Role
+    content: str
+    part: PromptPart = "input"
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tokens of one call. `cached_tokens` are inside `input_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens of the call."""
+        return self.input_tokens + self.output_tokens
+
+
+class Attribution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose call it is. Never part of a cache key, and never sent to a provider."""
+
+    suite: str = ""
+    variant: str = ""
+    case: str = ""
+    prompt: str = ""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of a model. `model` is the provider's id; `key` digests all that matters."""
+
+    model: str
+    messages: tuple[Message, ...]
+    key: str
+    params: dict[str, Any] = {}
+    tools: tuple[Tool, ...] = ()
+    schema: dict[str, Any] | None = None
+    trial: int = 1
+    attribution: Attribution = Attribution()
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a provider answered. `measured_at` is ISO 8601 in UTC, of the original measurement."""
+
+    content: str
+    model: str
+    usage: Usage
+    origin: Origin
+    measurement_id: str
+    measured_at: str
+    latency_s: float
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    refusal: str | None = None
+
+
+class Fallback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A hop to the next model and why."""
+
+    model: str
+    code: str
+    message: str
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reply that passed the session. `model` is the configured name that answered.
+
+    `cost_usd` is the list price of the usage (None without a price), `billed_usd` what this run
+    spent on it, which is 0 for a replay.
+    """
+
+    reply: Reply
+    model: str
+    planned_model: str
+    key: str
+    cost_usd: float | None
+    billed_usd: float
+    fallbacks: tuple[Fallback, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of a trace: what was decided, by which rule, about what, and why."""
+
+    act: Literal["route", "retrieve", "complete", "authorize", "budget", "redact"]
+    outcome: Literal["allowed", "denied", "changed", "failed", "answered"]
+    rule: str
+    message: str
+    at: str
+    data: dict[str, Any] = {}
+
+
+class PreparedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call before it is made: its request, its bounds, and where its reply would come from.
+
+    `input_tokens` is an upper bound by part, `output_tokens` the cap. `max_cost_usd` is the list
+    price of both bounds, None where the model has no price. `missing` names what a replaying
+    provider lacks.
+    """
+
+    request: Request
+    model: str
+    provider: str
+    origin: Origin
+    input_tokens: dict[str, int]
+    output_tokens: int
+    max_cost_usd: float | None
+    missing: str | None = None

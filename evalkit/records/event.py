@@ -1,0 +1,38 @@
+"""What a run tells while it runs; progress displays subscribe to these."""
+
+import msgspec
+
+from evalkit.records.attempt import Attempt
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """`done` attempts were already in the journal of a resumed run."""
+
+    attempts: int
+    done: int
+    max_usd: float | None
+
+
+class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt was journalled. `passed` is a first look by the scorers, None when unknown."""
+
+    attempt: Attempt
+    passed: bool | None
+
+
+class AttemptRetried(msgspec.Struct, frozen=True, kw_only=True):
+    """An infrastructure error; the call is tried again after `wait_s`."""
+
+    suite: str
+    case: str
+    code: str
+    wait_s: float
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """No further attempt is made; `reason` is None for a whole run."""
+
+    reason: str | None
+
+
+Event = RunStarted | AttemptFinished | AttemptRetried | RunEnded

@@ -1,0 +1,54 @@
+"""A run before it runs: every attempt, counted and priced."""
+
+import msgspec
+
+from evalkit.records.call import Origin
+
+
+class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One attempt to be made. Token counts are upper bounds; `max_cost_usd` covers both bounds."""
+
+    suite: str
+    variant: str
+    case: str
+    trial: int
+    key: str
+    model: str
+    origin: Origin
+    input_tokens: dict[str, int]
+    output_tokens: int
+    max_cost_usd: float | None
+    missing: str | None = None
+    refused: str | None = None
+
+
+class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One suite's share of a plan.
+
+    `calls` are the ones that reach a provider, `replayed` those answered from the cache, a
+    recording or a script. Expected tokens and cost use half the output cap where nothing is known
+    (a cached reply is known). `detectable_drop` is a fraction: the smallest drop that this suite
+    sees with 80 % power when `flip_share` of its cases flip by chance.
+    """
+
+    suite: str
+    variants: tuple[str, ...]
+    cases: int
+    trials: int
+    calls: int
+    replayed: int
+    tokens: dict[str, int]
+    max_cost_usd: float | None
+    expected_cost_usd: float | None
+    origins: dict[str, int]
+    detectable_drop: float | None = None
+    flip_share: float | None = None
+    cases_to_pass: int | None = None
+    unpriced_models: tuple[str, ...] = ()
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All attempts of a run in the order they are started, and the sums of each suite."""
+
+    attempts: tuple[PlannedAttempt, ...]
+    suites: tuple[PlannedSuite, ...]

@@ -1,0 +1,170 @@
+"""A finished (or stopped) run: `run.json`, the first file a reader of a bundle opens.
+
+Schema history: `evalkit.run/1` is the first.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from evalkit.records.attempt import Attempt
+from evalkit.records.call import Decision
+from evalkit.records.case import Case
+from evalkit.records.score import Score
+from evalkit.records.verdict import PartVerdict, Verdict
+
+SCHEMA = "evalkit.run/1"
+RunState = Literal["running", "complete", "incomplete", "interrupted"]
+
+
+class VariantRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one variant of a suite was: `source` says where it came from, in words.
+
+    `digests` maps every asset to the digest of its content; `models` the configured names to the
+    ids that were called.
+    """
+
+    variant: str
+    source: str
+    prompt: str
+    route: str
+    models: dict[str, str]
+    digests: dict[str, str]
+    origins: dict[str, int] = {}
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sums over the attempts of one variant of a suite, errors included.
+
+    `passed` counts cases, with fractions where a case has several trials. `resolved` is `passed`;
+    `cost_usd` is None when any model has no price. Latencies are medians and 95th percentiles in
+    seconds, None when nothing was measured live.
+    """
+
+    variant: str
+    cases: int
+    attempts: int
+    passed: float
+    errors: int
+    states: dict[str, int]
+    failure_modes: dict[str, int]
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    billed_usd: float
+    fallbacks: int
+    guardrails: int
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
+
+
+class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One suite of a run: what was compared with what, under which gate."""
+
+    suite: str
+    golden: str
+    golden_digest: str
+    scorers: tuple[dict[str, Any], ...]
+    scorers_digest: str
+    gate: dict[str, Any]
+    variants: tuple[VariantRecord, ...]
+    totals: tuple[Totals, ...]
+    cases: int
+    trials: int
+    owner: str | None = None
+    fallback: str = "error"
+    notes: tuple[str, ...] = ()
+
+    def variant(self, name: str) -> VariantRecord | None:
+        """The variant of that name, if the suite had it."""
+        return next((v for v in self.variants if v.variant == name), None)
+
+    def totals_of(self, name: str) -> Totals | None:
+        """The sums of that variant, if the suite had it."""
+        return next((t for t in self.totals if t.variant == name), None)
+
+
+class GitState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the working tree stood."""
+
+    sha: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run. `verdict` is None for a run that never gates (`--regressed`) or did not finish.
+
+    A run that was killed stays `running`. `changes` are the candidate's, `baseline` what the
+    command line named, `request` what else a resumed run needs to plan the same attempts.
+    """
+
+    schema: Literal["evalkit.run/1"]
+    id: str
+    evalkit: str
+    state: RunState
+    started_at: str
+    finished_at: str
+    duration_s: float
+    command: tuple[str, ...]
+    suites: tuple[SuiteRecord, ...]
+    verdict: Verdict | None
+    exit_code: int
+    git: GitState = GitState()
+    gates: bool = True
+    why: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    billed_usd: float = 0.0
+    budget_usd: float | None = None
+    concurrency: int = 1
+    changes: dict[str, Any] = {}
+    baseline: str | None = None
+    request: dict[str, Any] = {}
+
+
+class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a suite is scored and decided with, as stored in a bundle: `assets/<suite>.json`.
+
+    `cases` are redacted as their attempts are. `scorers` and `gate` are the suite's configuration
+    as plain data, `schemas` the files that scorers name. `guards` were decided when the run was
+    made: they depend on the baseline ref, which a bundle does not hold. `lines` maps a case to its
+    line in `golden_path`.
+    """
+
+    suite: str
+    golden: str
+    golden_path: str
+    cases: tuple[Case, ...]
+    scorers: tuple[dict[str, Any], ...]
+    gate: dict[str, Any]
+    has_baseline: bool
+    trials: int
+    schemas: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    fallback: str = "error"
+    owner: str | None = None
+    guards: tuple[PartVerdict, ...] = ()
+
+
+class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of `traces.jsonl`: every decision of one attempt's session."""
+
+    suite: str
+    variant: str
+    case: str
+    trial: int
+    decisions: tuple[Decision, ...]
+
+
+class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole bundle in memory: one attempt a place (the last one journalled) and its scores."""
+
+    path: str
+    record: RunRecord
+    snapshots: tuple[SuiteSnapshot, ...]
+    attempts: tuple[Attempt, ...]
+    scores: tuple[Score, ...]
+
+    def snapshot(self, suite: str) -> SuiteSnapshot | None:
+        """The snapshot of that suite."""
+        return next((each for each in self.snapshots if each.suite == suite), None)

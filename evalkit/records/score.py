@@ -1,0 +1,29 @@
+"""What a scorer said about an attempt."""
+
+from typing import Any, Literal
+
+import msgspec
+
+ScoreState = Literal["scored", "not_applicable", "error"]
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One scorer on one attempt.
+
+    `passed` is None unless `state` is scored: an error is no pass and no fail, and what does not
+    apply to a case says nothing about it. `gate` tells whether it decides. `message` says what was
+    expected and found; `found` and `expected` are for reports.
+    """
+
+    suite: str
+    variant: str
+    case: str
+    trial: int
+    scorer: str
+    kind: str
+    state: ScoreState
+    passed: bool | None
+    gate: bool
+    message: str = ""
+    expected: Any = None
+    found: Any = None

@@ -1,0 +1,1 @@
+"""An attempt and its case in, scores out."""

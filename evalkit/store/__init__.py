@@ -1,0 +1,1 @@
+"""The private state of a project: run bundles, the response cache, recordings."""
