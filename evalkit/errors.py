@@ -10,7 +10,8 @@
     └── SessionError                  what a session's act ends with; the run goes on
         ├── PolicyBlocked             a policy said no; `.rule` names it
         ├── BudgetExhausted           a hold did not fit under a cap
-        ├── ProviderError             infrastructure: `.code`, `.retryable`, `.retry_after_s`
+        ├── ProviderError             infrastructure: `.code`, `.retryable`, `.retry_after_s`,
+        │                             `.may_be_billed`
         └── InvalidReply              the model answered, and not in the form that was asked for
 
 Anything else that reaches the top is a bug in evalkit and ends with 70.
@@ -18,7 +19,7 @@ Anything else that reaches the top is a bug in evalkit and ends with 70.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 Severity = Literal["error", "warning"]
 
@@ -118,9 +119,13 @@ class SessionError(EvalkitError):
 class PolicyBlocked(SessionError):
     """A policy of the route said no."""
 
-    def __init__(self, rule: str, message: str) -> None:
-        """`rule` is the policy's key, such as `policies.disallow_actions`."""
+    def __init__(self, rule: str, message: str, *, completion: Any = None) -> None:
+        """`rule` is the policy's key, such as `policies.disallow_actions`.
+
+        `completion` is the `records.call.Completion` that was held back, None where none was made.
+        """
         self.rule = rule
+        self.completion = completion
         super().__init__(message)
 
 
@@ -146,13 +151,24 @@ class ProviderError(SessionError):
         *,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        may_be_billed: bool = False,
     ) -> None:
-        """`retry_after_s` is what the server asked for, if it did."""
+        """`retry_after_s` is what the server asked for, if it did.
+
+        `may_be_billed` tells that the request had left, so that the provider may charge for it
+        although no usable reply came back.
+        """
         self.code = code
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.may_be_billed = may_be_billed
         super().__init__(message)
 
 
 class InvalidReply(SessionError):
     """The model's own reply cannot be parsed into what was asked for."""
+
+    def __init__(self, message: str, *, completion: Any = None) -> None:
+        """`completion` is the `records.call.Completion` that holds the reply."""
+        self.completion = completion
+        super().__init__(message)

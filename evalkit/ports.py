@@ -1,8 +1,9 @@
 """What the stages ask of each other; `workflows` hands each of them an object that has it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
@@ -43,7 +44,8 @@ class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transport(Protocol):
-    """HTTP out. Raises ProviderError(timeout | connection) for what never became a reply."""
+    """HTTP out. Raises ProviderError for what never became a reply: timeout, connection,
+    malformed_reply (not readable as HTTP says), bad_request (an address that cannot be asked)."""
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -55,10 +57,23 @@ class Transport(Protocol):
 
 
 class Provider(Protocol):
-    """A source of replies. Raises ProviderError."""
+    """A source of replies. Raises ProviderError.
 
-    name: str
-    origin: Literal["live", "recording", "scripted"]
+    `identity` is what a request's key knows of it (kind and address): two providers with one
+    identity answer alike, so a recording has the identity of the model that was recorded.
+    """
+
+    @property
+    def name(self) -> str:
+        """The configured provider's name, for messages."""
+
+    @property
+    def identity(self) -> str:
+        """Kind and address."""
+
+    @property
+    def origin(self) -> Literal["live", "recording", "scripted"]:
+        """Where its replies come from."""
 
     def missing(self, request: Request) -> str | None:
         """What a replaying provider lacks to answer this, or None."""
@@ -97,6 +112,10 @@ class Session(Protocol):
     @property
     def tries(self) -> int:
         """Provider calls made so far, retries and fallbacks included."""
+
+    @property
+    def billed_usd(self) -> float:
+        """What its calls were charged so far; one whose reply was lost counts with its bound."""
 
     async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
         """Documents of an index. Raises PolicyBlocked."""
@@ -144,6 +163,12 @@ class FileTree(Protocol):
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, and ConfigError for a forbidden path."""
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """The content of a file as a stream, for files that are too large to read whole.
+
+        Raises as `read` does.
+        """
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""

@@ -2,13 +2,40 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100)]
-Reference = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*@(v[1-9][0-9]*|latest)$", max_length=120)
-]
-ProjectPath = Annotated[str, Field(min_length=1, max_length=400)]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$"
+_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*@(v[1-9][0-9]*|latest)$"
+URL = r"^https?://[^\s/]+"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+TOOL_NAME = r"^[A-Za-z0-9_\-]{1,64}$"
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+
+# What a problem says was expected, instead of the pattern.
+PATTERN_WORDS = {
+    _NAME: "a name of letters, digits, '_', '-' and '.'",
+    _REFERENCE: "a reference: name@v1, or name@latest",
+    URL: "an address that starts with http:// or https://",
+    VARIABLE: "the name of an environment variable",
+    TOOL_NAME: "a tool's name: up to 64 letters, digits, '_' and '-'",
+    DATE: "a date: YYYY-MM-DD",
+    DIGEST: "a digest: sha256: and 64 hexadecimal digits",
+}
+
+
+def _inside_project(path: str) -> str:
+    if path.startswith(("/", "~")) or "\\" in path or ":" in path or ".." in path.split("/"):
+        raise ValueError(
+            f"{path!r} is no path inside the project: relative to evalkit.yaml, with '/' between "
+            "folders and without '..'"
+        )
+    return path
+
+
+Name = Annotated[str, Field(pattern=_NAME, max_length=100)]
+Reference = Annotated[str, Field(pattern=_REFERENCE, max_length=120)]
+ProjectPath = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_inside_project)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from evalkit.config.base import Name, Part
 from evalkit.config.routes import Budget, Model, Provider, Route
@@ -13,28 +13,58 @@ class RunDefaults(Part):
     """How runs are made unless the command line says otherwise."""
 
     suites: Annotated[
-        list[Name] | None, Field(description="What `evalkit run` runs; default: every suite.")
+        list[Name] | None,
+        Field(min_length=1, description="What `evalkit run` runs; default: every suite."),
     ] = None
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
-    timeout_s: Annotated[float, Field(gt=0, description="Of one call.")] = 60.0
+    concurrency: Annotated[
+        int, Field(ge=1, le=1024, description="Attempts in the air at one time.")
+    ] = 8
+    timeout_s: Annotated[
+        float, Field(gt=0, description="How long one call may take, in seconds.")
+    ] = 60.0
     retries: Annotated[
-        int, Field(ge=0, le=20, description="More tries after an infrastructure error.")
+        int,
+        Field(ge=0, le=20, description="More tries of a call after an infrastructure error."),
     ] = 3
 
 
 class Config(Part):
     """evalkit.yaml."""
 
-    version: Literal[1] = 1
-    providers: dict[Name, Provider] = {}
-    models: dict[Name, Model] = {}
-    routes: list[Route] = []
-    budgets: list[Budget] = []
-    suites: dict[Name, Suite] = {}
-    baseline: Annotated[Baseline | None, Field(description="Of every suite that names none.")] = (
-        None
-    )
-    run: RunDefaults = RunDefaults()
+    version: Annotated[Literal[1], Field(description="The version of this format.")] = 1
+    providers: Annotated[
+        dict[Name, Provider], Field(description="Where models are reached, by a name of yours.")
+    ] = {}
+    models: Annotated[
+        dict[Name, Model],
+        Field(description="What the models that routes name really are, and what they cost."),
+    ] = {}
+    routes: Annotated[
+        list[Route], Field(description="How each kind of work is done; names are unique.")
+    ] = []
+    budgets: Annotated[
+        list[Budget], Field(description="Caps on what a run spends; every one of them holds.")
+    ] = []
+    suites: Annotated[
+        dict[Name, Suite], Field(description="What is tested, by the name that `run` takes.")
+    ] = {}
+    baseline: Annotated[
+        Baseline | None,
+        Field(
+            description="What suites without a `baseline` of their own are compared with: a git "
+            "ref, a run bundle, or {set: …}. Default: the pull request's base, or the merge base "
+            "with the default branch."
+        ),
+    ] = None
+    run: Annotated[
+        RunDefaults, Field(description="How runs are made unless flags say otherwise.")
+    ] = RunDefaults()
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _no_flag(cls, value: object) -> object:
+        """To Python `true` is 1."""
+        return str(value) if isinstance(value, bool) else value
 
     def route(self, name: str) -> Route | None:
         """The route of that name."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from evalkit.config.base import Money, Name, Part, ProjectPath
+from evalkit.config.base import URL, VARIABLE, Money, Name, Part, ProjectPath
 
 
 class RouteModels(Part):
@@ -68,21 +68,27 @@ class Approvals(Part):
 class Route(Part):
     """How one kind of work is done: models, caps and policies."""
 
-    name: Name
-    models: RouteModels
-    max_tokens: Annotated[int | None, Field(ge=1, description="Caps the output of one call.")] = (
-        None
-    )
+    name: Annotated[Name, Field(description="What suites and programs call the route.")]
+    models: Annotated[RouteModels, Field(description="Who answers.")]
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="Caps the output of one call, in tokens.")
+    ] = None
     max_tool_calls: Annotated[
         int | None, Field(ge=0, description="Tool calls that may be authorized in one session.")
     ] = None
-    retrieval: Retrieval = Retrieval()
-    policies: Policies = Policies()
+    retrieval: Annotated[
+        Retrieval, Field(description="What may be looked up, and how much of it.")
+    ] = Retrieval()
+    policies: Annotated[
+        Policies, Field(description="What may pass in and out, and which tools are denied.")
+    ] = Policies()
     require_citations: Annotated[
         bool,
         Field(description="A reply has to cite documents that this session retrieved."),
     ] = False
-    approvals: Approvals = Approvals()
+    approvals: Annotated[
+        Approvals, Field(description="Who has to agree before something happens.")
+    ] = Approvals()
     owner: Annotated[str | None, Field(description="Shown wherever the route fails.")] = None
 
 
@@ -98,18 +104,21 @@ class Provider(Part):
     ]
     base_url: Annotated[
         str | None,
-        Field(pattern=r"^https?://", description="Of an openai provider; default api.openai.com."),
+        Field(
+            pattern=URL,
+            description="Of an openai provider: up to and with /v1; default: api.openai.com.",
+        ),
     ] = None
     api_key_env: Annotated[
         str | None,
         Field(
-            pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+            pattern=VARIABLE,
             description="The environment variable that holds the key. Keys never stand here.",
         ),
     ] = None
     without_key: Annotated[
         Name | None,
-        Field(description="The provider to use where that variable is not set."),
+        Field(description="The provider that stands in where that variable is not set."),
     ] = None
     recordings: Annotated[
         ProjectPath | None,
@@ -141,33 +150,43 @@ class Provider(Part):
 class Price(Part):
     """List prices in USD per million tokens."""
 
-    input_usd_per_mtok: Money
-    output_usd_per_mtok: Money
+    input_usd_per_mtok: Annotated[Money, Field(description="Tokens of the request.")]
+    output_usd_per_mtok: Annotated[Money, Field(description="Tokens of the reply.")]
     cached_input_usd_per_mtok: Annotated[
-        Money | None, Field(description="Default: the price of input.")
+        Money | None,
+        Field(description="Request tokens that the provider had cached; default: as input."),
     ] = None
 
 
 class Model(Part):
     """A name that routes use, and what is really called."""
 
-    provider: Name
+    provider: Annotated[Name, Field(description="The entry of `providers` that is asked.")]
     id: Annotated[
         str | None, Field(description="What the provider calls it; default: the name.")
     ] = None
     price: Annotated[
         Price | None,
-        Field(description="Without a price the model is refused where a USD cap applies."),
+        Field(description="List price. Without one the model is refused where a USD cap applies."),
     ] = None
-    tier: Annotated[Literal["small", "mid", "top", "local"] | None, Field()] = None
+    tier: Annotated[
+        Literal["small", "mid", "top", "local"] | None,
+        Field(description="How large it is, for people who read the file."),
+    ] = None
 
 
 class Budget(Part):
     """A cap, reserved before each call and settled after it."""
 
-    scope: Annotated[Literal["run"], Field(description="One `evalkit run`.")]
-    max_usd: Annotated[float | None, Field(gt=0)] = None
-    max_tokens: Annotated[int | None, Field(gt=0)] = None
+    scope: Annotated[
+        Literal["run"], Field(description="What the cap is over; run: one `evalkit run`.")
+    ]
+    max_usd: Annotated[
+        float | None, Field(gt=0, description="At list prices; what replays is free.")
+    ] = None
+    max_tokens: Annotated[
+        int | None, Field(gt=0, description="Request and reply tokens together.")
+    ] = None
 
     @model_validator(mode="after")
     def _caps_something(self) -> "Budget":

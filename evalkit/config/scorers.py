@@ -32,13 +32,18 @@ class ContainsScorer(Part):
     all: Annotated[list[str], Field(description="Every one of them.")] = []
     any: Annotated[list[str], Field(description="At least one of them.")] = []
     none: Annotated[list[str], Field(description="None of them.")] = []
-    normalise: list[Normalisation] = []
+    normalise: Annotated[
+        list[Normalisation],
+        Field(description="Applied to both sides before they are compared. Default none."),
+    ] = []
 
 
 class RegexScorer(Part):
     """A pattern in RE2 syntax, which cannot run away; without one, `expected.regex`."""
 
-    pattern: str | None = None
+    pattern: Annotated[
+        str | None, Field(description="In RE2 syntax; default: the case's `expected.regex`.")
+    ] = None
     full: Annotated[bool, Field(description="Match the whole output, not a part of it.")] = False
 
 
@@ -49,14 +54,20 @@ class NumericScorer(Part):
         str | None,
         Field(description="Key of the JSON reply and of `expected`; default: the whole output."),
     ] = None
-    absolute: Money = 0.0
-    relative: Money = 0.0
+    absolute: Annotated[
+        Money, Field(description="How far off it may be; the larger tolerance counts.")
+    ] = 0.0
+    relative: Annotated[
+        Money, Field(description="The same as a share of the expected number: 0.01 is 1 %.")
+    ] = 0.0
 
 
 class ToolCallsScorer(Part):
     """The tool calls that came back against `expected.tool_calls`, names and arguments."""
 
-    order: Literal["any", "exact"] = "exact"
+    order: Annotated[
+        Literal["any", "exact"], Field(description="Whether the order of the calls counts.")
+    ] = "exact"
 
 
 class CitationsScorer(Part):
@@ -70,19 +81,39 @@ class PolicyScorer(Part):
 class ScorerEntry(Part):
     """One scorer of a suite."""
 
-    exact: ExactScorer | None = None
-    contains: ContainsScorer | None = None
-    regex: RegexScorer | None = None
-    numeric: NumericScorer | None = None
+    exact: Annotated[
+        ExactScorer | None, Field(description="Equal to `expected`, whole or field by field.")
+    ] = None
+    contains: Annotated[
+        ContainsScorer | None, Field(description="Texts that are, or are not, in the output.")
+    ] = None
+    regex: Annotated[
+        RegexScorer | None, Field(description="A pattern that the output matches.")
+    ] = None
+    numeric: Annotated[NumericScorer | None, Field(description="A number within a tolerance.")] = (
+        None
+    )
     json_schema: Annotated[
         ProjectPath | None, Field(description="A JSON Schema 2020-12 that the reply has to meet.")
     ] = None
-    tool_calls: ToolCallsScorer | None = None
-    citations: CitationsScorer | None = None
-    policy: PolicyScorer | None = None
+    tool_calls: Annotated[
+        ToolCallsScorer | None, Field(description="The calls of `expected.tool_calls`, exactly.")
+    ] = None
+    citations: Annotated[
+        CitationsScorer | None,
+        Field(description="Cites retrieved documents only, and all of `expected.citations`."),
+    ] = None
+    policy: Annotated[
+        PolicyScorer | None,
+        Field(description="Blocked where `expected.blocked` says so, and nowhere else."),
+    ] = None
     judge: Annotated[Any, Field(description="Not yet: refused, see the changelog.")] = None
-    gate: Annotated[bool, Field(description="Whether a case needs it to pass.")] = True
-    name: Annotated[Name | None, Field(description="Default: the scorer's key.")] = None
+    gate: Annotated[
+        bool, Field(description="Whether a case has to pass it; false: reported only.")
+    ] = True
+    name: Annotated[Name | None, Field(description="What reports call it; default: its key.")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _one_scorer(self) -> "ScorerEntry":
@@ -91,6 +122,9 @@ class ScorerEntry(Part):
                 "the judge scorer is not part of this version: remove it, an uncalibrated judge "
                 "must not gate"
             )
+        for key in SCORER_KEYS:
+            if key in self.model_fields_set and getattr(self, key) is None:
+                raise ValueError(f"{key} is empty; without settings of its own write {key}: {{}}")
         given = [key for key in SCORER_KEYS if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"a scorer names exactly one of {', '.join(SCORER_KEYS)}")
@@ -105,6 +139,21 @@ class ScorerEntry(Part):
     def label(self) -> str:
         """The name it is reported under."""
         return self.name or self.kind
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        """Keys of `expected`, one of which a case needs for the scorer to apply; None for none."""
+        if self.exact is not None:
+            return tuple(self.exact.fields or ("output",))
+        if self.numeric is not None:
+            return (self.numeric.field or "output",)
+        if self.contains is not None and not (
+            self.contains.all or self.contains.any or self.contains.none
+        ):
+            return ("contains",)
+        if self.regex is not None and self.regex.pattern is None:
+            return ("regex",)
+        return ("tool_calls",) if self.tool_calls is not None else None
 
 
 SCORER_KEYS = (

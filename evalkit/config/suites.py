@@ -13,7 +13,7 @@ Invariant = Literal["forbidden_tools", "policy"]
 class Target(Part):
     """What is tested. Other kinds of target come with later versions."""
 
-    prompt: Annotated[Reference, Field(description="`name@vN` or `name@latest`.")]
+    prompt: Annotated[Reference, Field(description="The prompt: `name@vN`, or `name@latest`.")]
 
 
 class SetBaseline(Part):
@@ -25,23 +25,37 @@ class SetBaseline(Part):
     ]
 
 
-Baseline = str | SetBaseline
+Baseline = Annotated[str, Field(min_length=1)] | SetBaseline
 
 
 class SliceGate(Part):
     """What the cases with one tag require."""
 
-    min_pass_rate: Annotated[float | None, Field(gt=0, le=1)] = None
-    max_drop_pp: Annotated[float | None, Field(gt=0, lt=100)] = None
-    required: bool = True
+    min_pass_rate: Annotated[
+        float | None, Field(gt=0, le=1, description="The floor, as a share: .95 is 95 %.")
+    ] = None
+    max_drop_pp: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            lt=100,
+            description="The margin, in percentage points. Default: the suite's, where the slice "
+            "has no floor.",
+        ),
+    ] = None
+    required: Annotated[bool, Field(description="false: reported, and never gates.")] = True
 
 
 class MetricGate(Part):
     """How much a metric may rise."""
 
-    max_increase_pct: Annotated[float | None, Field(gt=0)] = None
-    max_increase_pp: Annotated[float | None, Field(gt=0)] = None
-    required: bool = True
+    max_increase_pct: Annotated[
+        float | None, Field(gt=0, description="In percent of the baseline.")
+    ] = None
+    max_increase_pp: Annotated[
+        float | None, Field(gt=0, lt=100, description="In percentage points, for a rate.")
+    ] = None
+    required: Annotated[bool, Field(description="false: reported, and never gates.")] = True
 
     @model_validator(mode="after")
     def _one_limit(self) -> "MetricGate":
@@ -55,23 +69,42 @@ class Gate(Part):
 
     max_drop_pp: Annotated[
         float | None,
-        Field(gt=0, lt=100, description="The margin: how many percentage points it may drop."),
+        Field(
+            gt=0,
+            lt=100,
+            description="The margin: how many percentage points the pass rate may drop. null: no "
+            "drop is looked at, and something else is required.",
+        ),
     ] = 3.0
     rule: Annotated[
         Literal["statistical", "strict", "simple"],
-        Field(description="When a drop fails; a pass means the same under each."),
+        Field(
+            description="When a drop fails. statistical: it is real and at least the margin. "
+            "strict: it is real. simple: it is at least the margin, real or not. A pass means the "
+            "same under each: a drop past the margin is ruled out."
+        ),
     ] = "statistical"
-    alpha: Annotated[float, Field(gt=0, lt=0.5, description="The error at each end.")] = 0.05
+    alpha: Annotated[
+        float, Field(gt=0, lt=0.5, description="The chance of error at each end of the interval.")
+    ] = 0.05
     on_inconclusive: Annotated[
         Literal["escalate", "warn", "fail"],
         Field(description="escalate: exit 3. warn: exit 0 with a warning. fail: exit 1."),
     ] = "escalate"
-    min_pass_rate: Annotated[float | None, Field(gt=0, le=1)] = None
+    min_pass_rate: Annotated[
+        float | None,
+        Field(gt=0, le=1, description="A floor for the candidate, as a share; needs no baseline."),
+    ] = None
     invariants: Annotated[
         list[Invariant],
-        Field(description="Broken by one attempt: a forbidden tool, or what policy must stop."),
+        Field(
+            description="Fails the suite on one attempt. forbidden_tools: a tool of "
+            "`expected.forbidden_tools` was allowed. policy: what a policy had to block was not."
+        ),
     ] = []
-    slices: dict[str, SliceGate] = {}
+    slices: Annotated[
+        dict[str, SliceGate], Field(description="What the cases with a tag require, by tag.")
+    ] = {}
     metrics: Annotated[
         dict[
             Literal[
@@ -84,31 +117,48 @@ class Gate(Part):
             ],
             MetricGate,
         ],
-        Field(description="Ratios take max_increase_pct, guardrail_rate takes max_increase_pp."),
+        Field(
+            description="How much each may rise. guardrail_rate takes max_increase_pp, the others "
+            "max_increase_pct."
+        ),
     ] = {}
     max_error_share: Annotated[
         float,
-        Field(ge=0, le=1, description="More attempts than this without a result: incomplete."),
+        Field(
+            ge=0,
+            le=1,
+            description="With a larger share of attempts without a result the run is incomplete.",
+        ),
     ] = 0.02
 
 
 class Suite(Part):
     """A golden set, a target, scorers and a gate."""
 
-    golden: Annotated[Reference, Field(description="`name@vN` or `name@latest`.")]
-    route: Name
-    target: Target
-    trials: Annotated[int, Field(ge=1, le=100)] = 1
-    scorers: Annotated[list[ScorerEntry], Field(min_length=1)]
+    golden: Annotated[Reference, Field(description="The golden set: `name@vN`, or `name@latest`.")]
+    route: Annotated[Name, Field(description="The route that every call takes.")]
+    target: Annotated[Target, Field(description="What is tested.")]
+    trials: Annotated[
+        int, Field(ge=1, le=100, description="Repeats of each case; its result is their mean.")
+    ] = 1
+    scorers: Annotated[
+        list[ScorerEntry],
+        Field(min_length=1, description="A case passes when every one that gates passes it."),
+    ]
     baseline: Annotated[
-        Baseline | None, Field(description="A git ref, a run bundle, or {set: …}.")
+        Baseline | None,
+        Field(
+            description="What it is compared with: a git ref, a run bundle, or {set: …}. Default: "
+            "the `baseline` of the file."
+        ),
     ] = None
-    gate: Gate = Gate()
+    gate: Annotated[Gate, Field(description="What it takes to pass.")] = Gate()
     owner: Annotated[str | None, Field(description="Shown wherever the suite fails.")] = None
     fallback: Annotated[
         Literal["error", "accept"],
-        Field(description="Whether an answer of a fallback model counts."),
+        Field(description="What an answer of a fallback model counts as: no result, or a result."),
     ] = "error"
     evidence: Annotated[
-        Literal["any", "live"], Field(description="live refuses recordings and scripts.")
+        Literal["any", "live"],
+        Field(description="live: a verdict never rests on recordings or scripts."),
     ] = "any"

@@ -65,7 +65,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A golden set version. `lines` maps a case id to its line in `path`.
 
-    `digest` is the content's; `frozen` tells whether set.yaml pins it.
+    `digest` is the content's; `frozen` tells whether set.yaml pins it. `count` and `groups` (cases
+    of one group count once) hold even where the cases themselves were checked and not kept.
     """
 
     name: str
@@ -78,6 +79,8 @@ class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     owner: str | None = None
     licence: str | None = None
     lines: dict[str, int] = {}
+    count: int = 0
+    groups: int = 0
 
     @property
     def reference(self) -> str:

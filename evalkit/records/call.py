@@ -7,6 +7,8 @@ import msgspec
 from evalkit.records.asset import PromptPart, Role, Tool
 
 Origin = Literal["live", "cache", "recording", "scripted"]
+Act = Literal["route", "retrieve", "complete", "authorize", "budget", "redact"]
+DecisionOutcome = Literal["allowed", "denied", "changed", "failed", "answered"]
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,11 +29,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Tokens of one call. `cached_tokens` are inside `input_tokens`."""
+    """Tokens of one call. `cached_tokens` are inside `input_tokens`.
+
+    `estimated` tells that nobody counted: the numbers come from the lengths of the texts.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    estimated: bool = False
 
     @property
     def total(self) -> int:
@@ -103,8 +109,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of a trace: what was decided, by which rule, about what, and why."""
 
-    act: Literal["route", "retrieve", "complete", "authorize", "budget", "redact"]
-    outcome: Literal["allowed", "denied", "changed", "failed", "answered"]
+    act: Act
+    outcome: DecisionOutcome
     rule: str
     message: str
     at: str
@@ -115,8 +121,8 @@ class PreparedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A call before it is made: its request, its bounds, and where its reply would come from.
 
     `input_tokens` is an upper bound by part, `output_tokens` the cap. `max_cost_usd` is the list
-    price of both bounds, None where the model has no price. `missing` names what a replaying
-    provider lacks.
+    price of both bounds, None where the model has no price; `max_output_cost_usd` is the part of it
+    that the output cap stands for. `missing` names what a replaying provider lacks.
     """
 
     request: Request
@@ -126,4 +132,5 @@ class PreparedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     input_tokens: dict[str, int]
     output_tokens: int
     max_cost_usd: float | None
+    max_output_cost_usd: float | None = None
     missing: str | None = None

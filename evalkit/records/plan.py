@@ -6,7 +6,12 @@ from evalkit.records.call import Origin
 
 
 class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One attempt to be made. Token counts are upper bounds; `max_cost_usd` covers both bounds."""
+    """One attempt to be made. Token counts are upper bounds; `max_cost_usd` covers both bounds.
+
+    `expected_cost_usd` is the list price with half of the output cap. An attempt that a policy
+    stops before any call has `refused` set, no origin and no cost; it is made and recorded all the
+    same.
+    """
 
     suite: str
     variant: str
@@ -14,10 +19,11 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     trial: int
     key: str
     model: str
-    origin: Origin
+    origin: Origin | None
     input_tokens: dict[str, int]
     output_tokens: int
     max_cost_usd: float | None
+    expected_cost_usd: float | None = None
     missing: str | None = None
     refused: str | None = None
 
@@ -26,8 +32,10 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One suite's share of a plan.
 
     `calls` are the ones that reach a provider, `replayed` those answered from the cache, a
-    recording or a script. Expected tokens and cost use half the output cap where nothing is known
-    (a cached reply is known). `detectable_drop` is a fraction: the smallest drop that this suite
+    recording or a script, `refused` those that a policy stops before any call. `tokens` are upper
+    bounds by part (`output` is the caps) over all of them, replayed ones too. Costs are what this
+    run may spend: replays cost nothing. Expected tokens and cost use half the output cap.
+    `detectable_drop` is a fraction: the smallest drop that this suite
     sees with 80 % power when `flip_share` of its cases flip by chance.
     """
 
@@ -41,6 +49,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_cost_usd: float | None
     expected_cost_usd: float | None
     origins: dict[str, int]
+    refused: int = 0
+    expected_output_tokens: int = 0
     detectable_drop: float | None = None
     flip_share: float | None = None
     cases_to_pass: int | None = None

@@ -95,7 +95,8 @@ class GitState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run. `verdict` is None for a run that never gates (`--regressed`) or did not finish.
 
-    A run that was killed stays `running`. `changes` are the candidate's, `baseline` what the
+    A run that was killed stays `running`; `stopped` says why one ended before every attempt was
+    made. `changes` are the candidate's, `baseline` what the
     command line named, `request` what else a resumed run needs to plan the same attempts.
     """
 
@@ -112,6 +113,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     exit_code: int
     git: GitState = GitState()
     gates: bool = True
+    stopped: str | None = None
     why: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     billed_usd: float = 0.0
@@ -127,8 +129,9 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `cases` are redacted as their attempts are. `scorers` and `gate` are the suite's configuration
     as plain data, `schemas` the files that scorers name. `guards` were decided when the run was
-    made: they depend on the baseline ref, which a bundle does not hold. `lines` maps a case to its
-    line in `golden_path`.
+    made: they depend on the baseline ref, which a bundle does not hold. `baseline_trials` differ
+    from `trials` where a stored run is the baseline. `lines` maps a case to its line in
+    `golden_path`.
     """
 
     suite: str
@@ -139,6 +142,7 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     gate: dict[str, Any]
     has_baseline: bool
     trials: int
+    baseline_trials: int | None = None
     schemas: dict[str, Any] = {}
     lines: dict[str, int] = {}
     fallback: str = "error"

@@ -18,8 +18,21 @@ SETS = sorted(ROOT.glob("goldensets/*/v1"))
 SCRIPTED = sorted(ROOT.glob("scripted/*.jsonl"))
 
 LEAST_CASES = {"contract_review": 200, "support_triage": 200, "ticket_routing": 240}
-LEAST_LABELS = {"support_triage": 10, "ticket_routing": 6}
+LEAST_LABELS = {"contract_review": 5, "support_triage": 10, "ticket_routing": 6}
 LEAST_IN_SLICE = {
+    "contract_review": {
+        "action": 40,
+        "amended": 15,
+        "approval": 30,
+        "conflicting": 15,
+        "dates": 40,
+        "definitions": 15,
+        "high_risk": 50,
+        "injection": 15,
+        "non_english": 60,
+        "not_stated": 20,
+        "numeric": 100,
+    },
     "support_triage": dict.fromkeys(
         ("ambiguous", "high_risk", "injection", "non_english", "pii"), 15
     ),
@@ -71,7 +84,8 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _label(case: JsonObject) -> object:
-    return case["expected"].get("intent", case["expected"].get("output"))
+    expected = case["expected"]
+    return next((expected[key] for key in ("intent", "answer", "output") if key in expected), None)
 
 
 def _text(case: JsonObject) -> str:
@@ -225,6 +239,26 @@ def test_expected_tool_calls_fit_the_declared_tools(golden_set: Path) -> None:
                 declared = parameters["properties"][argument]
                 assert value in declared.get("enum", [value])
                 assert re.search(declared.get("pattern", ""), str(value))
+
+
+@over_sets
+def test_expected_citations_name_documents_of_the_case(golden_set: Path) -> None:
+    for case in _cases(golden_set):
+        ids = [document["id"] for document in case.get("documents", [])]
+        assert len(set(ids)) == len(ids), case["id"]
+        assert set(case["expected"].get("citations", [])) <= set(ids), case["id"]
+
+
+@over_sets
+def test_approvals_are_of_tools_that_execute(golden_set: Path) -> None:
+    tools = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in ROOT.glob("tools/*.json")
+    }
+    for case in _cases(golden_set):
+        for tool, approval in case.get("approvals", {}).items():
+            assert tools[tool]["effect"] == "execute", case["id"]
+            assert set(approval) == {"granted_by", "team"}, case["id"]
 
 
 @over_scripted

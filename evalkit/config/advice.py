@@ -1,0 +1,43 @@
+"""What is allowed in evalkit.yaml and rarely meant: warnings that need no other file."""
+
+from collections.abc import Iterator
+
+from evalkit.config.model import Config
+from evalkit.config.problems import Locator
+from evalkit.errors import Problem
+
+
+def advice(config: Config, locator: Locator) -> list[Problem]:
+    """Routes without a fallback or a suite, and models without a price."""
+    return [*_routes(config, locator), *_prices(config, locator)]
+
+
+def _routes(config: Config, locator: Locator) -> Iterator[Problem]:
+    exercised = {suite.route for suite in config.suites.values()}
+    for index, route in enumerate(config.routes):
+        if len(route.models.order) == 1:
+            yield locator.problem(
+                ("routes", index, "models"),
+                "the route has one model only, so nothing answers when its provider is down",
+                severity="warning",
+            )
+        if route.name not in exercised:
+            yield locator.problem(
+                ("routes", index, "name"),
+                "no suite exercises the route, so no gate sees a change to it",
+                severity="warning",
+            )
+
+
+def _prices(config: Config, locator: Locator) -> Iterator[Problem]:
+    capped = any(budget.max_usd is not None for budget in config.budgets)
+    refused = ", and refused where the budget has a cap in USD" if capped else ""
+    for name, model in config.models.items():
+        provider = config.providers.get(model.provider)
+        paid = provider is not None and provider.kind != "scripted"
+        if model.price is None and paid:
+            yield locator.problem(
+                ("models", name),
+                f"the model has no price, so its calls are not counted in USD{refused}",
+                severity="warning",
+            )

@@ -1,0 +1,330 @@
+"""The files beside evalkit.yaml: prompts, tools, golden sets, cases, rubrics."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from evalkit.config.base import DATE, DIGEST, TOOL_NAME, Name, Part, ProjectPath
+
+Version = Annotated[int, Field(ge=1)]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class PromptMessageFile(Part):
+    """One message of a prompt, as a Jinja template."""
+
+    role: Annotated[
+        Literal["system", "user", "assistant"], Field(description="Who speaks in the message.")
+    ]
+    content: Annotated[
+        str, Field(description="The template. It sees `input` and `documents`, nothing else.")
+    ]
+    part: Annotated[
+        Literal["system", "examples", "documents", "input"] | None,
+        Field(
+            description="What a plan counts its tokens as. Default: system for a system message, "
+            "examples for an assistant message, input for a user message."
+        ),
+    ] = None
+
+
+class PromptParams(Part):
+    """How the model answers; what is not given is the provider's default."""
+
+    temperature: Annotated[
+        float | None, Field(ge=0, le=2, description="0 asks for the most likely answer.")
+    ] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1, description="Nucleus sampling.")] = None
+    top_k: Annotated[int | None, Field(ge=1, description="Sample from this many tokens.")] = None
+    min_p: Annotated[
+        float | None, Field(ge=0, le=1, description="Drop tokens less likely than this share.")
+    ] = None
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="Caps the output; the route's cap holds as well.")
+    ] = None
+    seed: Annotated[int | None, Field(description="Asks for repeatable sampling.")] = None
+    stop: Annotated[
+        Words | list[Words] | None, Field(description="Texts at which the answer ends.")
+    ] = None
+    logit_bias: Annotated[
+        dict[str, float] | None,
+        Field(
+            description="Added to the logits of these tokens: texts for llama.cpp, token ids for "
+            "OpenAI."
+        ),
+    ] = None
+    frequency_penalty: Annotated[
+        float | None, Field(ge=-2, le=2, description="Makes frequent tokens less likely.")
+    ] = None
+    presence_penalty: Annotated[
+        float | None, Field(ge=-2, le=2, description="Makes tokens that occurred less likely.")
+    ] = None
+    repeat_penalty: Annotated[
+        float | None, Field(gt=0, description="Of local models: above 1 discourages repeats.")
+    ] = None
+    reasoning_effort: Annotated[
+        Literal["none", "minimal", "low", "medium", "high"] | None,
+        Field(description="Of reasoning models: how long they think."),
+    ] = None
+
+
+class RetrieveFile(Part):
+    """The one retrieval that a prompt makes before it asks."""
+
+    index: Annotated[Words, Field(description="The index to read; the route has to allow it.")]
+    query: Annotated[Words, Field(description="A Jinja template; it sees `input`.")]
+
+
+class OutputFile(Part):
+    """What the reply has to be."""
+
+    kind: Annotated[
+        Literal["text", "json"], Field(description="json: the reply is parsed as JSON.")
+    ] = "text"
+    json_schema: Annotated[
+        ProjectPath | None,
+        Field(
+            alias="schema",
+            description="A JSON Schema that is sent to providers which can enforce one.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _schema_of_json(self) -> "OutputFile":
+        if self.json_schema is not None and self.kind != "json":
+            raise ValueError("a schema needs `kind: json`")
+        return self
+
+
+class PromptFile(Part):
+    """prompts/<name>/v<N>.yaml: a version of a prompt."""
+
+    name: Annotated[Name, Field(description="The name of its folder.")]
+    version: Annotated[Version, Field(description="The number in its file name.")]
+    description: Annotated[str, Field(description="What this version does differently.")] = ""
+    messages: Annotated[
+        list[PromptMessageFile], Field(min_length=1, description="The conversation to send.")
+    ]
+    params: Annotated[PromptParams, Field(description="Sampling and length.")] = PromptParams()
+    tools: Annotated[
+        list[ProjectPath], Field(description="Files of the tools the model may ask for.")
+    ] = []
+    retrieve: Annotated[
+        RetrieveFile | None, Field(description="What to look up for `documents`.")
+    ] = None
+    output: Annotated[OutputFile, Field(description="The form of the reply.")] = OutputFile()
+
+
+class ToolFile(Part):
+    """tools/<name>.json: a tool that a model may ask for."""
+
+    name: Annotated[
+        str, Field(pattern=TOOL_NAME, description="What the model and the policies call it.")
+    ]
+    description: Annotated[str, Field(description="Tells the model what the tool does.")] = ""
+    effect: Annotated[
+        Literal["read", "draft", "execute"],
+        Field(description="execute is what `approvals.on_execute` guards."),
+    ] = "execute"
+    parameters: Annotated[
+        dict[str, Any], Field(description="A JSON Schema of the arguments object.")
+    ] = {}
+    editor_schema: Annotated[
+        str | None, Field(alias="$schema", description="For editors: the schema of this file.")
+    ] = None
+
+
+class SetFile(Part):
+    """goldensets/<name>/v<N>/set.yaml: what a golden set is, and whose."""
+
+    name: Annotated[Name, Field(description="The name of its folder.")]
+    version: Annotated[Version, Field(description="The number of its folder.")]
+    description: Annotated[str, Field(description="What the cases are, and their origin.")] = ""
+    owner: Annotated[str | None, Field(description="Who answers for the set.")] = None
+    licence: Annotated[str | None, Field(description="Under which the cases may be used.")] = None
+    language: Annotated[
+        str | None, Field(description="Of the cases, as a BCP 47 tag; mul for several.")
+    ] = None
+    digest: Annotated[
+        str | None,
+        Field(
+            pattern=DIGEST,
+            description="Of the cases, written by `evalkit golden freeze`. From then on a change "
+            "of a case needs a new version.",
+        ),
+    ] = None
+
+
+class DocumentFile(Part):
+    """A text that retrieval can find for a case."""
+
+    id: Annotated[Words, Field(description="What citations name.")]
+    index: Annotated[Words, Field(description="The index it stands in.")]
+    text: Annotated[str, Field(description="What the prompt gets to see.")]
+
+
+class ExpectedCall(Part):
+    """A tool call that has to come back."""
+
+    name: Annotated[Words, Field(description="The tool.")]
+    arguments: Annotated[dict[str, Any], Field(description="Equal to the call's arguments.")] = {}
+
+
+class Expected(Part):
+    """What scorers compare with. Besides these keys, the fields that `exact` and `numeric` name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    output: Annotated[Any, Field(description="The whole output, for `exact` and `numeric`.")] = None
+    contains: Annotated[
+        list[Words] | Words | None, Field(description="Texts that have to be in the output.")
+    ] = None
+    regex: Annotated[Words | None, Field(description="A pattern in RE2 syntax.")] = None
+    tool_calls: Annotated[
+        list[ExpectedCall] | None, Field(description="Calls that have to come back; [] for none.")
+    ] = None
+    forbidden_tools: Annotated[
+        list[Words] | None,
+        Field(description="Tools whose call must not be allowed; an invariant of the gate."),
+    ] = None
+    citations: Annotated[
+        list[Words] | None, Field(description="Ids of documents the reply has to cite.")
+    ] = None
+    blocked: Annotated[
+        bool | None, Field(description="Whether a policy has to stop the attempt.")
+    ] = None
+    reference: Annotated[
+        str | None, Field(description="An answer for a judge to compare with.")
+    ] = None
+
+
+class ToolAnswer(Part):
+    """What a tool gives back in a case."""
+
+    when: Annotated[dict[str, Any], Field(description="Arguments this answers; {} for all.")] = {}
+    returns: Annotated[Any, Field(description="The tool's result.")] = None
+    raises: Annotated[Words | None, Field(description="The tool's error, instead.")] = None
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> "ToolAnswer":
+        if len({"returns", "raises"} & self.model_fields_set) != 1:
+            raise ValueError("a tool's answer has either `returns` or `raises`")
+        return self
+
+
+class Approval(Part):
+    """An approval that stands before the case begins."""
+
+    granted_by: Annotated[Words, Field(description="Who agreed.")]
+    team: Annotated[Words, Field(description="The team they agreed for.")]
+
+
+class IdentityFile(Part):
+    """For whom the workflow runs."""
+
+    user: Annotated[str, Field(description="The user; stored as a pseudonym.")] = ""
+    org: Annotated[str, Field(description="The user's organisation.")] = ""
+    team: Annotated[str, Field(description="The user's team.")] = ""
+
+
+class CaseFile(Part):
+    """A line of cases.jsonl, or an entry of cases.yaml: one input and what is expected of it."""
+
+    id: Annotated[
+        str, Field(min_length=1, max_length=200, description="Unique within the golden set.")
+    ]
+    input: Annotated[
+        dict[str, Any], Field(min_length=1, description="What the prompt's templates see.")
+    ]
+    expected: Annotated[Expected, Field(description="What the suite's scorers read.")] = Expected()
+    tags: Annotated[list[Words], Field(description="Slices that the case belongs to.")] = []
+    group: Annotated[
+        Words | None,
+        Field(description="Cases of one group are variants of each other and count as one."),
+    ] = None
+    documents: Annotated[
+        list[DocumentFile], Field(description="What retrieval can find, in order of relevance.")
+    ] = []
+    tools: Annotated[
+        dict[str, list[ToolAnswer]], Field(description="What each tool answers in this case.")
+    ] = {}
+    approvals: Annotated[
+        dict[str, Approval], Field(description="Approvals that stand already, by tool.")
+    ] = {}
+    identity: Annotated[IdentityFile, Field(description="For whom the workflow runs.")] = (
+        IdentityFile()
+    )
+    source: Annotated[
+        dict[str, Any] | None, Field(description="Where the case comes from; free form.")
+    ] = None
+    added: Annotated[
+        str | None, Field(pattern=DATE, description="When the case was added: YYYY-MM-DD.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> "CaseFile":
+        if self.id.strip() != self.id or not self.id.isprintable():
+            raise ValueError(f"the id {self.id!r} has spaces around it or cannot be printed")
+        for key, names in (("tags", self.tags), ("documents", [d.id for d in self.documents])):
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"{key} has {twice!r} twice")
+        return self
+
+
+class BinaryScale(Part):
+    """A judge says pass or fail."""
+
+    kind: Annotated[Literal["binary"], Field(description="Two verdicts: pass and fail.")]
+    passes: Annotated[Words, Field(alias="pass", description="When the verdict is pass.")]
+    fails: Annotated[Words, Field(alias="fail", description="When the verdict is fail.")]
+
+
+class Anchor(Part):
+    """An example that shows a judge where the line runs."""
+
+    text: Annotated[Words, Field(description="What was assessed.")]
+    verdict: Annotated[Literal["pass", "fail"], Field(description="How it was assessed.")]
+    why: Annotated[str, Field(description="The reason, in a sentence.")] = ""
+
+
+class JudgePrompt(Part):
+    """Who judges, and how the judge is asked."""
+
+    route: Annotated[Name, Field(description="The route that the judge's calls take.")]
+    prompt: Annotated[
+        Words,
+        Field(
+            description="A Jinja template; it sees `input`, `output`, `expected`, `criteria` and "
+            "`anchors`."
+        ),
+    ]
+
+
+class Calibration(Part):
+    """What a judge has to show against human labels before it may gate."""
+
+    min_passes: Annotated[int, Field(ge=1, description="Labels that say pass.")] = 50
+    min_fails: Annotated[int, Field(ge=1, description="Labels that say fail.")] = 50
+    min_tpr: Annotated[
+        float, Field(gt=0, le=1, description="Share of the humans' passes it passes.")
+    ] = 0.8
+    min_tnr: Annotated[
+        float, Field(gt=0, le=1, description="Share of the humans' fails it fails.")
+    ] = 0.7
+
+
+class RubricFile(Part):
+    """rubrics/<name>/v<N>.yaml: instructions of a judge, versioned."""
+
+    name: Annotated[Name, Field(description="The name of its folder.")]
+    version: Annotated[Version, Field(description="The number in its file name.")]
+    description: Annotated[str, Field(description="What is judged.")] = ""
+    owner: Annotated[str | None, Field(description="Who answers for the rubric.")] = None
+    scale: Annotated[BinaryScale, Field(description="What the verdicts mean.")]
+    criteria: Annotated[list[Words], Field(min_length=1, description="What to look at.")]
+    anchors: Annotated[list[Anchor], Field(description="Assessed examples.")] = []
+    judge: Annotated[JudgePrompt, Field(description="Who judges, and how it is asked.")]
+    calibration: Annotated[
+        Calibration, Field(description="What it takes before the judge may gate.")
+    ] = Calibration()

@@ -1,0 +1,197 @@
+"""What no single value of evalkit.yaml shows: dangling names, gates that require nothing."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.config.changes import apply_changes
+from evalkit.config.model import Config
+from evalkit.config.problems import Locator, Path, listed, suggest
+from evalkit.config.suites import Gate, SetBaseline, Suite
+from evalkit.errors import ConfigError, Problem
+
+_RATES = ("guardrail_rate",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A configuration with the names that stand in its file.
+
+    Parts with problems of their own are missing from `config` and present in the names, so that
+    what refers to them is not a second problem. `routes_at` are the places of its routes.
+    """
+
+    config: Config
+    locator: Locator
+    routes_at: Sequence[int]
+    routes: Collection[str]
+    models: Collection[str]
+    providers: Collection[str]
+    suites: Collection[str]
+
+
+def inconsistencies(written: Written) -> list[Problem]:
+    """Every problem between the parts of a configuration; warnings among them."""
+    return [
+        *_routes(written),
+        *_models(written),
+        *_providers(written),
+        *_run(written),
+        *(
+            problem
+            for name, suite in written.config.suites.items()
+            for problem in _suite(written, name, suite)
+        ),
+        *_baseline(written, ("baseline",), written.config.baseline),
+    ]
+
+
+def _routes(written: Written) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    locate = written.locator
+    for route, index in zip(written.config.routes, written.routes_at, strict=True):
+        path: Path = ("routes", index)
+        if first.setdefault(route.name, index) != index:
+            line, _ = locate.document.position(("routes", first[route.name], "name"))
+            yield locate.problem(
+                (*path, "name"), f"a route of this name stands in line {line} already"
+            )
+        yield from _route_models(written, path, route.models.order, route.models.fallback)
+
+
+def _route_models(
+    written: Written, path: Path, order: Sequence[str], fallback: str | list[str] | None
+) -> Iterator[Problem]:
+    locate = written.locator
+    for position, model in enumerate(order):
+        at: Path = (*path, "models", "primary" if position == 0 else "fallback")
+        if position > 0 and isinstance(fallback, list):
+            at = (*at, position - 1)
+        if model in order[:position]:
+            yield locate.problem(at, "the route asks this model already", value=model)
+        elif model not in written.models:
+            yield locate.problem(
+                at,
+                "the model is not in `models:`, so it has no provider and no price",
+                value=model,
+                suggestion=suggest(model, written.models),
+                severity="warning",
+            )
+
+
+def _models(written: Written) -> Iterator[Problem]:
+    for name, model in written.config.models.items():
+        yield from _known(
+            written, ("models", name, "provider"), model.provider, "provider", written.providers
+        )
+
+
+def _providers(written: Written) -> Iterator[Problem]:
+    providers = written.config.providers
+    for name, provider in providers.items():
+        path: Path = ("providers", name, "without_key")
+        if provider.without_key is None:
+            continue
+        yield from _known(written, path, provider.without_key, "provider", written.providers)
+        seen = {name}
+        following: str | None = provider.without_key
+        while following in providers and following not in seen:
+            seen.add(following)
+            following = providers[following].without_key
+        if following in seen:
+            yield written.locator.problem(
+                path, f"leads back to {following}, so without a key there is no provider"
+            )
+
+
+def _run(written: Written) -> Iterator[Problem]:
+    names = written.config.run.suites or []
+    for index, name in enumerate(names):
+        path: Path = ("run", "suites", index)
+        yield from _known(written, path, name, "suite", written.suites)
+        if name in names[:index]:
+            yield written.locator.problem(path, "the suite is named twice", value=name)
+
+
+def _suite(written: Written, name: str, suite: Suite) -> Iterator[Problem]:
+    path: Path = ("suites", name)
+    yield from _known(written, (*path, "route"), suite.route, "route", written.routes)
+    yield from _scorers(written.locator, (*path, "scorers"), suite)
+    yield from _gate(written.locator, (*path, "gate"), suite.gate)
+    yield from _baseline(written, (*path, "baseline"), suite.baseline)
+
+
+def _scorers(locate: Locator, path: Path, suite: Suite) -> Iterator[Problem]:
+    labels: list[str] = []
+    for index, entry in enumerate(suite.scorers):
+        if entry.label in labels:
+            yield locate.problem(
+                (*path, index),
+                f"a scorer of this suite is called {entry.label!r} already",
+                suggestion="tell them apart with `name`",
+            )
+        labels.append(entry.label)
+    if not any(entry.gate for entry in suite.scorers):
+        yield locate.problem(
+            path,
+            "no scorer gates, so nothing decides whether a case passes",
+            expected="at least one scorer without `gate: false`",
+        )
+
+
+def _gate(locate: Locator, path: Path, gate: Gate) -> Iterator[Problem]:
+    for name, metric in gate.metrics.items():
+        right = "max_increase_pp" if name in _RATES else "max_increase_pct"
+        if getattr(metric, right) is None:
+            words = "is a rate" if name in _RATES else "is no rate"
+            yield locate.problem((*path, "metrics", name), words, expected=f"a limit in {right}")
+    for tag, rules in gate.slices.items():
+        if (rules.min_pass_rate, rules.max_drop_pp, gate.max_drop_pp) == (None, None, None):
+            yield locate.problem(
+                (*path, "slices", tag),
+                "the slice requires nothing",
+                expected="min_pass_rate, max_drop_pp, or a max_drop_pp of the suite",
+            )
+    required = (
+        gate.max_drop_pp is not None
+        or gate.min_pass_rate is not None
+        or bool(gate.invariants)
+        or any(rules.required for rules in gate.slices.values())
+        or any(rules.required for rules in gate.metrics.values())
+    )
+    if not required:
+        yield locate.problem(
+            path,
+            "the gate requires nothing, so every run would pass",
+            expected="max_drop_pp, min_pass_rate, an invariant, a required slice or metric",
+        )
+
+
+def _baseline(written: Written, path: Path, baseline: Any) -> Iterator[Problem]:
+    """A baseline's changes have to reach something, or both variants would be the same."""
+    if not isinstance(baseline, SetBaseline):
+        return
+    for key, value in baseline.set.items():
+        try:
+            apply_changes(written.locator.data, {key: value})
+        except ConfigError as error:
+            for problem in error.problems:
+                yield written.locator.problem(
+                    (*path, "set", key),
+                    problem.message,
+                    at_key=True,
+                    suggestion=problem.suggestion,
+                )
+
+
+def _known(
+    written: Written, path: Path, name: str, kind: str, names: Collection[str]
+) -> Iterator[Problem]:
+    if name not in names:
+        yield written.locator.problem(
+            path,
+            f"there is no {kind} of this name",
+            value=name,
+            expected=f"one of {listed(names)}" if names else f"a {kind}; there is none",
+            suggestion=suggest(name, names),
+        )

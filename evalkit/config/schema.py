@@ -1,0 +1,51 @@
+"""JSON Schemas of evalkit.yaml and the files beside it, for completion and errors in editors."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from evalkit.config.assets import CaseFile, PromptFile, RubricFile, SetFile, ToolFile
+from evalkit.config.model import Config
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# The names are those of the files: `.evalkit/schema/<name>.schema.json`.
+MODELS: dict[str, type[BaseModel]] = {
+    "evalkit": Config,
+    "prompt": PromptFile,
+    "goldenset": SetFile,
+    "case": CaseFile,
+    "rubric": RubricFile,
+    "tool": ToolFile,
+}
+
+
+class _Plain(GenerateJsonSchema):
+    """Schemas without a generated title for each key: editors show it above the description."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        return False
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """A JSON Schema for each kind of file, by its name."""
+    found = {}
+    for name, model in MODELS.items():
+        schema = model.model_json_schema(by_alias=True, schema_generator=_Plain)
+        found[name] = {"$schema": DIALECT, **_without_empty_defaults(schema)}
+    return found
+
+
+def _without_empty_defaults(schema: Any) -> Any:
+    """Defaults that say no more than that a key may be left out are noise in an editor."""
+    if isinstance(schema, list):
+        return [_without_empty_defaults(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_empty_defaults(value)
+        for key, value in schema.items()
+        if not (key == "default" and (value is None or isinstance(value, dict)))
+    }

@@ -1,0 +1,161 @@
+"""A project's assets: configuration, golden sets, prompts, schemas, checked together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.config.load import ExaminedConfig, examine_config
+from evalkit.config.model import Config
+from evalkit.config.problems import capped, listed, suggest
+from evalkit.config.routes import Route
+from evalkit.config.suites import Suite
+from evalkit.errors import ConfigError, Problem, UsageError
+from evalkit.ports import FileTree
+from evalkit.records.asset import GoldenSet, Prompt
+from evalkit.sources.digest import digest_of
+from evalkit.sources.inventory import take_inventory
+from evalkit.sources.mentions import check_mentions
+from evalkit.sources.prompts import files_of
+from evalkit.sources.reading import Reader
+from evalkit.sources.suite_files import SuiteFiles, load_suite_files
+
+CONFIG_FILE = "evalkit.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteAssets:
+    """A suite with everything it names.
+
+    `schemas` maps the path of each scorer's schema to its content. `digests` covers what is tested
+    (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X` by key),
+    `scorers_digest` and `gate_digest` what it is tested with.
+    """
+
+    name: str
+    suite: Suite
+    route: Route
+    golden: GoldenSet
+    prompt: Prompt
+    schemas: Mapping[str, dict[str, Any]]
+    digests: Mapping[str, str]
+    scorers_digest: str
+    gate_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """What a tree holds. `digests` maps the path of each asset that was read to its digest."""
+
+    config: Config
+    suites: Mapping[str, SuiteAssets]
+    warnings: tuple[Problem, ...]
+    label: str
+    digests: Mapping[str, str]
+
+
+def load_assets(
+    tree: FileTree,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    suites: Sequence[str] | None = None,
+    keep_cases: bool = True,
+) -> Assets:
+    """The configuration of a tree, with `changes`, and the assets of the named suites.
+
+    Without `suites`: of every suite, and every other golden set, prompt, rubric, tool and schema is
+    checked as well. Without `keep_cases` golden sets are checked and counted and their cases
+    dropped, so memory does not grow with them.
+
+    Raises ConfigError with every problem of all of it, UsageError for a suite that does not exist.
+    """
+    try:
+        raw = tree.read(CONFIG_FILE)
+    except FileNotFoundError as error:
+        message = f"there is no {CONFIG_FILE} ({tree.label})"
+        raise ConfigError([Problem(file=CONFIG_FILE, message=message)]) from error
+    reader = Reader(tree)
+    try:
+        examined = examine_config(raw, file=CONFIG_FILE, changes=changes)
+    except ConfigError as error:
+        raise _with_the_rest(error, reader, suites) from error
+    names = _names(examined, suites)
+    intact = [name for name in names if name in examined.config.suites]
+    files = load_suite_files(reader, examined, intact, keep_cases=keep_cases)
+    warnings = list(examined.notes)
+    if suites is None:
+        warnings += examined.advice
+        used = check_mentions(reader, examined)
+        used |= {each.prompt_version for each in files.values() if each.prompt_version}
+        warnings += take_inventory(reader, files, used)
+    warnings += [each for each in reader.problems if each.severity == "warning"]
+    errors = [each for each in reader.problems if each.severity == "error"]
+    if errors or examined.problems:
+        raise ConfigError(capped([*examined.problems, *errors], reader.unsaid))
+    loaded = {name: _suite_assets(reader, examined.config, name, files[name]) for name in names}
+    return Assets(
+        config=examined.config,
+        suites=loaded,
+        warnings=tuple(capped(warnings)),
+        label=tree.label,
+        digests=dict(reader.digests),
+    )
+
+
+def _with_the_rest(error: ConfigError, reader: Reader, suites: Sequence[str] | None) -> ConfigError:
+    """Problems of the other files too, where the configuration cannot be read at all."""
+    if suites is None:
+        take_inventory(reader, {}, set())
+    rest = [each for each in reader.problems if each.severity == "error"]
+    return ConfigError(capped([*error.problems, *rest], reader.unsaid))
+
+
+def _names(examined: ExaminedConfig, suites: Sequence[str] | None) -> list[str]:
+    if suites is None:
+        return list(examined.suites)
+    for name in suites:
+        if name not in examined.suites:
+            hint = suggest(name, examined.suites)
+            raise UsageError(
+                f"there is no suite {name!r}; the project has {listed(examined.suites)}"
+                + (f"; {hint}" if hint else "")
+            )
+    return list(dict.fromkeys(suites))
+
+
+def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) -> SuiteAssets:
+    suite = config.suites[name]
+    route = config.route(suite.route)
+    # Anything missing was an error of the load, which ended it.
+    assert route is not None and files.golden is not None and files.prompt is not None
+    scorers = [entry.model_dump(mode="json") for entry in suite.scorers]
+    return SuiteAssets(
+        name=name,
+        suite=suite,
+        route=route,
+        golden=files.golden,
+        prompt=files.prompt,
+        schemas=files.schemas,
+        digests=_target_digests(reader, config, route, files.prompt),
+        scorers_digest=digest_of([scorers, files.schemas]),
+        gate_digest=digest_of(suite.gate.model_dump(mode="json")),
+    )
+
+
+def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt) -> dict[str, str]:
+    """Digests of all that makes the target behave as it does; who owns it is no part of that."""
+    digests = {prompt.path: prompt.digest}
+    for path in files_of(reader.data(prompt.path)):
+        digests[path] = reader.digests[path]
+    digests[f"routes.{route.name}"] = digest_of(route.model_dump(mode="json", exclude={"owner"}))
+    waiting = []
+    for name in route.models.order:
+        if (model := config.models.get(name)) is not None:
+            digests[f"models.{name}"] = digest_of(model.model_dump(mode="json"))
+            waiting.append(model.provider)
+    while waiting:
+        name = waiting.pop()
+        if f"providers.{name}" not in digests:
+            provider = config.providers[name]
+            digests[f"providers.{name}"] = digest_of(provider.model_dump(mode="json"))
+            waiting += [provider.without_key] if provider.without_key else []
+    return digests

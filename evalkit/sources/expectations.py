@@ -1,0 +1,133 @@
+"""What the suites that use a golden set ask of its cases: a case that nothing reads cannot fail."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.config.assets import Expected
+from evalkit.config.problems import Locator, Path, listed, suggest
+from evalkit.config.suites import Suite
+from evalkit.errors import Problem
+from evalkit.records.case import Case
+from evalkit.sources.patterns import pattern_error
+
+KNOWN_KEYS = tuple(Expected.model_fields)
+
+Locate = Callable[[], Locator]
+
+
+@dataclass(slots=True)
+class Expectations:
+    """Checks the cases of one golden set, one at a time, and remembers their tags.
+
+    `suites` are those that are loaded, `read` the keys that any suite of the project reads from
+    this set. `inputs` maps a prompt's reference to the keys of `input` that it cannot do without.
+    `tools` gives the names of the project's tools when a case first needs them.
+    """
+
+    suites: Mapping[str, Suite]
+    read: Collection[str]
+    tools: Callable[[], Collection[str]]
+    inputs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    tags: set[str] = field(default_factory=set)
+    _said: set[str] = field(default_factory=set)
+
+    def check(self, case: Case, locate: Locate) -> Iterator[Problem]:
+        """Everything that is wrong with a case as the suites would use it."""
+        self.tags.update(case.tags)
+        for name, suite in self.suites.items():
+            yield from _undecided(name, suite, case, locate)
+            yield from _wrong_numbers(suite, case, locate)
+        yield from self._unread(case, locate)
+        yield from self._unknown_tools(case, locate)
+        yield from _values(case, locate)
+        for prompt, keys in self.inputs.items():
+            for key in keys:
+                if key not in case.input:
+                    message = f"lacks {key!r}, which the prompt {prompt} reads"
+                    yield locate().problem(("input",), message, suggestion=suggest(key, case.input))
+
+    def _unread(self, case: Case, locate: Locate) -> Iterator[Problem]:
+        for key in case.expected:
+            if key in self.read or key in KNOWN_KEYS:
+                continue
+            meant = suggest(key, (*self.read, *KNOWN_KEYS))
+            if meant is None and key in self._said:
+                continue
+            self._said.add(key)
+            yield locate().problem(
+                ("expected", key),
+                "no scorer of a suite reads this key",
+                at_key=True,
+                suggestion=meant,
+                severity="warning" if meant is None else "error",
+            )
+
+    def _unknown_tools(self, case: Case, locate: Locate) -> Iterator[Problem]:
+        for path, name in _tools_of(case):
+            known = self.tools()
+            if name not in known:
+                yield locate().problem(
+                    path,
+                    "there is no tool of this name",
+                    value=name,
+                    expected=f"a tool in tools/: {listed(known)}",
+                    suggestion=suggest(name, known),
+                )
+
+
+def _undecided(name: str, suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:
+    """A case that no gating scorer applies to could only pass by accident."""
+    if case.expected.get("blocked"):
+        return
+    wanted: list[str] = []
+    for entry in suite.scorers:
+        if not entry.gate:
+            continue
+        if entry.reads is None or any(key in case.expected for key in entry.reads):
+            return
+        wanted += entry.reads
+    yield locate().problem(
+        ("expected",),
+        f"holds nothing that a gating scorer of suite {name} reads, so nothing decides the case",
+        expected=f"one of {listed(wanted)}",
+    )
+
+
+def _wrong_numbers(suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:
+    for entry in suite.scorers:
+        if entry.numeric is None:
+            continue
+        key = entry.numeric.field or "output"
+        value = case.expected.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            path = ("expected", key)
+            yield locate().problem(path, "is no number", value=value, expected="a number")
+
+
+def _values(case: Case, locate: Locate) -> Iterator[Problem]:
+    pattern = case.expected.get("regex")
+    if isinstance(pattern, str) and (why := pattern_error(pattern)):
+        yield locate().problem(("expected", "regex"), why, value=pattern)
+    known = [document.id for document in case.documents]
+    for index, cited in enumerate(case.expected.get("citations") or ()):
+        if cited not in known:
+            yield locate().problem(
+                ("expected", "citations", index),
+                "names no document of the case",
+                value=cited,
+                expected=f"one of {listed(known)}",
+                suggestion=suggest(cited, known),
+            )
+
+
+def _tools_of(case: Case) -> Iterator[tuple[Path, str]]:
+    calls: list[dict[str, Any]] = case.expected.get("tool_calls") or []
+    for index, call in enumerate(calls):
+        yield ("expected", "tool_calls", index, "name"), call["name"]
+    for index, name in enumerate(case.expected.get("forbidden_tools") or ()):
+        yield ("expected", "forbidden_tools", index), name
+    for key in case.approvals:
+        yield ("approvals", key), key
+    for key in case.tools:
+        yield ("tools", key), key

@@ -1,0 +1,23 @@
+"""git as the rest of evalkit sees it: a tree at a ref, and where the project stands."""
+
+from evalkit.sources.git_refs import (
+    changed_files,
+    default_branch,
+    git_state,
+    is_shallow,
+    merge_base,
+    read_git_state,
+    resolve_ref,
+)
+from evalkit.sources.git_tree import GitTree
+
+__all__ = [
+    "GitTree",
+    "changed_files",
+    "default_branch",
+    "git_state",
+    "is_shallow",
+    "merge_base",
+    "read_git_state",
+    "resolve_ref",
+]

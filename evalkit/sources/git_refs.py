@@ -1,0 +1,117 @@
+"""Where a project stands in git: commits, branches, what changed since one of them."""
+
+from pathlib import Path
+
+from evalkit.errors import Refused
+from evalkit.records.run import GitState
+from evalkit.sources.git_command import GitFailed, run_git
+
+_MAIN_BRANCHES = ("main", "master", "trunk")
+
+
+def git_state(root: Path) -> GitState:
+    """Commit, branch and whether anything differs from it.
+
+    `sha` is None before the first commit, `branch` None on a detached HEAD. Raises Refused where
+    there is no git or `root` is in no repository.
+    """
+    try:
+        run_git(root, "rev-parse", "--show-toplevel")
+    except GitFailed as error:
+        raise _no_repository(root, error) from error
+    return GitState(
+        sha=_optional(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"),
+        branch=_optional(root, "symbolic-ref", "--quiet", "--short", "HEAD"),
+        dirty=bool(run_git(root, "status", "--porcelain", "-z", "--untracked-files=normal")),
+    )
+
+
+def read_git_state(root: Path) -> GitState:
+    """Like `git_state`; an empty state where there is no git or no repository."""
+    try:
+        return git_state(root)
+    except Refused:
+        return GitState()
+
+
+def resolve_ref(root: Path, ref: str) -> str:
+    """The full id of the commit that `ref` names.
+
+    Raises Refused for one that this clone does not have, and says so where the clone is shallow.
+    """
+    if ref and not ref.startswith("-"):
+        sha = _optional(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        if sha is not None:
+            return sha
+    git_state(root)  # says so where the trouble is not the ref
+    raise Refused(f"git knows no commit {ref!r}{_shallow_words(root)}")
+
+
+def merge_base(root: Path, ref: str) -> str:
+    """The full id of the commit where HEAD and `ref` parted.
+
+    Raises Refused for an unknown ref, and where this clone holds no common ancestor.
+    """
+    sha = resolve_ref(root, ref)
+    base = _optional(root, "merge-base", "HEAD", sha)
+    if base is None:
+        raise Refused(f"HEAD and {ref} have no common commit in this clone{_shallow_words(root)}")
+    return base
+
+
+def default_branch(root: Path) -> str | None:
+    """The branch that changes are merged into, such as `origin/main`; None where none is found."""
+    named = _optional(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+    configured = _optional(root, "config", "--get", "init.defaultBranch")
+    names = dict.fromkeys([*_MAIN_BRANCHES, *([configured] if configured else [])])
+    candidates = [
+        *([named] if named else []),
+        *(f"origin/{name}" for name in names),
+        *names,
+    ]
+    for candidate in candidates:
+        if _optional(root, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
+            return candidate
+    return None
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks history."""
+    return _optional(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def changed_files(root: Path, base_sha: str) -> list[str]:
+    """Files under `root` that differ from a commit: edited, added, deleted or not yet tracked.
+
+    Paths are relative to `root`, sorted. Raises Refused for a commit that is not here.
+    """
+    sha = resolve_ref(root, base_sha)
+    differing = run_git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", sha, "--")
+    untracked = run_git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    names = (differing + untracked).split(b"\0")
+    return sorted({name.decode(errors="surrogateescape") for name in names if name})
+
+
+def _optional(root: Path, *arguments: str) -> str | None:
+    """What git prints, or None where it has nothing to say."""
+    try:
+        return run_git(root, *arguments).decode(errors="replace").strip() or None
+    except GitFailed:
+        return None
+
+
+def _no_repository(root: Path, error: GitFailed) -> Refused:
+    if "not a git repository" in error.reason:
+        return Refused(f"{root} is in no git repository")
+    if "dubious ownership" in error.reason:
+        return Refused(
+            f"git refuses the repository at {root}, which belongs to somebody else; allow it with "
+            f"git config --global --add safe.directory {root}"
+        )
+    return error
+
+
+def _shallow_words(root: Path) -> str:
+    if not is_shallow(root):
+        return ""
+    return "; the clone is shallow: fetch the history (git fetch --unshallow, fetch-depth: 0 in CI)"

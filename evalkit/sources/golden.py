@@ -1,0 +1,236 @@
+"""Golden sets: versioned cases, checked one at a time, frozen by a digest of their content."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalkit.config.assets import SetFile
+from evalkit.config.problems import MAX_PROBLEMS, Locator, capped
+from evalkit.config.yaml_document import parse_yaml
+from evalkit.errors import ConfigError, Problem
+from evalkit.ports import FileTree
+from evalkit.records.asset import GoldenSet
+from evalkit.records.case import Case
+from evalkit.sources.case_lines import ReadCase, read_cases
+from evalkit.sources.digest import canonical_json
+from evalkit.sources.prompts import name_problems
+from evalkit.sources.reading import Reader
+from evalkit.sources.references import GOLDEN_SETS, UnknownReference, Version
+from evalkit.sources.tree import WorkingTree
+
+CASE_FILES = ("cases.jsonl", "cases.yaml")
+SET_FILE = "set.yaml"
+
+# What else is wrong with a case, in the eyes of the suites that use it.
+CheckCase = Callable[[Case, Callable[[], Locator]], Iterable[Problem]]
+
+
+def content_digest(cases: Iterable[Case]) -> str:
+    """The digest of the cases in their order; the format of their file does not matter."""
+    content = ContentDigest()
+    for case in cases:
+        content.add(case)
+    return content.result()
+
+
+class ContentDigest:
+    """The digest of cases that come one at a time."""
+
+    def __init__(self) -> None:
+        """No case yet."""
+        self._digest = hashlib.sha256()
+
+    def add(self, case: Case) -> None:
+        """The next case."""
+        self._digest.update(canonical_json(case) + b"\n")
+
+    def result(self) -> str:
+        """`sha256:` and the digest of all cases so far."""
+        return f"sha256:{self._digest.hexdigest()}"
+
+
+def load_golden_set(
+    reader: Reader,
+    version: Version,
+    *,
+    check: CheckCase | None = None,
+    keep_cases: bool = True,
+) -> GoldenSet | None:
+    """A golden set version, or None once its problems are noted.
+
+    `check` adds what suites find wrong with a case. Without `keep_cases` the cases are checked,
+    counted and dropped, so that a set of any size fits into memory.
+    """
+    set_path = f"{version.path}/{SET_FILE}"
+    missing = Problem(file=set_path, message="is missing: it names the golden set and its version")
+    document = reader.document(set_path, lambda _: missing)
+    file = reader.model(SetFile, document) if document is not None else None
+    path = _cases_file(reader, version)
+    if path is None:
+        return None
+    reading = _Reading(path, check, keep_cases)
+    try:
+        for read in read_cases(reader.tree, path):
+            reading.take(read)
+    except ConfigError as error:
+        reading.note(error.problems)
+    except OSError as error:
+        reading.note([Problem(file=path, message=f"cannot be read: {error.strerror}")])
+    if reading.count == 0 and not reading.problems:
+        reading.note([Problem(file=path, line=1, message="holds no case")])
+    reader.problems += reading.problems
+    if reading.unsaid:
+        reader.unsaid[path] = reading.unsaid
+    if document is None or file is None:
+        return None
+    locator = Locator(document)
+    problems = name_problems(locator, version, file.name, file.version)
+    digest = reading.digest.result()
+    if not reading.broken and file.digest not in (None, digest):
+        problems.append(
+            locator.problem(
+                ("digest",),
+                f"the set is frozen, and the content of {path.rsplit('/', 1)[1]} is not what was "
+                "frozen",
+                value=digest,
+                expected=f"{file.digest}",
+                suggestion=f"bump the version: leave v{version.number} as it was and put the "
+                f"changed cases into {version.path.rsplit('/', 1)[0]}/v{version.number + 1}",
+            )
+        )
+    reader.problems += problems
+    if problems or reading.broken:
+        return None
+    reader.digests[path] = digest
+    return GoldenSet(
+        name=file.name,
+        version=file.version,
+        cases=tuple(reading.cases),
+        digest=digest,
+        path=path,
+        frozen=file.digest is not None,
+        description=file.description,
+        owner=file.owner,
+        licence=file.licence,
+        lines=reading.lines if keep_cases else {},
+        count=reading.count,
+        groups=reading.singles + len(reading.groups),
+    )
+
+
+def freeze(root: Path, reference: str) -> str:
+    """Pin the content of a golden set: its digest is written into set.yaml, and returned.
+
+    The rest of the file stays as it is, byte for byte. Nothing is written where the set is frozen
+    already. Raises ConfigError for a set with problems, or whose file cannot take the line.
+    """
+    golden = read_golden_set(WorkingTree(root), reference, keep_cases=False)
+    path = f"{golden.path.rpartition('/')[0]}/{SET_FILE}"
+    if not golden.frozen:
+        _write_digest(Path(root) / path, path, golden.digest)
+    return golden.digest
+
+
+def read_golden_set(tree: FileTree, reference: str, *, keep_cases: bool = True) -> GoldenSet:
+    """One golden set by its reference. Raises ConfigError with all that is wrong with it."""
+    reader = Reader(tree)
+    try:
+        version = GOLDEN_SETS.resolve(reader, reference)
+    except UnknownReference as error:
+        problem = Problem(message=str(error), expected=error.expected, suggestion=error.suggestion)
+        raise ConfigError([problem]) from error
+    golden = load_golden_set(reader, version, keep_cases=keep_cases)
+    errors = [problem for problem in reader.problems if problem.severity == "error"]
+    if errors or golden is None:
+        raise ConfigError(capped(errors, reader.unsaid))
+    return golden
+
+
+def _write_digest(target: Path, name: str, digest: str) -> None:
+    before = target.read_bytes()
+    newline = b"\r\n" if b"\r\n" in before else b"\n"
+    gap = b"" if before.endswith(b"\n") else newline
+    after = before + gap + f"digest: {digest}".encode() + newline
+    wanted = {**parse_yaml(before, name).data, "digest": digest}
+    try:
+        fits = parse_yaml(after, name).data == wanted
+    except ConfigError:
+        fits = False
+    if not fits:
+        message = "a line at the end does not become a key of the file"
+        suggestion = f"write it yourself: digest: {digest}"
+        raise ConfigError([Problem(file=name, message=message, suggestion=suggestion)])
+    try:
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside.write_bytes(after)
+        beside.chmod(target.stat().st_mode)
+        beside.replace(target)
+    except OSError as error:
+        message = f"cannot be written: {error.strerror}"
+        raise ConfigError([Problem(file=name, message=message)]) from error
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of a cases file while it is read."""
+
+    path: str
+    check: CheckCase | None
+    keep: bool
+    cases: list[Case] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
+    groups: set[str] = field(default_factory=set)
+    singles: int = 0
+    count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    broken: bool = False
+    errors: int = 0
+    unsaid: int = 0
+    digest: ContentDigest = field(default_factory=ContentDigest)
+
+    def take(self, read: ReadCase) -> None:
+        """One more case, or one more line that is none."""
+        self.count += 1
+        case = read.case
+        if case is None or read.locate is None:
+            self.note(read.problems)
+            return
+        first = self.lines.setdefault(case.id, read.line)
+        if first != read.line:
+            message = f"a case of this id stands in line {first} already"
+            self.note([read.locate().problem(("id",), message, value=case.id)])
+        if self.check is not None:
+            self.note(self.check(case, read.locate))
+        if case.group is None:
+            self.singles += 1
+        else:
+            self.groups.add(case.group)
+        if not self.broken:
+            self.digest.add(case)
+            if self.keep:
+                self.cases.append(case)
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Keep the first errors and count the rest: a broken file of any size is one screen."""
+        for problem in problems:
+            if problem.severity == "error":
+                self.broken = True
+                self.errors += 1
+                if self.errors > MAX_PROBLEMS:
+                    self.unsaid += 1
+                    continue
+            self.problems.append(problem)
+
+
+def _cases_file(reader: Reader, version: Version) -> str | None:
+    """The one file of the cases, or None once it is noted why there is not one."""
+    found = [f"{version.path}/{name}" for name in CASE_FILES]
+    present = [path for path in found if reader.exists(path)]
+    if len(present) == 1:
+        return present[0]
+    message = "there are cases.jsonl and cases.yaml; keep one" if present else "there are no cases"
+    expected = None if present else " or ".join(CASE_FILES)
+    reader.problems.append(Problem(file=version.path, message=message, expected=expected))
+    return None

@@ -1,0 +1,96 @@
+"""What evalkit.yaml names outside of suites: tools, prompts of baselines, files of replies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from evalkit.config.load import ExaminedConfig
+from evalkit.config.model import Config
+from evalkit.config.problems import Path, listed, suggest
+from evalkit.config.suites import SetBaseline
+from evalkit.errors import Problem
+from evalkit.sources.reading import Reader
+from evalkit.sources.references import PROMPTS, UnknownReference, Version
+from evalkit.sources.tools import tool_names
+
+
+def check_mentions(reader: Reader, examined: ExaminedConfig) -> set[Version]:
+    """Note names that lead nowhere in `reader`; the prompts that baselines name are returned."""
+    reader.problems += _disallowed(reader, examined)
+    reader.problems += _scripts(reader, examined)
+    baselines: list[tuple[Path, Any]] = [
+        (("suites", name, "baseline"), suite.baseline)
+        for name, suite in examined.config.suites.items()
+    ]
+    baselines.append((("baseline",), examined.config.baseline))
+    prompts = set()
+    for path, baseline in baselines:
+        if isinstance(baseline, SetBaseline):
+            prompts |= set(_baseline_prompts(reader, examined, path, baseline))
+    return prompts
+
+
+def _baseline_prompts(
+    reader: Reader, examined: ExaminedConfig, path: Path, baseline: SetBaseline
+) -> Iterator[Version]:
+    for key, value in baseline.set.items():
+        if not key.endswith(".target.prompt"):
+            continue
+        try:
+            yield PROMPTS.resolve(reader, str(value))
+        except UnknownReference as error:
+            reader.problems.append(
+                examined.locator.problem(
+                    (*path, "set", key),
+                    str(error),
+                    value=value,
+                    expected=error.expected,
+                    suggestion=error.suggestion,
+                )
+            )
+
+
+def _disallowed(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
+    """An action that no tool is called protects nothing, whatever its author meant."""
+    known = tool_names(reader)
+    for index, route in enumerate(examined.config.routes):
+        for position, action in enumerate(route.policies.disallow_actions):
+            if action not in known:
+                yield examined.locator.problem(
+                    ("routes", index, "policies", "disallow_actions", position),
+                    "no tool in tools/ has this name",
+                    value=action,
+                    expected=f"one of {listed(known)}" if known else None,
+                    suggestion=suggest(action, known),
+                    severity="warning",
+                )
+
+
+def _scripts(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
+    """Scripted providers without the file that a suite would read."""
+    for name, provider in examined.config.providers.items():
+        if provider.path is None:
+            continue
+        at: Path = ("providers", name, "path")
+        suites = [
+            suite for suite in examined.config.suites if name in _reached(examined.config, suite)
+        ]
+        for path in dict.fromkeys(provider.path.replace("{suite}", suite) for suite in suites):
+            if not reader.exists(path):
+                yield examined.locator.problem(
+                    at, f"there is no file {path}, which a suite would be answered from"
+                )
+
+
+def _reached(config: Config, suite: str) -> set[str]:
+    """Providers that may answer a suite, stand-ins included."""
+    route = config.route(config.suites[suite].route)
+    names = route.models.order if route is not None else ()
+    waiting = [config.models[name].provider for name in names if name in config.models]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        provider = config.providers.get(name)
+        if name not in found and provider is not None:
+            found.add(name)
+            waiting += [provider.without_key] if provider.without_key else []
+    return found

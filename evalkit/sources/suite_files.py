@@ -1,0 +1,163 @@
+"""The files that suites name: golden set, prompt and the schemas of scorers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+
+from evalkit.config.load import ExaminedConfig
+from evalkit.config.problems import Locator, Path, listed, suggest
+from evalkit.config.suites import Suite
+from evalkit.records.asset import GoldenSet, Prompt
+from evalkit.sources.expectations import Expectations
+from evalkit.sources.golden import load_golden_set
+from evalkit.sources.patterns import pattern_error
+from evalkit.sources.prompts import load_prompt
+from evalkit.sources.reading import Reader
+from evalkit.sources.references import (
+    GOLDEN_SETS,
+    PROMPTS,
+    Shelf,
+    UnknownReference,
+    Version,
+)
+from evalkit.sources.schemas import load_schema
+from evalkit.sources.templates import fields_read
+from evalkit.sources.tools import tool_names
+
+
+@dataclass(slots=True)
+class SuiteFiles:
+    """What a suite names, as far as it could be loaded."""
+
+    golden_version: Version | None = None
+    prompt_version: Version | None = None
+    golden: GoldenSet | None = None
+    prompt: Prompt | None = None
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def load_suite_files(
+    reader: Reader, examined: ExaminedConfig, names: Sequence[str], *, keep_cases: bool
+) -> dict[str, SuiteFiles]:
+    """The files of each named suite; what is wrong with them is noted in `reader`."""
+    files = {name: _without_golden(reader, examined, name) for name in names}
+    sets: dict[Version, dict[str, SuiteFiles]] = {}
+    for name, each in files.items():
+        if each.golden_version is not None:
+            sets.setdefault(each.golden_version, {})[name] = each
+    names_of_tools = cache(lambda: tool_names(reader))
+    for version, users in sets.items():
+        expectations = Expectations(
+            suites={name: examined.config.suites[name] for name in users},
+            read=_keys_read(examined.config.suites, version.name),
+            tools=names_of_tools,
+            inputs={
+                each.prompt.reference: _inputs(each.prompt)
+                for each in users.values()
+                if each.prompt is not None
+            },
+        )
+        golden = load_golden_set(reader, version, check=expectations.check, keep_cases=keep_cases)
+        for name, each in users.items():
+            each.golden = golden
+            if golden is not None:
+                _check_slices(reader, examined, name, golden, expectations.tags)
+    return files
+
+
+def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> SuiteFiles:
+    suite = examined.config.suites[name]
+    locator = examined.locator
+    path: Path = ("suites", name)
+    files = SuiteFiles()
+    golden_at, prompt_at = (*path, "golden"), (*path, "target", "prompt")
+    files.golden_version = _resolve(reader, locator, golden_at, GOLDEN_SETS, suite.golden)
+    files.prompt_version = _resolve(reader, locator, prompt_at, PROMPTS, suite.target.prompt)
+    if files.prompt_version is not None:
+        missing = partial(locator.problem, prompt_at)
+        files.prompt = load_prompt(reader, files.prompt_version, missing)
+        if files.prompt is not None:
+            _check_index(reader, examined, prompt_at, suite, files.prompt)
+    for index, entry in enumerate(suite.scorers):
+        at: Path = (*path, "scorers", index)
+        if entry.json_schema is not None:
+            missing = partial(locator.problem, (*at, "json_schema"))
+            schema = load_schema(reader, entry.json_schema, missing)
+            if schema is not None:
+                files.schemas[entry.json_schema] = schema
+        pattern = entry.regex.pattern if entry.regex is not None else None
+        if pattern is not None and (why := pattern_error(pattern)):
+            where = (*at, "regex", "pattern")
+            reader.problems.append(locator.problem(where, why, value=pattern))
+    return files
+
+
+def _resolve(
+    reader: Reader, locator: Locator, at: Path, shelf: Shelf, reference: str
+) -> Version | None:
+    try:
+        return shelf.resolve(reader, reference)
+    except UnknownReference as error:
+        reader.problems.append(
+            locator.problem(
+                at,
+                str(error),
+                value=reference,
+                expected=error.expected,
+                suggestion=error.suggestion,
+            )
+        )
+        return None
+
+
+def _check_index(
+    reader: Reader, examined: ExaminedConfig, at: Path, suite: Suite, prompt: Prompt
+) -> None:
+    route = examined.config.route(suite.route)
+    allowed = route.retrieval.allow_indexes if route is not None else None
+    if prompt.retrieve is not None and allowed is not None and prompt.retrieve.index not in allowed:
+        reader.problems.append(
+            examined.locator.problem(
+                at,
+                f"reads the index {prompt.retrieve.index!r}, which the route {suite.route} does "
+                "not allow, so every attempt is blocked",
+                expected=f"one of {listed(allowed)}",
+                suggestion=suggest(prompt.retrieve.index, allowed),
+                severity="warning",
+            )
+        )
+
+
+def _keys_read(suites: Mapping[str, Suite], golden: str) -> list[str]:
+    """Keys of `expected` that any suite of the project reads from a golden set of this name."""
+    return [
+        key
+        for suite in suites.values()
+        if suite.golden.partition("@")[0] == golden
+        for entry in suite.scorers
+        for key in entry.reads or ()
+    ]
+
+
+def _inputs(prompt: Prompt) -> list[str]:
+    sources = [message.content for message in prompt.messages]
+    sources += [prompt.retrieve.query] if prompt.retrieve is not None else []
+    return sorted({key for source in sources for key in fields_read(source, "input")})
+
+
+def _check_slices(
+    reader: Reader, examined: ExaminedConfig, name: str, golden: GoldenSet, tags: set[str]
+) -> None:
+    """A slice without a case holds whatever happens."""
+    for tag in examined.config.suites[name].gate.slices:
+        if tag not in tags:
+            reader.problems.append(
+                examined.locator.problem(
+                    ("suites", name, "gate", "slices", tag),
+                    f"no case of {golden.reference} has this tag",
+                    at_key=True,
+                    expected=f"one of {listed(sorted(tags))}",
+                    suggestion=suggest(tag, tags),
+                )
+            )
