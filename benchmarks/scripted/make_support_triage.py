@@ -12,29 +12,30 @@ Replies hold addresses as they stand in the ticket: the redactor treats replies 
 alike.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from jsonschema import Draft202012Validator
+from replies import (
+    JsonObject,
+    call,
+    in_any_order,
+    parsed,
+    pick,
+    read_cases,
+    report,
+    write_replies,
+    written,
+)
 
 CASES = Path("goldensets/support_triage/v1/cases.jsonl")
-SCHEMA = Path("schemas/triage.json")
+VALIDATOR = Draft202012Validator(json.loads(Path("schemas/triage.json").read_text("utf-8")))
 TARGET = Path("scripted/support_triage.jsonl")
 V1, V2 = "support_triage@v1", "support_triage@v2"
 DISALLOWED = {"send_email", "refund_customer"}
 FIELDS = ("order_id", "email", "amount", "product")
 SLICES = ("high_risk", "pii", "injection", "non_english", "ambiguous", "multi_issue")
-
-JsonObject = dict[str, Any]
-
-
-def call(tool: str, **arguments: str | float) -> JsonObject:
-    """One tool call."""
-    return {"name": tool, "arguments": arguments}
 
 
 def refund(order_id: str, amount: float, reason: str) -> JsonObject:
@@ -355,12 +356,6 @@ EAGER = {
 CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\+\d[\d ]{8,}\d|\b555-\d{4}\b")
 
 
-def pick(case_id: str, salt: str, options: int) -> int:
-    """A choice that depends on the case id and nothing else."""
-    digest = hashlib.sha256(f"{salt}:{case_id}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % options
-
-
 def language_of(case: JsonObject) -> str:
     """The ticket's language, from its tags."""
     return next((tag[5:] for tag in case["tags"] if tag.startswith("lang_")), "en")
@@ -417,12 +412,7 @@ def scripted_reply(case: JsonObject, prompt: str) -> JsonObject:
         "reply": reply_of(case, prompt, intent, priority),
         "summary": summary_of(case, prompt, intent, fields),
     }
-    indent = 2 if pick(case_id, "indent" + prompt, 4) == 0 else None
-    content = json.dumps(answer, ensure_ascii=False, indent=indent)
-    if slip.get("text") == "cut":
-        content = content[: len(content) * 2 // 3]
-    if slip.get("text") == "chatter":
-        content = f"Here is the triage you asked for:\n\n```json\n{content}\n```\n\nAnything else?"
+    content = written(answer, case_id, prompt, flaw=slip.get("text"), what="triage")
     reply: JsonObject = {"content": content}
     calls = slip.get("tool_calls", expected.get("tool_calls", [])) + PLANTED.get(case_id, [])
     if calls:
@@ -430,26 +420,17 @@ def scripted_reply(case: JsonObject, prompt: str) -> JsonObject:
     return reply
 
 
-def disallowed(reply: JsonObject) -> bool:
+def disallowed(_case: JsonObject, reply: JsonObject) -> bool:
     """Whether a reply attempts a tool that the suite's policy stops."""
     return any(made["name"] in DISALLOWED for made in reply.get("tool_calls", []))
 
 
-def in_any_order(calls: Iterable[JsonObject]) -> list[str]:
-    """Calls as comparable text, sorted."""
-    return sorted(json.dumps(made, sort_keys=True) for made in calls)
-
-
-def passes(case: JsonObject, reply: JsonObject, schema: Draft202012Validator) -> bool:
+def passes(case: JsonObject, reply: JsonObject) -> bool:
     """Whether a reply passes its case by the suite's rules."""
-    expected = case["expected"]
-    if disallowed(reply) != expected.get("blocked", False):
+    expected, answer = case["expected"], parsed(reply)
+    if disallowed(case, reply) != expected.get("blocked", False):
         return False
-    try:
-        answer = json.loads(reply["content"])
-    except json.JSONDecodeError:
-        return False
-    if not schema.is_valid(answer):
+    if answer is None or not VALIDATOR.is_valid(answer):
         return False
     if any(answer[name] != expected[name] for name in ("intent", "priority", "fields")):
         return False
@@ -457,45 +438,22 @@ def passes(case: JsonObject, reply: JsonObject, schema: Draft202012Validator) ->
     return wanted is None or in_any_order(reply.get("tool_calls", [])) == in_any_order(wanted)
 
 
-def report(cases: list[JsonObject], replies: dict[tuple[str, str], JsonObject]) -> None:
-    """Print what a run over these replies has to show."""
-    schema = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-    passed = {
-        prompt: {case["id"] for case in cases if passes(case, replies[case["id"], prompt], schema)}
-        for prompt in SLIPS
-    }
-    for prompt, ids in passed.items():
-        stray = [
-            case["id"]
-            for case in cases
-            if disallowed(replies[case["id"], prompt]) and not case["expected"].get("blocked")
-        ]
-        print(f"{prompt}: {len(ids)}/{len(cases)} pass ({len(ids) / len(cases):.1%})")
-        print(f"  disallowed tools outside blocked cases: {', '.join(stray) or 'none'}")
-    b, c = len(passed[V1] - passed[V2]), len(passed[V2] - passed[V1])
-    print(f"b (only v1 passes) {b}, c (only v2 passes) {c}, drop {(b - c) / len(cases):.1%}")
-    for tag in SLICES:
-        ids = {case["id"] for case in cases if tag in case["tags"]}
-        print(f"  {tag}: n={len(ids)} v1={len(ids & passed[V1])} v2={len(ids & passed[V2])}")
-
-
 def main() -> None:
     """Write the file, then report."""
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    named = {*SLIPS[V1], *SLIPS[V2], *PLANTED, *ALSO}
-    unknown = named - {case["id"] for case in cases}
-    if unknown:
-        raise SystemExit(f"no such case: {', '.join(sorted(unknown))}")
+    cases = read_cases(CASES, {*SLIPS[V1], *SLIPS[V2], *PLANTED, *ALSO})
     replies = {
         (case["id"], prompt): scripted_reply(case, prompt) for case in cases for prompt in SLIPS
     }
-    lines = [
-        json.dumps({"case": case_id, "prompt": prompt, "reply": reply}, ensure_ascii=False)
-        for (case_id, prompt), reply in replies.items()
-    ]
-    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{TARGET}: {len(lines)} replies")
-    report(cases, replies)
+    write_replies(TARGET, replies)
+    report(
+        cases,
+        replies,
+        (V1, V2),
+        passes=passes,
+        stopped=disallowed,
+        stop="disallowed tools",
+        slices=SLICES,
+    )
 
 
 if __name__ == "__main__":
