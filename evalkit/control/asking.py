@@ -1,0 +1,128 @@
+"""A question on its way to a model: redacted, capped and bounded, before it is known which one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from evalkit.config.routes import Price
+from evalkit.control.prices import input_bound_usd, output_bound_usd
+from evalkit.control.requests import build_request, cap_output, check_params
+from evalkit.control.tokens import bound_tokens
+from evalkit.ports import Provider
+from evalkit.records.asset import Output, Tool
+from evalkit.records.call import Attribution, Message, Request
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteModel:
+    """One model of a route: its configured name, what its provider calls it, what it costs."""
+
+    name: str
+    id: str
+    price: Price | None
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A request to one model with its bounds; `input_tokens` by part, `output_tokens` the cap."""
+
+    model: RouteModel
+    request: Request
+    input_tokens: dict[str, int]
+    output_tokens: int
+
+    @property
+    def max_tokens(self) -> int:
+        """The upper bound of all tokens of one call."""
+        return sum(self.input_tokens.values()) + self.output_tokens
+
+    @property
+    def max_output_cost_usd(self) -> float | None:
+        """The list price of the output cap."""
+        return output_bound_usd(self.model.price, self.output_tokens)
+
+    @property
+    def max_cost_usd(self) -> float | None:
+        """The list price of both bounds, None without a price."""
+        inputs = input_bound_usd(self.model.price, sum(self.input_tokens.values()))
+        output = self.max_output_cost_usd
+        return None if inputs is None or output is None else inputs + output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, of whichever model. Messages are as they may leave."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...]
+    params: Mapping[str, Any]
+    output: Output
+    trial: int
+    max_tokens: int
+    input_tokens: dict[str, int]
+    attribution: Attribution
+
+    def offer_to(self, model: RouteModel) -> Offer:
+        """The request to one model."""
+        return Offer(
+            model=model,
+            request=build_request(
+                identity=model.provider.identity,
+                model_id=model.id,
+                messages=self.messages,
+                tools=self.tools,
+                params=self.params,
+                max_tokens=self.max_tokens,
+                output=self.output,
+                trial=self.trial,
+                attribution=self.attribution,
+            ),
+            input_tokens=self.input_tokens,
+            output_tokens=self.max_tokens,
+        )
+
+
+def build_question(
+    messages: Sequence[Message],
+    *,
+    tools: Sequence[Tool],
+    params: Mapping[str, Any] | None,
+    output: Output | None,
+    trial: int,
+    route_max_tokens: int | None,
+    attribution: Attribution,
+) -> Question:
+    """A question with its output cap and its bounds.
+
+    Raises ConfigError for parameters that no prompt may set.
+    """
+    params = params or {}
+    output = output or Output()
+    check_params(params)
+    messages = tuple(_sendable(message) for message in messages)
+    return Question(
+        messages=messages,
+        tools=tuple(tools),
+        params=params,
+        output=output,
+        trial=trial,
+        max_tokens=cap_output(params, route_max_tokens),
+        input_tokens=bound_tokens(
+            messages, tools=tools, schema=output.schema if output.kind == "json" else None
+        ),
+        attribution=attribution,
+    )
+
+
+def _sendable(message: Message) -> Message:
+    """The message; a lone surrogate, which no request can hold, becomes a question mark."""
+    text = message.content
+    if text.isascii() or not _SURROGATE.search(text):
+        return message
+    return msgspec.structs.replace(message, content=text.encode("utf-8", "replace").decode())

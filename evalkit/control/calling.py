@@ -1,0 +1,179 @@
+"""One model being asked: the cache, a hold on the budget, the call, and more tries where it helps.
+
+Each try has its own hold. What a failed try leaves of it: nothing where the provider did not do the
+work (429, 5xx, no connection), all of it where it may have (a timeout, a connection lost later, a
+task that was cancelled), because what is billed and not counted would break the cap.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from evalkit.control.asking import Offer
+from evalkit.control.budget import Hold, Ledger
+from evalkit.control.prices import call_cost_usd
+from evalkit.control.trace import Trace
+from evalkit.errors import BudgetExhausted, ProviderError
+from evalkit.ports import Cache, Clock, EventSink
+from evalkit.records.call import Reply, Request
+from evalkit.records.event import AttemptRetried
+
+BACKOFF_S = 0.5
+MAX_BACKOFF_S = 30.0
+MAX_RETRY_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """What the calls of a control plane share. `retries` are further tries of one model."""
+
+    ledger: Ledger
+    cache: Cache | None
+    clock: Clock
+    timeout_s: float
+    retries: int
+    jitter: random.Random
+    emit: EventSink | None = None
+
+
+class Caller:
+    """Makes the calls of one session, and counts them."""
+
+    def __init__(
+        self,
+        settings: CallSettings,
+        trace: Trace,
+        *,
+        storable: Callable[[Reply], Reply],
+        knows: tuple[tuple[str, str, str], ...],
+    ) -> None:
+        """`storable` redacts a reply for the cache; `knows` are the placeholders of the session.
+
+        What they stand for goes into the cache's key: two cases whose prompts are alike may number
+        their data differently, and a stored reply carries the numbers of one of them.
+        """
+        self._settings = settings
+        self._trace = trace
+        self._storable = storable
+        canonical = repr(knows).encode("utf-8", "surrogatepass")
+        self._salt = hashlib.sha256(canonical).hexdigest() if knows else ""
+        self.tries = 0
+        self.billed_usd = 0.0
+
+    def cached(self, offer: Offer) -> Reply | None:
+        """The stored reply to a live model's request. Raises StoreError."""
+        cache = self._settings.cache
+        if cache is None or offer.model.provider.origin != "live":
+            return None
+        return cache.get(self._cache_key(offer))
+
+    def _cache_key(self, offer: Offer) -> str:
+        key = offer.request.key
+        return hashlib.sha256(f"{key} {self._salt}".encode()).hexdigest() if self._salt else key
+
+    async def ask(self, offer: Offer) -> Reply:
+        """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError."""
+        if offer.model.provider.origin != "live":
+            return await self._replay(offer)
+        stored = self.cached(offer)
+        if stored is not None:
+            self._trace.add(
+                "complete",
+                "answered",
+                "cache",
+                f"{offer.model.name}: the stored reply of {stored.measured_at}, billed nothing",
+                key=offer.request.key,
+            )
+            return msgspec.structs.replace(stored, origin="cache")
+        reply = await self._ask_with_retries(offer)
+        if self._settings.cache is not None:
+            self._settings.cache.put(self._cache_key(offer), self._storable(reply))
+        return reply
+
+    async def _replay(self, offer: Offer) -> Reply:
+        """A recorded or scripted reply: no money moves, and trying again finds nothing new."""
+        provider = offer.model.provider
+        self.tries += 1
+        reply = await provider.complete(offer.request, timeout_s=self._settings.timeout_s)
+        self._trace.add(
+            "complete", "answered", provider.origin, f"{offer.model.name}: {provider.origin} reply"
+        )
+        return reply
+
+    async def _ask_with_retries(self, offer: Offer) -> Reply:
+        settings = self._settings
+        for tried in range(settings.retries + 1):
+            try:
+                return await self._ask_once(offer)
+            except ProviderError as error:
+                if not error.retryable or tried == settings.retries:
+                    raise
+                wait_s = self._wait_s(tried, error.retry_after_s)
+                self._trace.add(
+                    "complete",
+                    "failed",
+                    "run.retries",
+                    f"{offer.model.name}: {error}; trying again in {wait_s:.2f} s, "
+                    f"{tried + 1} of {settings.retries}",
+                    code=error.code,
+                )
+                self._announce(offer.request, error.code, wait_s)
+            await settings.clock.sleep(wait_s)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _wait_s(self, tried: int, retry_after_s: float | None) -> float:
+        """Exponential backoff with full jitter, or the longer wait that the server asks for."""
+        backoff_s = self._settings.jitter.uniform(0, min(MAX_BACKOFF_S, BACKOFF_S * 2**tried))
+        return max(backoff_s, min(retry_after_s or 0.0, MAX_RETRY_AFTER_S))
+
+    def _announce(self, request: Request, code: str, wait_s: float) -> None:
+        if self._settings.emit is not None:
+            about = request.attribution
+            self._settings.emit(
+                AttemptRetried(suite=about.suite, case=about.case, code=code, wait_s=wait_s)
+            )
+
+    async def _ask_once(self, offer: Offer) -> Reply:
+        hold = self._reserve(offer)
+        self.tries += 1
+        try:
+            reply = await offer.model.provider.complete(
+                offer.request, timeout_s=self._settings.timeout_s
+            )
+            cost_usd = call_cost_usd(offer.model.price, reply.usage)
+            hold.settle(cost_usd or 0.0, reply.usage.total)
+        except ProviderError as error:
+            if not error.may_be_billed:
+                hold.release()
+            raise
+        finally:
+            # Without effect where the hold has ended: what is left was cut off in mid-call.
+            hold.keep()
+            self.billed_usd += hold.charged_usd
+        self._trace.add(
+            "complete",
+            "answered",
+            "live",
+            f"{offer.model.name} answered after {reply.latency_s:.3f} s",
+            input_tokens=reply.usage.input_tokens,
+            output_tokens=reply.usage.output_tokens,
+            cost_usd=cost_usd,
+        )
+        return reply
+
+    def _reserve(self, offer: Offer) -> Hold:
+        max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens
+        try:
+            hold = self._settings.ledger.reserve(max_usd, max_tokens)
+        except BudgetExhausted as exhausted:
+            message = f"{offer.model.name}: {exhausted}"
+            self._trace.add("budget", "denied", exhausted.rule, message)
+            raise BudgetExhausted(exhausted.rule, message) from None
+        price = "no price" if max_usd is None else f"up to {max_usd:.6f} USD"
+        self._trace.add(
+            "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"
+        )
+        return hold

@@ -1,0 +1,89 @@
+"""What a reply goes through before a session hands it on: redaction, cap, form, citations."""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from evalkit.config.routes import Route
+from evalkit.control.policy import rule_citations
+from evalkit.control.redaction import Redactor
+from evalkit.control.trace import Trace
+from evalkit.errors import InvalidReply, PolicyBlocked
+from evalkit.records.asset import Output
+from evalkit.records.call import Completion, Reply, ToolCall
+
+
+def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
+    """The reply without personal data, in tool arguments too. A text that is JSON stays JSON."""
+    return msgspec.structs.replace(
+        reply,
+        content=redactor.redact_json(reply.content),
+        refusal=None if reply.refusal is None else redactor.redact(reply.refusal),
+        tool_calls=tuple(_redact_call(call, redactor) for call in reply.tool_calls),
+    )
+
+
+def _redact_call(call: ToolCall, redactor: Redactor) -> ToolCall:
+    return msgspec.structs.replace(
+        call,
+        name=redactor.redact(call.name),
+        arguments=None if call.arguments is None else redactor.redact_value(call.arguments),
+        raw=None if call.raw is None else redactor.redact_json(call.raw),
+    )
+
+
+def check_reply(
+    completion: Completion,
+    *,
+    route: Route,
+    output: Output,
+    max_tokens: int,
+    known: Collection[str],
+    retrieved: Collection[str],
+    trace: Trace,
+) -> None:
+    """Raise PolicyBlocked or InvalidReply, with the completion, for a reply that may not pass.
+
+    A refusal passes as one: it is the model's answer, and has no form to keep. So does a turn that
+    only calls tools: the answer is still to come.
+    """
+    reply = completion.reply
+    used = reply.usage
+    if used.output_tokens > max_tokens and not used.estimated:
+        message = f"the reply has {used.output_tokens} tokens, the call allowed {max_tokens}"
+        trace.add("complete", "denied", "max_tokens", message)
+        raise PolicyBlocked("max_tokens", message, completion=completion)
+    if reply.refusal is not None:
+        trace.add("complete", "answered", "refusal", f"{completion.model} refused to answer")
+        return
+    _check_arguments(completion, trace)
+    if reply.tool_calls and not reply.content.strip():
+        return
+    parsed = _parse(completion, output, trace)
+    if route.require_citations:
+        ruling = rule_citations(reply.content, parsed, known=known, retrieved=retrieved)
+        trace.add("complete", ruling.outcome, ruling.rule, ruling.message)
+        if not ruling.allowed:
+            raise PolicyBlocked(ruling.rule, ruling.message, completion=completion)
+
+
+def _check_arguments(completion: Completion, trace: Trace) -> None:
+    for call in completion.reply.tool_calls:
+        if call.arguments is None:
+            message = f"the arguments of tool call {call.name} are not a JSON object"
+            trace.add("complete", "failed", "tools.arguments", message)
+            raise InvalidReply(message, completion=completion)
+
+
+def _parse(completion: Completion, output: Output, trace: Trace) -> Any:
+    """The reply's JSON where it has to be JSON, or is; None for a text. Raises InvalidReply."""
+    content = completion.reply.content
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if output.kind != "json":
+            return None
+        message = f"the reply is not JSON, which was asked for: {error}"
+        trace.add("complete", "failed", "output.kind", message)
+        raise InvalidReply(message, completion=completion) from None

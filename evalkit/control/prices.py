@@ -1,0 +1,66 @@
+"""What calls cost, exact to the nano-dollar.
+
+Prices are USD per million tokens. Amounts are integers of nano-USD inside, because a thousand sums
+of floats drift and a cap is either kept or not.
+"""
+
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+
+from evalkit.config.routes import Price
+from evalkit.records.call import Usage
+
+NANO_PER_USD = 1_000_000_000
+_TOKENS_PER_PRICE = 1_000_000
+
+
+def to_nano(usd: float) -> int:
+    """An amount in USD as integer nano-USD, to the nearest."""
+    return round(usd * NANO_PER_USD)
+
+
+def to_usd(nano: int) -> float:
+    """An amount in nano-USD as USD."""
+    return nano / NANO_PER_USD
+
+
+def call_cost_usd(price: Price | None, usage: Usage) -> float | None:
+    """The list price in USD of what was used, None without a price.
+
+    Cached tokens are inside the input tokens and are charged once, at their own price.
+    """
+    if price is None:
+        return None
+    cached_price = price.cached_input_usd_per_mtok
+    cached = min(usage.cached_tokens, usage.input_tokens)
+    return _cost_usd(
+        (price.input_usd_per_mtok, usage.input_tokens - cached),
+        (price.input_usd_per_mtok if cached_price is None else cached_price, cached),
+        (price.output_usd_per_mtok, usage.output_tokens),
+    )
+
+
+def input_bound_usd(price: Price | None, input_tokens: int) -> float | None:
+    """The most that so many input tokens can cost in USD, cached or not; None without a price."""
+    if price is None:
+        return None
+    dearest = max(price.input_usd_per_mtok, price.cached_input_usd_per_mtok or 0.0)
+    return _cost_usd((dearest, input_tokens))
+
+
+def output_bound_usd(price: Price | None, output_tokens: int) -> float | None:
+    """The list price in USD of so many output tokens; None without a price."""
+    return None if price is None else _cost_usd((price.output_usd_per_mtok, output_tokens))
+
+
+def _cost_usd(*parts: tuple[float, int]) -> float:
+    """The sum of price times tokens, rounded up to a whole nano-USD."""
+    per_mtok = sum(_exact(usd_per_mtok) * tokens for usd_per_mtok, tokens in parts)
+    nano = Decimal(per_mtok) * NANO_PER_USD / _TOKENS_PER_PRICE
+    return to_usd(int(nano.to_integral_value(ROUND_CEILING)))
+
+
+@lru_cache(maxsize=256)
+def _exact(usd_per_mtok: float) -> Decimal:
+    """The price as it was written down: 0.1 is a tenth, not the float next to it."""
+    return Decimal(repr(usd_per_mtok))

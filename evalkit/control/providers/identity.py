@@ -1,0 +1,11 @@
+"""What a request's key knows of the provider that answers it."""
+
+from typing import Literal
+
+
+def identity_of(
+    kind: Literal["openai", "local", "scripted"], *, base_url: str | None = None
+) -> str:
+    """Kind and address. A recording has the identity of the model that was recorded, so that its
+    requests have the keys they were recorded under."""
+    return kind if base_url is None else f"{kind} {base_url.rstrip('/')}"

@@ -1,0 +1,65 @@
+"""A Request as the body of a chat completion."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from evalkit.records.asset import Tool
+from evalkit.records.call import Request
+
+TokenCap = Literal["max_tokens", "max_completion_tokens"]
+
+
+def token_cap_of(base_url: str) -> TokenCap:
+    """What the endpoint calls the output cap: OpenAI has renamed it, most others have not."""
+    host = urlsplit(base_url).hostname or ""
+    renamed = host == "api.openai.com" or host.endswith(".api.openai.com")
+    return "max_completion_tokens" if renamed else "max_tokens"
+
+
+def payload_of(request: Request, *, token_cap: TokenCap = "max_tokens") -> dict[str, Any]:
+    """The body of a chat completion. No parameter can replace what the request itself says."""
+    payload = {name: value for name, value in request.params.items() if name != "max_tokens"}
+    if "max_tokens" in request.params:
+        payload[token_cap] = request.params["max_tokens"]
+    payload["model"] = request.model
+    payload["messages"] = [
+        {"role": message.role, "content": message.content} for message in request.messages
+    ]
+    if request.tools:
+        payload["tools"] = [tool_payload(tool) for tool in request.tools]
+    if request.schema is not None:
+        payload["response_format"] = {"type": "json_schema", "json_schema": _schema(request.schema)}
+    return payload
+
+
+def tool_payload(tool: Tool) -> dict[str, Any]:
+    """A tool as a function declaration; its effect is ours alone."""
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters:
+        function["parameters"] = tool.parameters
+    return {"type": "function", "function": function}
+
+
+def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema as an endpoint takes it. OpenAI enforces it only when strict, and strict it takes
+    only objects that list every property as required and allow no other."""
+    sent = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
+    return {"name": "reply", "schema": sent, "strict": _closed(sent)}
+
+
+def _closed(node: Any) -> bool:
+    if isinstance(node, list):
+        return all(_closed(each) for each in node)
+    if not isinstance(node, dict):
+        return True
+    properties = node.get("properties")
+    kinds = node.get("type")
+    if isinstance(properties, dict) or kinds == "object" or (kinds and "object" in kinds):
+        if node.get("additionalProperties") is not False:
+            return False
+        if set(node.get("required") or ()) != set(properties or ()):
+            return False
+    return all(_closed(value) for value in node.values())

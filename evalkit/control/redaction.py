@@ -1,0 +1,239 @@
+"""Personal data and secrets out of texts, a numbered placeholder in: `[EMAIL_1]`, `[PHONE_2]`.
+
+One value has one placeholder however it is written, and numbers follow the first appearance. A
+redactor that is primed with a case numbers what the case holds first, so that a reply, scored live
+or years later from the bundle, meets the same placeholders in `expected`. Names of people and
+postal addresses are not found: they need a language model, not a pattern.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from evalkit.control.addresses import find_ips
+from evalkit.control.credentials import find_credentials
+from evalkit.control.finding import Finding
+from evalkit.control.identifiers import find_cards, find_emails, find_ibans, find_ssns
+from evalkit.control.phones import find_phones
+from evalkit.control.spoken import find_spoken
+from evalkit.records.case import Case
+
+# JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
+_ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
+_SHORT_ESCAPE = re.compile(r"\\[nrtbf\"/\\]")
+# Characters that people paste instead of plain ones, each a single one, so that places stay.
+_LOOKALIKES = re.compile(
+    r"[\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2060\u2212\u3000\uff01-\uff5e"
+    r"\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
+)
+_NUMBER_SIGNS = re.compile(r"\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d")
+# Numbers of fewer digits are no telephone's, card's or person's.
+_SMALLEST, _LARGEST = 10**6, 10**20
+_LONGEST_KEPT = 20_000
+
+
+def find_all(text: str, lead: str = "") -> tuple[Finding, ...]:
+    """Everything found in a text, in its order, the longest first where several begin alike.
+
+    Certain findings do not overlap. `lead` is what stands before the text, such as the key of a
+    value. What is found is kept for texts that come again, such as the messages of a prompt.
+    """
+    return _find_kept(text, lead) if len(text) <= _LONGEST_KEPT else _find(text, lead)
+
+
+def _find(text: str, lead: str) -> tuple[Finding, ...]:
+    view = _view(text)
+    lowered = view.lower()
+    if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
+        lowered = view.translate(_ASCII_LOWER)
+    covered = bytearray(len(view))
+    found = _uncovered(find_credentials(view, lowered), covered)
+    found += _uncovered(find_emails(view, lowered), covered)
+    found += _uncovered(find_spoken(lowered), covered)
+    if _NUMBER_SIGNS.search(view):
+        found += _uncovered(find_ibans(view), covered)
+        found += _uncovered(find_cards(view), covered)
+        found += _uncovered(find_ssns(view, lowered), covered)
+        found += _uncovered(find_ips(view, lead), covered)
+        found += _uncovered(find_phones(view, lead), covered)
+    elif "::" in view:
+        found += _uncovered(find_ips(view, lead), covered)
+    return tuple(sorted(found, key=lambda each: (each.start, -each.end)))
+
+
+_find_kept = lru_cache(maxsize=512)(_find)
+
+
+def _uncovered(found: Iterable[Finding], covered: bytearray) -> list[Finding]:
+    """Findings where nothing certain was found before: the surer kinds are looked for first."""
+    kept = []
+    for each in found:
+        if covered.find(1, each.start, each.end) < 0:
+            kept.append(each)
+            if each.certain:
+                covered[each.start : each.end] = b"\x01" * (each.end - each.start)
+    return kept
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _view(text: str) -> str:
+    """The text with lookalikes and JSON's short escapes made plain; every place stays the same."""
+    if not text.isascii():
+        text = _LOOKALIKES.sub(_plain_letter, text)
+    if "\\" in text:
+        text = _SHORT_ESCAPE.sub("  ", text)
+    return text
+
+
+def _plain_letter(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code >= 0xFF01:
+        return chr(code - 0xFF01 + ord("!"))
+    if match[0].isdigit():
+        return str(int(match[0]))
+    return "-" if 0x2010 <= code <= 0x2015 or code == 0x2212 else " "
+
+
+class Redactor:
+    """Replaces what is found, and remembers which placeholder stands for what."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._names: dict[tuple[str, str], str] = {}
+        self._numbers: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
+
+    @classmethod
+    def primed_with(cls, case: Case) -> "Redactor":
+        """A redactor that knows what a case holds: input, documents, expected, then the rest.
+
+        Keys are read in sorted order, so that the order of a file's keys changes no placeholder.
+        """
+        redactor = cls()
+        redactor.redact_value(case.input)
+        for document in case.documents:
+            redactor.redact(document.text)
+        for part in (case.expected, case.tools, case.approvals, case.identity, case.source):
+            redactor.redact_value(part)
+        redactor.replaced.clear()
+        return redactor
+
+    def copy(self) -> "Redactor":
+        """One that knows the same and goes its own way from here."""
+        other = Redactor()
+        other._names = dict(self._names)
+        other._numbers = dict(self._numbers)
+        other._counts = Counter(self._counts)
+        return other
+
+    @property
+    def knows(self) -> tuple[tuple[str, str, str], ...]:
+        """What stands for what: kind, value, placeholder, in the order they were met."""
+        return tuple((kind, value, name) for (kind, value), name in self._names.items())
+
+    def redact(self, text: str, *, lead: str = "") -> str:
+        """The text with placeholders. `lead` is what stands before it where it was taken from.
+
+        Applied to its own result it changes nothing.
+        """
+        plain = text
+        if "\\u00" in text:
+            plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        parts, at = [], 0
+        for found in find_all(plain, lead):
+            name = self._name(found) if found.start >= at else None
+            if name is not None:
+                parts += [plain[at : found.start], name]
+                at = found.end
+                self.replaced[found.kind] += 1
+        return "".join([*parts, plain[at:]]) if parts else text
+
+    def _name(self, found: Finding) -> str | None:
+        """The placeholder; None for a number that nothing says is personal."""
+        if not found.certain:
+            return self._numbers.get(found.digits)
+        key = (found.kind, found.value)
+        if key not in self._names:
+            name = self._numbers.get(found.digits) if found.digits else None
+            if name is None:
+                self._counts[found.kind] += 1
+                name = f"[{found.kind}_{self._counts[found.kind]}]"
+            self._names[key] = name
+        if found.digits:
+            self._numbers.setdefault(found.digits, self._names[key])
+        return self._names[key]
+
+    def redact_value(self, value: Any, *, lead: str = "") -> Any:
+        """JSON with every text in it redacted, keys too; a number that is one becomes a text."""
+        if isinstance(value, str):
+            return self.redact(value, lead=lead)
+        if isinstance(value, dict):
+            done = {
+                key: (self.redact(str(key)), self.redact_value(value[key], lead=_lead(str(key))))
+                for key in sorted(value, key=str)
+            }
+            return {done[key][0]: done[key][1] for key in value}
+        if isinstance(value, list | tuple):
+            return [self.redact_value(each, lead=lead) for each in value]
+        if isinstance(value, int | float) and _SMALLEST <= abs(value) < _LARGEST:
+            text = str(int(value)) if value == int(value) else repr(value)
+            redacted = self.redact(text, lead=lead)
+            return value if redacted == text else redacted
+        return value
+
+    def redact_json(self, text: str) -> str:
+        """A JSON text, still JSON: what only shows once it is parsed is replaced too.
+
+        A text that is no JSON is redacted as it stands.
+        """
+        redacted = self.redact(text)
+        try:
+            before = msgspec.json.decode(redacted)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            before = None
+        parsed = before
+        if before is None:
+            try:
+                parsed = msgspec.json.decode(text)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                return redacted
+        after = self.redact_value(parsed)
+        if after == before:
+            return redacted
+        # json and not msgspec: a model may write an integer of any length
+        return json.dumps(after, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lead(key: str) -> str:
+    """What a key says of its value, in words: phoneNumber as "phone Number: "."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).replace("_", " ") + ": "
+
+
+def redact_case(case: Case) -> Case:
+    """The case as it may be stored: every text redacted as its attempts are.
+
+    Ids, tags, group and the names of tools stay: other records refer to them.
+    """
+    redactor = Redactor.primed_with(case)
+    redact: Callable[[Any], Any] = redactor.redact_value
+    return msgspec.structs.replace(
+        case,
+        input=redact(case.input),
+        expected=redact(case.expected),
+        documents=tuple(
+            msgspec.structs.replace(document, text=redactor.redact(document.text))
+            for document in case.documents
+        ),
+        tools={tool: redact(script) for tool, script in case.tools.items()},
+        approvals={tool: redact(approval) for tool, approval in case.approvals.items()},
+        identity=redact(case.identity),
+        source=redact(case.source),
+    )

@@ -1,0 +1,107 @@
+"""Replies written by hand, which never pass for a model's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.control.providers.scripted import ScriptedProvider
+from evalkit.errors import ConfigError, ProviderError
+from evalkit.records.attempt import FailureMode
+from evalkit.records.call import Attribution, Reply, ToolCall
+from tests.unit.control.providers.fakes import FixedClock, request, run
+
+
+def line(case: str = "c1", prompt: str = "p@v1", **reply: Any) -> dict[str, Any]:
+    return {"case": case, "prompt": prompt, "reply": reply or {"content": "yes"}}
+
+
+def provider(root: Path, *lines: Any) -> ScriptedProvider:
+    path = root / "scripted" / "s.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
+    path.write_text("\n".join(texts), encoding="utf-8")
+    return ScriptedProvider(path, name="scripted", clock=FixedClock())
+
+
+def ask(scripted: ScriptedProvider, **changes: Any) -> Reply:
+    return run(scripted.complete(request(**changes), timeout_s=1))
+
+
+def asked(case: str, prompt: str) -> dict[str, Any]:
+    return {"attribution": Attribution(suite="s", case=case, prompt=prompt)}
+
+
+def test_the_reply_is_that_of_case_and_prompt(tmp_path: Path) -> None:
+    scripted = provider(tmp_path, line(), line(prompt="p@v2", content="no"), line("c2"))
+    assert ask(scripted).content == "yes"
+    assert ask(scripted, **asked("c1", "p@v2")).content == "no"
+
+
+def test_a_scripted_reply_is_called_scripted_and_its_usage_an_estimate(tmp_path: Path) -> None:
+    reply = ask(provider(tmp_path, line(content="x" * 9)))
+    assert (reply.origin, reply.model) == ("scripted", "scripted")
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (7, 3)
+    assert reply.usage.estimated
+    assert reply.latency_s == 0.0
+
+
+def test_reading_a_script_again_is_no_new_measurement(tmp_path: Path) -> None:
+    scripted = provider(tmp_path, line())
+    assert ask(scripted).measurement_id == ask(scripted, trial=2).measurement_id
+
+
+def test_tool_calls_and_refusals_can_be_scripted(tmp_path: Path) -> None:
+    scripted = provider(
+        tmp_path,
+        line(tool_calls=[{"name": "f", "arguments": {"a": 1}}]),
+        line("c2", refusal="I won't."),
+    )
+    reply = ask(scripted)
+    assert reply.tool_calls == (ToolCall(name="f", arguments={"a": 1}),)
+    assert reply.finish_reason == "tool_calls"
+    assert ask(scripted, **asked("c2", "p@v1")).refusal == "I won't."
+
+
+def test_a_reply_is_cut_at_the_output_cap_as_a_models_is(tmp_path: Path) -> None:
+    scripted = provider(
+        tmp_path, line(content="é" * 40, tool_calls=[{"name": "f", "arguments": {}}])
+    )
+    reply = ask(scripted, params={"max_tokens": 3})
+    assert (reply.content, reply.finish_reason) == ("é" * 6, "length")
+    assert reply.tool_calls == ()
+    assert reply.usage.output_tokens == 3
+
+
+def test_what_the_script_lacks_is_missing_and_an_error_when_asked(tmp_path: Path) -> None:
+    scripted = provider(tmp_path, line("c2"))
+    message = scripted.missing(request())
+    assert message is not None
+    assert "scripted/s.jsonl has no reply to case c1 under prompt p@v1" in message
+    assert scripted.missing(request(**asked("c2", "p@v1"))) is None
+    with pytest.raises(ProviderError) as caught:
+        ask(scripted)
+    assert caught.value.code == FailureMode.NOT_RECORDED
+
+
+def test_every_broken_or_repeated_line_is_reported(tmp_path: Path) -> None:
+    scripted = provider(
+        tmp_path,
+        line(),
+        "{",
+        line(contents="a typo"),
+        line(),
+        {"case": "c3", "reply": {"content": "x"}},
+    )
+    with pytest.raises(ConfigError) as caught:
+        scripted.missing(request())
+    problems = caught.value.problems
+    assert [problem.line for problem in problems] == [2, 3, 4, 5]
+    assert "has a reply in line 1" in problems[2].message
+
+
+def test_a_script_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
+    scripted = ScriptedProvider(tmp_path / "scripted/x.jsonl", name="s", clock=FixedClock())
+    with pytest.raises(ConfigError, match=r"scripted/x\.jsonl: cannot be read"):
+        scripted.missing(request())
