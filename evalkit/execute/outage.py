@@ -1,0 +1,35 @@
+"""Notices that a model cannot be reached at all, so that a run stops asking it."""
+
+from collections import Counter
+
+from evalkit.records.attempt import Attempt, FailureMode
+
+# What the next call meets as well: a wrong key, an empty account, a server that is not there.
+_OUTAGES = frozenset({FailureMode.AUTHENTICATION, FailureMode.CONNECTION, FailureMode.QUOTA})
+
+
+class OutageWatch:
+    """Counts, for each planned model, attempts in a row that ended in an outage.
+
+    A short hiccup fails everything that is in flight at that moment and nothing that starts after
+    it, so the limit is at least twice the concurrency. Replays say nothing about a provider.
+    """
+
+    def __init__(self, *, concurrency: int, least: int = 20) -> None:
+        """`least` is the limit at low concurrency."""
+        self.limit = max(least, 2 * concurrency)
+        self._rows: Counter[str] = Counter()
+
+    def note(self, model: str, attempt: Attempt) -> str | None:
+        """Count an attempt that was planned for `model`; the reason to stop once it is reached."""
+        if attempt.failure_mode not in _OUTAGES:
+            if attempt.origin in (None, "live"):
+                self._rows[model] = 0
+            return None
+        self._rows[model] += 1
+        if self._rows[model] < self.limit:
+            return None
+        return (
+            f"{self._rows[model]} attempts in a row got no answer from model {model} "
+            f"({attempt.failure_mode}: {attempt.error})"
+        )

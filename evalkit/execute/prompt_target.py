@@ -1,0 +1,93 @@
+"""A prompt as what is tested: one retrieval, one completion, one look at each tool call."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from evalkit.errors import SessionError
+from evalkit.execute.play import Play
+from evalkit.execute.rendering import PromptRenderer
+from evalkit.ports import Clock, Session
+from evalkit.records.asset import Prompt
+from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.call import Message, PreparedCall
+from evalkit.records.case import Case, Document
+
+
+class PromptTarget:
+    """Plays cases through one prompt version. It executes no tool: it asks whether one may run."""
+
+    def __init__(self, prompt: Prompt, *, route: str = "") -> None:
+        """Compile the prompt; `route` is the name to record. Raises ConfigError."""
+        self.prompt = prompt
+        self.route = route
+        self._renderer = PromptRenderer(prompt)
+
+    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
+        """The call that `attempt` would make. Raises PolicyBlocked, and ConfigError for a template
+        that cannot be rendered for this case."""
+        documents = await self._retrieve(session, case)
+        return self._prepare(session, self._renderer.messages(case, documents), trial)
+
+    async def attempt(
+        self,
+        session: Session,
+        case: Case,
+        *,
+        suite: str,
+        variant: VariantName,
+        trial: int,
+        clock: Clock,
+    ) -> Attempt:
+        """Play one case. Whatever a model, a policy or a provider does ends in an attempt; only
+        ConfigError (a template) and StoreError (the cache) are raised."""
+        play = Play(session=session, case=case, json=self.prompt.output.kind == "json")
+        started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        messages: tuple[Message, ...] | None = None
+        try:
+            play.documents = await self._retrieve(session, case)
+            messages = self._renderer.messages(case, play.documents)
+            play.completion = await session.complete(
+                messages,
+                tools=self.prompt.tools,
+                params=self.prompt.params,
+                output=self.prompt.output,
+                trial=trial,
+            )
+            play.judge_reply()
+        except SessionError as error:
+            play.record_failure(error)
+        prepared = None
+        if play.completion is None and messages is not None:
+            prepared = self._prepared_again(session, messages, trial)
+        return play.attempt(
+            at=started_at,
+            suite=suite,
+            variant=variant,
+            trial=trial,
+            prompt=self.prompt.reference,
+            route=self.route,
+            prepared=prepared,
+        )
+
+    async def _retrieve(self, session: Session, case: Case) -> tuple[Document, ...]:
+        if self.prompt.retrieve is None:
+            return ()
+        return await session.retrieve(self.prompt.retrieve.index, self._renderer.query(case))
+
+    def _prepare(self, session: Session, messages: Sequence[Message], trial: int) -> PreparedCall:
+        return session.prepare(
+            messages,
+            tools=self.prompt.tools,
+            params=self.prompt.params,
+            output=self.prompt.output,
+            trial=trial,
+        )
+
+    def _prepared_again(
+        self, session: Session, messages: Sequence[Message], trial: int
+    ) -> PreparedCall | None:
+        """What was asked, for an attempt that got no reply to tell it."""
+        try:
+            return self._prepare(session, messages, trial)
+        except SessionError:
+            return None

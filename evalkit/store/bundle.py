@@ -1,0 +1,143 @@
+"""One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from evalkit.errors import StoreError
+from evalkit.records.attempt import Attempt
+from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot, TraceRecord
+from evalkit.records.score import Score
+from evalkit.store.files import explained, read_whole, write_whole
+from evalkit.store.journal import ATTEMPTS, TRACES, RunJournal, read_lines
+from evalkit.store.schema import decode_record
+
+RECORD = "run.json"
+SCORES = "scores.jsonl"
+ASSETS = "assets"
+
+Place = tuple[str, str, str, int]
+
+
+class Bundle:
+    """Reads and writes one run's folder. Everything that writes replaces a file as a whole, apart
+    from the journal, which appends. Every method raises StoreError where the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        """A bundle in that folder; nothing is read yet."""
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is the folder's name."""
+        return self.path.name
+
+    def write_record(self, record: RunRecord) -> None:
+        """Replace run.json."""
+        write_whole(self.path / RECORD, _readable(record))
+
+    def read_record(self) -> RunRecord:
+        """run.json. Raises StoreError for a newer schema, a damaged file or none."""
+        path = self.path / RECORD
+        try:
+            return decode_record(read_whole(path), path)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.path} holds no {RECORD}, so it is no run bundle") from error
+
+    def write_snapshot(self, snapshot: SuiteSnapshot) -> None:
+        """Replace assets/<suite>.json."""
+        write_whole(self.path / ASSETS / f"{snapshot.suite}.json", _readable(snapshot))
+
+    def snapshots(self) -> tuple[SuiteSnapshot, ...]:
+        """The snapshots of the record's suites, in its order. Raises StoreError for a lost one."""
+        decoder = msgspec.json.Decoder(SuiteSnapshot)
+        return tuple(
+            self._read_snapshot(suite.suite, decoder) for suite in self.read_record().suites
+        )
+
+    def _read_snapshot(
+        self, suite: str, decoder: msgspec.json.Decoder[SuiteSnapshot]
+    ) -> SuiteSnapshot:
+        path = self.path / ASSETS / f"{suite}.json"
+        try:
+            return decoder.decode(read_whole(path))
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is missing, so suite {suite} cannot be scored") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise StoreError(f"{path} is damaged ({error})") from error
+
+    def journal(self) -> RunJournal:
+        """The run's journal, opened for appending; it holds the run's lock until it is closed.
+
+        Open it before looking at `done_places`, so that nobody else writes in between. Raises
+        StoreError, with the other's process id, while another process has it open.
+        """
+        with explained("make", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return RunJournal(self.path)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """One attempt a place, the last one that was journalled, in the order of first lines."""
+        decoder = msgspec.json.Decoder(Attempt)
+        latest: dict[Place, Attempt] = {}
+        for attempt in read_lines(self.path / ATTEMPTS, decoder):
+            latest[attempt.place] = attempt
+        return tuple(latest.values())
+
+    def spent(self) -> tuple[float, int]:
+        """USD billed and tokens used by every line of the journal, also those made again."""
+        decoder = msgspec.json.Decoder(Attempt)
+        usd, tokens = 0.0, 0
+        for attempt in read_lines(self.path / ATTEMPTS, decoder):
+            if attempt.billed_usd or attempt.origin == "live":
+                usd += attempt.billed_usd
+                tokens += attempt.usage.total
+        return usd, tokens
+
+    def done_places(self) -> frozenset[Place]:
+        """What a resumed run need not make again: all but infrastructure errors."""
+        return frozenset(each.place for each in self.attempts() if each.state != "error")
+
+    def traces(
+        self, *, suite: str | None = None, case: str | None = None
+    ) -> tuple[TraceRecord, ...]:
+        """One trace a place, the last one that was journalled, of one suite or case if named."""
+        decoder = msgspec.json.Decoder(TraceRecord)
+        latest: dict[Place, TraceRecord] = {}
+        for trace in read_lines(self.path / TRACES, decoder):
+            if suite in (None, trace.suite) and case in (None, trace.case):
+                latest[trace.suite, trace.variant, trace.case, trace.trial] = trace
+        return tuple(latest.values())
+
+    def write_scores(self, scores: Iterable[Score]) -> None:
+        """Replace scores.jsonl."""
+        encode = msgspec.json.Encoder().encode
+        write_whole(self.path / SCORES, b"".join(encode(score) + b"\n" for score in scores))
+
+    def read_scores(self) -> tuple[Score, ...]:
+        """scores.jsonl; empty for a run that was not scored."""
+        return tuple(self._scores())
+
+    def _scores(self) -> Iterator[Score]:
+        return read_lines(self.path / SCORES, msgspec.json.Decoder(Score))
+
+    def write_report(self, name: str, text: str) -> Path:
+        """Replace a report such as report.md and return its path."""
+        path = self.path / name
+        write_whole(path, text.encode("utf-8", "replace"))
+        return path
+
+    def load(self) -> StoredRun:
+        """The whole bundle."""
+        return StoredRun(
+            path=str(self.path),
+            record=self.read_record(),
+            snapshots=self.snapshots(),
+            attempts=self.attempts(),
+            scores=self.read_scores(),
+        )
+
+
+def _readable(value: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

@@ -1,0 +1,157 @@
+"""Replies that were paid for once: a sqlite file that several processes may use at once.
+
+History of `user_version`: 1 is the first.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from evalkit.errors import StoreError
+from evalkit.records.call import Reply
+from evalkit.store.folder import private_folder
+
+BUSY_TIMEOUT_S = 2.0
+# The script at index n takes the file from version n to n + 1.
+_MIGRATIONS = (
+    """
+    CREATE TABLE replies (
+        key TEXT PRIMARY KEY,
+        reply BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        measured_at TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+class ReplyCache:
+    """Implements ports.Cache in `.evalkit/cache.sqlite3`.
+
+    A row whose digest does not fit its content (or that does not decode) is dropped and counted in
+    `dropped`: the reply is asked for again. Every method raises StoreError for a cache that is
+    locked for longer than `busy_timeout_s`, damaged, newer than this evalkit, or on a full disk.
+    """
+
+    def __init__(self, root: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Open the cache of the project at `root`, making it where there is none."""
+        self.path = private_folder(root) / "cache.sqlite3"
+        self.dropped = 0
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(Reply)
+        with self._explained():
+            self._connection = sqlite3.connect(
+                self.path, timeout=busy_timeout_s, isolation_level=None
+            )
+        try:
+            with self._explained():
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self._connection.execute
+        execute("PRAGMA synchronous = NORMAL")
+        version = self._version()
+        if version > len(_MIGRATIONS):
+            raise StoreError(
+                f"{self.path} was written by a newer evalkit (version {version}; this one reads up "
+                f"to {len(_MIGRATIONS)}); upgrade evalkit, or remove the file: it only holds "
+                "replies that can be asked for again"
+            )
+        if version == len(_MIGRATIONS):  # nothing to write: the journal's mode is kept in the file
+            return
+        execute("PRAGMA journal_mode = WAL")
+        execute("BEGIN IMMEDIATE")
+        try:
+            for script in _MIGRATIONS[self._version() :]:  # another process may have been first
+                execute(script)
+            execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def get(self, key: str) -> Reply | None:
+        """The reply as it was stored, or None."""
+        with self._explained():
+            row = self._connection.execute(
+                "SELECT reply, digest FROM replies WHERE key = ?", (key,)
+            ).fetchone()
+            if row is None:
+                return None
+            raw, digest = row
+            if isinstance(raw, bytes) and digest == _digest(key, raw):
+                try:
+                    return self._decoder.decode(raw)
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    pass  # whole, but of another evalkit: worth as much as a damaged one
+            self.dropped += 1
+            self._connection.execute("DELETE FROM replies WHERE key = ?", (key,))
+            return None
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Store a reply; the later of two with one key stays."""
+        raw = self._encoder.encode(reply)
+        with self._explained():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
+                (key, raw, _digest(key, raw), reply.measured_at),
+            )
+
+    def __len__(self) -> int:
+        """How many replies are stored."""
+        with self._explained():
+            return int(self._connection.execute("SELECT count(*) FROM replies").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._connection.close()
+
+    def __enter__(self) -> "ReplyCache":
+        """The cache itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"the reply cache {self.path}: {_advice(error)}") from error
+
+
+def _digest(key: str, raw: bytes) -> bytes:
+    """Over the key too: a reply under another request's key is as wrong as a damaged one."""
+    return hashlib.sha256(key.encode() + b"\0" + raw).digest()
+
+
+def _advice(error: sqlite3.Error) -> str:
+    code = (error.sqlite_errorcode or 0) & 0xFF if hasattr(error, "sqlite_errorcode") else 0
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "another process keeps it locked; wait for it to end, or run without the cache"
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return f"is damaged ({error}); remove it: it only holds replies that can be asked for again"
+    if code == sqlite3.SQLITE_FULL:
+        return "there is no room left on its disk; free some and go on with `evalkit run --resume`"
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return f"cannot be written ({error}); make it writable, or run without the cache"
+    return f"{error}; look at the disk it is on, or run without the cache"

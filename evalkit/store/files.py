@@ -1,0 +1,81 @@
+"""Writing files that are whole or not there, and saying what to do when a disk refuses."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from evalkit.errors import StoreError
+
+# EFBIG is how a quota by RLIMIT_FSIZE shows itself.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
+
+
+def explain(error: OSError, act: str, path: Path) -> StoreError:
+    """The StoreError for what the operating system refused: what happened and what to do."""
+    reason = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        advice = "there is no room left: free some and go on with `evalkit run --resume`"
+    elif error.errno in _FORBIDDEN:
+        advice = "it is not writable here: make it so, or use a copy of the project that is"
+    elif error.errno in _IN_THE_WAY:
+        advice = "something else is in the way: move it aside"
+    else:
+        advice = "look at the disk it is on, and go on with `evalkit run --resume`"
+    return StoreError(f"cannot {act} {path} ({reason}); {advice}")
+
+
+@contextmanager
+def explained(act: str, path: Path) -> Iterator[None]:
+    """Turn an OSError inside into a StoreError that names the act and the path."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, act, path) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, even after a crash.
+
+    Folders above it are made. Raises StoreError; then the old content stands.
+    """
+    # The name holds the process id: two processes never write one temporary file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explained("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, where the file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # not every file system has this
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's content. Raises FileNotFoundError, and StoreError for everything else."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise explain(error, "read", path) from error

@@ -1,0 +1,176 @@
+"""The append-only record of a run: a line an attempt, whole or not there after kill -9.
+
+`attempts.jsonl` keeps the decisions in which a policy said no or changed something; the whole
+trace of an attempt is a line of `traces.jsonl`. A line without its newline was cut off by a crash:
+readers leave it out and the next writer cuts it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import msgspec
+
+from evalkit.errors import StoreError
+from evalkit.records.attempt import Attempt
+from evalkit.records.run import TraceRecord
+from evalkit.store.files import explain, explained
+from evalkit.store.locks import RunLock
+
+ATTEMPTS = "attempts.jsonl"
+TRACES = "traces.jsonl"
+LOCK = "run.lock"
+_POLICY_EVENTS = frozenset({"denied", "changed"})
+_TAIL = 1 << 16
+
+Line = TypeVar("Line", bound=msgspec.Struct)
+
+
+class LineFile:
+    """A file that grows by whole lines. A torn last line is cut when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for appending. Raises StoreError."""
+        self.path = path
+        self._broken = False
+        with explained("open", path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, 0o644)
+            try:
+                self._size = _end_of_last_line(self._descriptor)
+                os.ftruncate(self._descriptor, self._size)
+            except BaseException:
+                os.close(self._descriptor)
+                raise
+
+    def append(self, line: bytes) -> None:
+        """Hand a line (with its newline) to the operating system. Raises StoreError."""
+        if self._broken:
+            raise StoreError(f"cannot append to {self.path}: an earlier line could not be written")
+        try:
+            written = os.write(self._descriptor, line)
+            while written < len(line):  # a disk that fills takes a part first, then refuses
+                written += os.write(self._descriptor, line[written:])
+        except OSError as error:
+            self._take_back()
+            raise explain(error, "append to", self.path) from error
+        self._size += len(line)
+
+    def _take_back(self) -> None:
+        """Cut what was written of a line that did not fit, so that the next one starts clean."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            self._broken = True
+
+    def sync(self) -> None:
+        """Make what was appended survive a power cut. Raises StoreError."""
+        with explained("write", self.path):
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    """The offset after the last newline, read from the end in steps."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - _TAIL)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+class RunJournal:
+    """Implements ports.Journal for one run. Holds the run's lock until it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lock the run and open its files. Raises StoreError, also where the run is locked."""
+        self._lock = RunLock(folder / LOCK)
+        files: list[LineFile] = []
+        try:
+            for name in (ATTEMPTS, TRACES):
+                files.append(LineFile(folder / name))
+        except BaseException:
+            for file in files:
+                file.close()
+            self._lock.release()
+            raise
+        self._attempts, self._traces = files
+        self._encoder = msgspec.json.Encoder()
+        self._open = True
+
+    def append(self, attempt: Attempt) -> None:
+        """Write one attempt and hand it to the operating system. Raises StoreError."""
+        events = attempt.decisions
+        if events:
+            # The trace goes first: an attempt that is in the journal always has its trace.
+            trace = TraceRecord(
+                suite=attempt.suite,
+                variant=attempt.variant,
+                case=attempt.case,
+                trial=attempt.trial,
+                decisions=events,
+            )
+            self._traces.append(self._encoder.encode(trace) + b"\n")
+            kept = tuple(event for event in events if event.outcome in _POLICY_EVENTS)
+            if len(kept) != len(events):
+                attempt = msgspec.structs.replace(attempt, decisions=kept)
+        self._attempts.append(self._encoder.encode(attempt) + b"\n")
+
+    def close(self) -> None:
+        """Sync, close and unlock. Closing twice is harmless. Raises StoreError."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._traces.sync()
+            self._attempts.sync()
+        finally:
+            self._traces.close()
+            self._attempts.close()
+            self._lock.release()
+
+    def __enter__(self) -> "RunJournal":
+        """The journal itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it; what is being raised already is not replaced by a failing close."""
+        try:
+            self.close()
+        except StoreError:
+            if error is None:
+                raise
+
+
+def read_lines(path: Path, decoder: msgspec.json.Decoder[Line]) -> Iterator[Line]:
+    """Every whole line of a file; none where there is no file.
+
+    Raises StoreError with the line number for a whole line that does not decode.
+    """
+    with explained("read", path):
+        if not path.exists():
+            return
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    yield decoder.decode(line)
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    raise StoreError(
+                        f"{path}:{number}: not a line that evalkit wrote ({error}); restore "
+                        "the file, or remove the line and resume the run"
+                    ) from error

@@ -1,0 +1,62 @@
+"""One writer a run: an exclusive lock that the operating system drops with its process."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from evalkit.errors import StoreError
+from evalkit.store.files import explained
+
+
+class RunLock:
+    """Held from construction to `release` (or the end of the process, however it ends).
+
+    The file holds the process id of the holder, for the message of whoever comes second.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock. Raises StoreError, with the holder's process id, where it is taken."""
+        self.path = path
+        with explained("lock", path):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            with explained("lock", path):
+                self._take()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._held = True
+
+    def _take(self) -> None:
+        try:
+            # flock and not lockf: a lock of lockf vanishes when this process closes any other
+            # descriptor of the file, and does not keep out the process itself.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise StoreError(
+                f"run {self.path.parent.name} is being written by another process "
+                f"(pid {holder or 'unknown'}); wait until it ends, or stop it"
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next one in. Releasing twice is harmless."""
+        if self._held:
+            self._held = False
+            os.close(self._descriptor)
+
+    def __enter__(self) -> "RunLock":
+        """The lock itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Release it."""
+        self.release()
