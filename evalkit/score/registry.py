@@ -1,0 +1,107 @@
+"""From a suite's configuration to its scorers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from evalkit.config.scorers import ScorerEntry
+from evalkit.errors import ConfigError, Problem
+from evalkit.score.citations import Citations
+from evalkit.score.contains import Contains
+from evalkit.score.exact import build_exact
+from evalkit.score.json_schema import JsonSchema
+from evalkit.score.numeric import Numeric
+from evalkit.score.policy import Policy
+from evalkit.score.regex import Regex
+from evalkit.score.schema_check import schema_problems
+from evalkit.score.scorer import Scorer, ScorerError
+from evalkit.score.state import STATE
+from evalkit.score.tool_calls import ToolCalls
+
+# json_schema stands apart: it takes a schema besides.
+_BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
+    "exact": build_exact,
+    "contains": Contains,
+    "regex": Regex,
+    "numeric": Numeric,
+    "tool_calls": ToolCalls,
+    "citations": Citations,
+    "policy": Policy,
+}
+
+
+def build_scorers(
+    entries: Sequence[ScorerEntry | Mapping[str, Any]], schemas: Mapping[str, Any]
+) -> tuple[Scorer[Any], ...]:
+    """The scorers of a suite, in its order.
+
+    `entries` are the suite's, or the same as plain data from a bundle; `schemas` maps the paths
+    that they name to JSON Schemas. Raises ConfigError with every problem: entries that are none,
+    labels that are not unique, patterns that RE2 does not take, schemas that are missing or unfit.
+    """
+    scorers: list[Scorer[Any]] = []
+    problems: list[Problem] = []
+    labels: set[str] = set()
+    for index, given in enumerate(entries):
+        key = f"scorers[{index}]"
+        try:
+            entry = _entry(given)
+            scorer = _build(entry, schemas)
+        except _Broken as error:
+            problems += [Problem(message=text, key=key, file=error.file) for text in error.faults]
+            continue
+        if scorer.label == STATE or scorer.label in labels:
+            taken = "evalkit scores an attempt's state" if scorer.label == STATE else "another does"
+            problems.append(
+                Problem(
+                    message=f"a scorer cannot be called {scorer.label!r}: {taken} under this name",
+                    key=key,
+                    suggestion="tell them apart with `name`",
+                )
+            )
+        labels.add(scorer.label)
+        scorers.append(scorer)
+    if not entries:
+        problems.append(Problem(message="there is no scorer, so nothing decides", key="scorers"))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(scorers)
+
+
+class _Broken(Exception):
+    """Several things wrong with one entry; `file` is where they stand, if not in the suite."""
+
+    def __init__(self, faults: Sequence[str], file: str | None = None) -> None:
+        self.faults = faults
+        self.file = file
+        super().__init__("; ".join(faults))
+
+
+def _entry(given: ScorerEntry | Mapping[str, Any]) -> ScorerEntry:
+    if isinstance(given, ScorerEntry):
+        return given
+    try:
+        return ScorerEntry.model_validate(dict(given))
+    except ValidationError as error:
+        raise _Broken(
+            [
+                ": ".join((*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")))
+                for each in error.errors()
+            ]
+        ) from None
+
+
+def _build(entry: ScorerEntry, schemas: Mapping[str, Any]) -> Scorer[Any]:
+    if entry.kind != "json_schema":
+        config = getattr(entry, entry.kind)
+        try:
+            return _BUILDERS[entry.kind](config, label=entry.label, gate=entry.gate)
+        except ScorerError as error:
+            raise _Broken([str(error)]) from None
+    path = str(entry.json_schema)
+    if path not in schemas:
+        raise _Broken([f"the schema {path} is not there"])
+    if faults := schema_problems(schemas[path]):
+        raise _Broken(faults, file=path)
+    return JsonSchema(path, schemas[path], label=entry.label, gate=entry.gate)

@@ -1,0 +1,59 @@
+"""How an attempt has to end: answered, or blocked where the case expects a policy to step in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalkit.records.attempt import Attempt
+from evalkit.records.case import Case
+from evalkit.score.policy import policy_expectation
+from evalkit.score.scorer import Judgement, Scorer, ScorerError
+from evalkit.score.wording import one_line
+
+# The label and kind of the score that every attempt gets, whatever the suite's scorers are.
+STATE = "state"
+
+
+def judge_state(scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case) -> Judgement:
+    """Whether the attempt ended as it has to.
+
+    Raises ScorerError for an attempt that has no result, and for a case that nothing decides:
+    one that no gating scorer applies to and that does not say whether it is to be blocked.
+    """
+    if attempt.state == "error":
+        raise ScorerError(failure_of(attempt))
+    blocked = policy_expectation(case).blocked
+    if nothing_decides(scorers, case):
+        raise ScorerError(
+            "no gating scorer applies to this case and `expected.blocked` is not given, so nothing "
+            "decides whether it passes"
+        )
+    wanted = "blocked" if blocked else "answered"
+    rule = attempt.rule or attempt.failure_mode or attempt.state
+    why = f" ({rule}: {one_line(attempt.error)})" if attempt.error else ""
+    if attempt.state == wanted:
+        return Judgement(passed=True, message=f"{wanted} as expected{why}")
+    return Judgement(
+        passed=False,
+        message=f"expected {wanted}, found {attempt.state}{why}",
+        expected=wanted,
+        found=attempt.state,
+    )
+
+
+def failure_of(attempt: Attempt) -> str:
+    """What kept an attempt from having a result."""
+    return f"no result: {attempt.failure_mode or 'error'}: {one_line(attempt.error)}"
+
+
+def nothing_decides(scorers: Sequence[Scorer[Any]], case: Case) -> bool:
+    """Whether an attempt at the case could pass only because nobody looks. Raises ScorerError."""
+    if policy_expectation(case).blocked is not None:
+        return False
+    return not any(scorer.gate and _decides(scorer, case) for scorer in scorers)
+
+
+def _decides(scorer: Scorer[Any], case: Case) -> bool:
+    try:
+        return scorer.expectation(case) is not None and scorer.decides(case)
+    except ScorerError:
+        return True  # its own score says what is wrong, and cannot pass
