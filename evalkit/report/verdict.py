@@ -3,6 +3,7 @@
 import msgspec
 
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Verdict
+from evalkit.report.untrusted import one_line
 
 MARKS = {
     Outcome.PASS: "PASS",
@@ -23,7 +24,13 @@ def verdict_text(verdict: Verdict) -> str:
     lines = [f"{MARKS[verdict.outcome]} (exit {verdict.exit_code})"]
     for suite in verdict.suites:
         lines += suite_lines(suite)
-    return "\n".join(lines)
+    # names of cases and tags come from files, and may hold what a terminal would obey
+    return "\n".join(_shown(line) for line in lines)
+
+
+def _shown(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + one_line(line)
 
 
 def suite_lines(suite: SuiteVerdict) -> list[str]:

@@ -1,0 +1,72 @@
+"""Everything about one case of a stored run, put together from attempts, scores and traces."""
+
+import difflib
+from collections.abc import Iterable
+
+from evalkit.errors import UsageError
+from evalkit.records.attempt import Attempt
+from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
+from evalkit.records.run import StoredRun, SuiteSnapshot, TraceRecord
+from evalkit.records.score import Score
+from evalkit.report.arms import Passes, Place
+
+
+def build_case_view(
+    run: StoredRun, case: str, *, traces: Iterable[TraceRecord] = (), passes: Passes
+) -> CaseView:
+    """The case `case` of `run`; baseline before candidate, in the order of trials.
+
+    Raises UsageError where no suite of the run has such a case.
+    """
+    snapshots = [each for each in run.snapshots if any(known.id == case for known in each.cases)]
+    if not snapshots:
+        raise UsageError(_unknown(run, case))
+    decisions = {
+        (trace.suite, trace.variant, trace.case, trace.trial): trace.decisions
+        for trace in traces
+        if trace.case == case
+    }
+    scores: dict[Place, list[Score]] = {}
+    for score in run.scores:
+        if score.case == case:
+            place = (score.suite, score.variant, score.case, score.trial)
+            scores.setdefault(place, []).append(score)
+
+    def view(attempt: Attempt) -> AttemptView:
+        return AttemptView(
+            attempt=attempt,
+            passed=passes.get(attempt.place),
+            scores=tuple(scores.get(attempt.place, ())),
+            decisions=decisions.get(attempt.place, attempt.decisions),
+            traced=attempt.place in decisions,
+        )
+
+    attempts = sorted(
+        (attempt for attempt in run.attempts if attempt.case == case),
+        key=lambda attempt: (attempt.variant, attempt.trial),
+    )
+    return CaseView(
+        run=run.record.id,
+        suites=tuple(
+            SuiteCaseView(
+                suite=snapshot.suite,
+                case=next(known for known in snapshot.cases if known.id == case),
+                attempts=tuple(view(each) for each in attempts if each.suite == snapshot.suite),
+                place=_place(snapshot, case),
+            )
+            for snapshot in snapshots
+        ),
+    )
+
+
+def _place(snapshot: SuiteSnapshot, case: str) -> str | None:
+    line = snapshot.lines.get(case)
+    path = snapshot.golden_path
+    return f"{path}:{line}" if path and line is not None else path or None
+
+
+def _unknown(run: StoredRun, case: str) -> str:
+    known = [each.id for snapshot in run.snapshots for each in snapshot.cases]
+    close = difflib.get_close_matches(case, known, n=3)
+    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    return f"run {run.record.id} has no case {case!r}{hint}"

@@ -1,0 +1,161 @@
+"""`evalkit plan`: a run before it runs, as text and as JSON."""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
+from evalkit.report.evidence import SCRIPTED_NOTE, origin_words
+from evalkit.report.figures import count, percent, points, usd
+from evalkit.report.screen import Page, Screen, screen_of, styled
+from evalkit.report.untrusted import clip, one_line
+
+PARTS = ("system", "examples", "documents", "tools", "input", "output")
+_LABEL = 11
+_MOST_MISSING = 5
+
+
+def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
+    """The sums of every suite as indented JSON (`evalkit.plan/1`), without the single attempts."""
+    tokens = _tokens(plan.attempts)
+    value = {
+        "schema": "evalkit.plan/1",
+        "attempts": len(plan.attempts),
+        "calls": sum(suite.calls for suite in plan.suites),
+        "max_cost_usd": _sum([suite.max_cost_usd for suite in plan.suites]),
+        "expected_cost_usd": _sum([suite.expected_cost_usd for suite in plan.suites]),
+        "budget_usd": budget_usd,
+        "missing": sum(attempt.missing is not None for attempt in plan.attempts),
+        "suites": [
+            {
+                **msgspec.to_builtins(suite),
+                "tokens_by_variant": {
+                    variant: dict(tokens[suite.suite, variant]) for variant in suite.variants
+                },
+            }
+            for suite in plan.suites
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def plan_text(
+    plan: RunPlan, *, budget_usd: float | None = None, screen: Screen | None = None
+) -> str:
+    """What a run would do, what it may cost, and what it could see; nothing was called."""
+    page = Page(screen or screen_of(sys.stdout))
+    calls = sum(suite.calls for suite in plan.suites)
+    replayed = sum(suite.replayed for suite in plan.suites)
+    title = styled(f"{count(len(plan.attempts), 'attempt')}", "bold")
+    words = f": {count(calls, 'call')} to a provider, {replayed:,} replayed"
+    page.line(title.append(words))
+    page.line(_usd_words(plan.suites, budget_usd))
+    tokens = _tokens(plan.attempts)
+    for suite in plan.suites:
+        page.line()
+        _put_suite(page, suite, tokens)
+        _put_missing(page, [each for each in plan.attempts if each.suite == suite.suite])
+    if any(suite.origins.get("scripted") for suite in plan.suites):
+        page.line()
+        page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
+    return page.text()
+
+
+def _usd_words(suites: Sequence[PlannedSuite], budget_usd: float | None) -> str:
+    most = _sum([suite.max_cost_usd for suite in suites])
+    if most is None:
+        names = sorted({name for suite in suites for name in suite.unpriced_models})
+        return f"No one knows what it costs: no price for {one_line(', '.join(names))}"
+    expected = _sum([suite.expected_cost_usd for suite in suites])
+    words = f"At most {usd(most)}, about {usd(expected)} expected"
+    return words if budget_usd is None else f"{words}; the budget is {usd(budget_usd)}"
+
+
+def _put_suite(
+    page: Page, suite: PlannedSuite, tokens: Mapping[tuple[str, str], Counter[str]]
+) -> None:
+    title = styled(one_line(suite.suite), "bold")
+    variants = len(suite.variants)
+    words = (
+        f"  {count(suite.cases, 'case')} × {count(variants, 'variant')} × "
+        f"{count(suite.trials, 'trial')} = {suite.cases * variants * suite.trials:,} attempts"
+    )
+    page.line(title.append(words), hang=2)
+    page.labelled("calls", f"{suite.calls:,} to a provider", width=_LABEL)
+    page.labelled("replies", origin_words(suite.origins), width=_LABEL)
+    if suite.refused:
+        words = f"{count(suite.refused, 'attempt')} stopped before any call"
+        page.labelled("policy", words, width=_LABEL)
+    page.labelled("USD", _usd_words([suite], None), width=_LABEL)
+    for label, words in _power(suite):
+        page.labelled(label, words, width=_LABEL)
+    _put_tokens(page, suite, tokens)
+
+
+def _power(suite: PlannedSuite) -> list[tuple[str, str]]:
+    """What the suite can tell, and whether it has the cases that any pass needs."""
+    rows = []
+    if suite.detectable_drop is not None:
+        flips = "" if suite.flip_share is None else percent(suite.flip_share)
+        condition = f", if {flips} of cases flip by chance" if flips else ""
+        rows.append(
+            (
+                "can see",
+                f"a true drop of {points(suite.detectable_drop)} or more, in 80 % of runs"
+                f"{condition}",
+            )
+        )
+    elif suite.flip_share is not None:
+        rows.append(("can see", "no drop, of any size: it has too few cases"))
+    if suite.cases_to_pass is not None and suite.cases < suite.cases_to_pass:
+        rows.append(
+            (
+                "cannot",
+                f"pass: its margin needs at least {count(suite.cases_to_pass, 'case')}, even when "
+                "nothing changed",
+            )
+        )
+    return rows
+
+
+def _put_tokens(
+    page: Page, suite: PlannedSuite, tokens: Mapping[tuple[str, str], Counter[str]]
+) -> None:
+    """Upper bounds by part of the request, a column a variant."""
+    columns = [tokens[suite.suite, variant] for variant in suite.variants]
+    names = list(dict.fromkeys([*PARTS, *(part for column in columns for part in column)]))
+    rows = [
+        [part, *(f"{column[part]:,}" for column in columns)]
+        for part in names
+        if any(column[part] for column in columns)
+    ]
+    if rows:
+        rows.append(["together", *(f"{column.total():,}" for column in columns)])
+        page.table(["tokens, at most", *suite.variants], rows)
+
+
+def _put_missing(page: Page, attempts: Sequence[PlannedAttempt]) -> None:
+    missing = [attempt for attempt in attempts if attempt.missing]
+    for number, attempt in enumerate(missing[:_MOST_MISSING]):
+        words = f"{attempt.variant} {attempt.case}: {clip(attempt.missing or '', 200)}"
+        page.labelled("" if number else "missing", one_line(words), width=_LABEL, style="red")
+    if len(missing) > _MOST_MISSING:
+        more = f"and {len(missing) - _MOST_MISSING:,} more replies that are not recorded"
+        page.labelled("", more, width=_LABEL)
+
+
+def _tokens(attempts: Sequence[PlannedAttempt]) -> dict[tuple[str, str], Counter[str]]:
+    tokens: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for attempt in attempts:
+        column = tokens[attempt.suite, attempt.variant]
+        column.update(attempt.input_tokens)
+        column["output"] += attempt.output_tokens
+    return tokens
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """The sum, None as soon as one part is not known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

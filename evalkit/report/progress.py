@@ -1,0 +1,195 @@
+"""Progress of a run on stderr: a live display on a terminal, plain lines elsewhere, or nothing."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from evalkit.ports import Clock, EventSink
+from evalkit.records.event import Event, RunEnded, RunStarted
+from evalkit.report.figures import count, duration
+from evalkit.report.screen import Screen, screen_of, styled
+from evalkit.report.tally import Tally
+from evalkit.report.untrusted import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_LINES = 10
+_LINE_PAUSE_S = 10.0
+_REFRESHES_PER_S = 8
+_BAR = 24
+
+
+@contextmanager
+def progress_display(
+    stream: TextIO,
+    *,
+    clock: Clock,
+    quiet: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[EventSink]:
+    """A sink for a run's events that shows them on `stream`, closed whatever the run ends with.
+
+    `quiet` shows nothing. A terminal that can move its cursor gets a live display, which is gone
+    when the run has ended; anything else gets a line every tenth of the run or every ten seconds.
+    """
+    if quiet:
+        yield _nothing
+    elif stream.isatty() and environ.get("TERM") != "dumb":
+        with live_progress(stream, clock=clock, screen=screen_of(stream, environ)) as sink:
+            yield sink
+    else:
+        yield LineProgress(stream, clock)
+
+
+def _nothing(event: Event) -> None:
+    pass
+
+
+class LineProgress:
+    """Plain lines: at the start, every ~10 % or ~10 s whichever comes first, and at the end."""
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        """Write to `stream`; a stream that is closed or full ends the lines, not the run."""
+        self._stream = stream
+        self._tally = Tally(clock)
+        self._clock = clock
+        self._shown_part = 0
+        self._shown_s = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._tally.take(event)
+        if isinstance(event, RunStarted):
+            done = f", {event.done:,} of them already made" if event.done else ""
+            self._write(f"running {event.attempts:,} attempts{done}")
+            self._mark()
+        elif isinstance(event, RunEnded):
+            self._write(end_line(self._tally))
+        elif self._due():
+            self._write(progress_line(self._tally))
+            self._mark()
+
+    def _due(self) -> bool:
+        if self._tally.made >= self._tally.attempts:
+            return False  # the last line says it
+        return (
+            self._part() > self._shown_part
+            or self._clock.monotonic() - self._shown_s >= _LINE_PAUSE_S
+        )
+
+    def _part(self) -> int:
+        """How many tenths of the run are done; in integers, so that none is missed."""
+        return _LINES * self._tally.made // max(1, self._tally.attempts)
+
+    def _mark(self) -> None:
+        self._shown_part = self._part()
+        self._shown_s = self._clock.monotonic()
+
+    def _write(self, line: str) -> None:
+        try:
+            self._stream.write(one_line(line) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # progress that nobody can read must not stop a run
+
+
+def progress_line(tally: Tally) -> str:
+    """'240/800 (30 %): 120 cases, baseline 78.3 %, …'."""
+    parts = [
+        count(tally.cases, "case"),
+        tally.rate_words(),
+        tally.trouble_words(),
+        tally.spent_words(),
+        tally.left_words(),
+    ]
+    words = "; ".join(part for part in parts if part)
+    return f"{tally.made:,}/{tally.attempts:,} ({100 * tally.share:.0f} %): {words}"
+
+
+def end_line(tally: Tally) -> str:
+    """How much was made in how long, and why it stopped if it did."""
+    stopped = f", stopped: {tally.reason}" if tally.reason else ""
+    trouble = f"; {tally.trouble_words()}" if tally.trouble_words() else ""
+    return (
+        f"{tally.made:,} of {tally.attempts:,} attempts in {duration(tally.elapsed_s)}"
+        f"{stopped}; {tally.spent_words()}{trouble}"
+    )
+
+
+@contextmanager
+def live_progress(
+    stream: TextIO, *, clock: Clock, screen: Screen, refreshing: bool = True
+) -> Iterator[EventSink]:
+    """A display that stays in place while the run goes on. Without `refreshing` it is redrawn by
+    every event only, and no thread is started.
+    """
+    from rich.live import Live
+
+    tally = Tally(clock)
+    lock = threading.Lock()  # the display is drawn by a thread of its own
+
+    def view() -> "RenderableType":
+        with lock:
+            return live_view(tally, screen)
+
+    live = Live(
+        console=_console(stream, screen),
+        get_renderable=view,
+        auto_refresh=refreshing,
+        refresh_per_second=_REFRESHES_PER_S,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+    def sink(event: Event) -> None:
+        with lock:
+            tally.take(event)
+        if not refreshing or isinstance(event, RunStarted | RunEnded):
+            live.refresh()
+
+    with live:
+        yield sink
+    if tally.ended:
+        stream.write(one_line(end_line(tally)) + "\n")
+
+
+def _console(stream: TextIO, screen: Screen) -> "Console":
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        width=screen.width,
+        force_terminal=True,
+        color_system="standard" if screen.color else None,
+        no_color=not screen.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+
+
+def live_view(tally: Tally, screen: Screen) -> "RenderableType":
+    """The display: a bar, then a line each for pass rates, spending and trouble."""
+    from rich.console import Group
+
+    if not tally.started:
+        return styled("planning", "dim")
+    full = round(_BAR * tally.share)
+    head = styled("━" * full, "cyan").append("─" * (_BAR - full), style="dim")
+    left = tally.left_words()
+    head.append(f" {tally.made:,}/{tally.attempts:,} attempts, {count(tally.cases, 'case')}")
+    lines = [head]
+    if left:
+        lines.append(styled(f"{left}, {duration(tally.elapsed_s)} so far", "dim"))
+    lines += [styled(each) for each in (tally.rate_words(), tally.spent_words()) if each]
+    if tally.trouble_words():
+        lines.append(styled(one_line(tally.trouble_words()), "yellow"))
+    for line in lines:
+        line.truncate(screen.width - 1, overflow="ellipsis")
+    return Group(*lines)

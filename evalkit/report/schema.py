@@ -1,0 +1,45 @@
+"""JSON Schemas of what a bundle holds, made from the records themselves."""
+
+from typing import Any
+
+import msgspec
+
+from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.case_view import CaseView
+from evalkit.records.comparison import Comparison
+from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
+from evalkit.records.score import Score
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def run_schema() -> dict[str, Any]:
+    """Of `run.json`, `evalkit.run/1`. It also publishes the list of failure modes."""
+    schema = _schema(RunRecord, SCHEMA)
+    schema["$defs"]["FailureMode"] = {
+        "title": "FailureMode",
+        "description": "Why an attempt has no clean answer: the keys of `failure_modes`.",
+        "enum": [str(mode) for mode in FailureMode],
+    }
+    modes = schema["$defs"]["Totals"]["properties"]["failure_modes"]
+    modes["propertyNames"] = {"$ref": "#/$defs/FailureMode"}
+    return schema
+
+
+def bundle_schemas() -> dict[str, dict[str, Any]]:
+    """Of everything that programs read: run.json, lines of the journals, `--json` of verbs."""
+    return {
+        "run": run_schema(),
+        "attempt": _schema(Attempt, "evalkit.attempt/1"),
+        "score": _schema(Score, "evalkit.score/1"),
+        "trace": _schema(TraceRecord, "evalkit.trace/1"),
+        "diff": _schema(Comparison, "evalkit.diff/1"),
+        "case-view": _schema(CaseView, "evalkit.case/1"),
+    }
+
+
+def _schema(record: type, title: str) -> dict[str, Any]:
+    (reference,), components = msgspec.json.schema_components(
+        [record], ref_template="#/$defs/{name}"
+    )
+    return {"$schema": DIALECT, "title": title, **reference, "$defs": components}

@@ -1,0 +1,31 @@
+"""The kinds of changes in the order in which every renderer shows them."""
+
+from evalkit.records.comparison import CaseChange, ChangeKind, SuiteComparison
+
+SECTIONS: tuple[tuple[ChangeKind, str, int], ...] = (
+    ("regression", "Regressions", 10),
+    ("error", "Without a result", 5),
+    ("fix", "Fixes", 5),
+    ("flip", "Flips within trials", 5),
+    ("failing", "Failing as before", 0),
+)
+"""(kind, title, how many are shown where not all are asked for)"""
+
+_FAILING_ALONE = 10
+
+
+def sections_of(
+    suite: SuiteComparison, *, all_cases: bool
+) -> list[tuple[str, list[CaseChange], int]]:
+    """(title, changes, how many to show) of every kind that occurs, worst first.
+
+    Without a baseline nothing failed before, so what fails is shown like a regression.
+    """
+    found = []
+    for kind, title, first in SECTIONS:
+        changes = suite.of_kind(kind)
+        if kind == "failing" and suite.before is None:
+            title, first = "Failing", _FAILING_ALONE
+        if changes:
+            found.append((title, changes, len(changes) if all_cases else min(first, len(changes))))
+    return found

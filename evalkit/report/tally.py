@@ -1,0 +1,124 @@
+"""What a run has done so far, counted from its events."""
+
+from dataclasses import dataclass, field
+
+from evalkit.ports import Clock
+from evalkit.records.event import AttemptFinished, AttemptRetried, Event, RunEnded, RunStarted
+from evalkit.report.evidence import origin_words
+from evalkit.report.figures import duration, percent, usd
+
+
+@dataclass(slots=True)
+class Arm:
+    """One variant: attempts finished and passed, and the cases they were at."""
+
+    finished: int = 0
+    passed: int = 0
+    cases: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sums. `done` attempts were made by an earlier part of a resumed run."""
+
+    clock: Clock
+    attempts: int = 0
+    done: int = 0
+    finished: int = 0
+    errors: int = 0
+    tokens: int = 0
+    billed_usd: float = 0.0
+    max_usd: float | None = None
+    retries: int = 0
+    last_retry: AttemptRetried | None = None
+    arms: dict[str, Arm] = field(default_factory=dict)
+    origins: dict[str, int] = field(default_factory=dict)
+    started: bool = False
+    ended: bool = False
+    reason: str | None = None
+    _start_s: float = 0.0
+
+    def take(self, event: Event) -> None:
+        """Count one event."""
+        if isinstance(event, AttemptFinished):
+            self._finish(event)
+        elif isinstance(event, AttemptRetried):
+            self.retries += 1
+            self.last_retry = event
+        elif isinstance(event, RunStarted):
+            self.attempts, self.done, self.max_usd = event.attempts, event.done, event.max_usd
+            self._start_s = self.clock.monotonic()
+            self.started = True
+        elif isinstance(event, RunEnded):
+            self.ended, self.reason = True, event.reason
+
+    def _finish(self, event: AttemptFinished) -> None:
+        attempt = event.attempt
+        self.finished += 1
+        self.errors += event.passed is None
+        self.tokens += attempt.usage.total
+        self.billed_usd += attempt.billed_usd
+        if attempt.origin is not None:
+            self.origins[attempt.origin] = self.origins.get(attempt.origin, 0) + 1
+        arm = self.arms.setdefault(attempt.variant, Arm())
+        arm.finished += 1
+        arm.passed += event.passed is True
+        arm.cases.add((attempt.suite, attempt.case))
+
+    @property
+    def made(self) -> int:
+        """Attempts that are in the journal."""
+        return self.done + self.finished
+
+    @property
+    def share(self) -> float:
+        """The part of the run that is done, 0 to 1."""
+        return self.made / self.attempts if self.attempts else 1.0
+
+    @property
+    def cases(self) -> int:
+        """Cases that every variant seen so far has been at."""
+        seen = [arm.cases for arm in self.arms.values()]
+        return len(set.intersection(*seen)) if seen else 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start of this part of the run."""
+        return self.clock.monotonic() - self._start_s if self.started else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest takes at the pace so far; None before anything finished."""
+        if not self.finished or not self.elapsed_s:
+            return None
+        return self.elapsed_s / self.finished * (self.attempts - self.made)
+
+    def rate_words(self) -> str:
+        """'baseline 78.8 %, candidate 67.8 %', of the attempts so far."""
+        order = sorted(self.arms)
+        rates = [
+            f"{name} {percent(self.arms[name].passed / self.arms[name].finished)}" for name in order
+        ]
+        return ", ".join(rates) + (" passed" if rates else "")
+
+    def spent_words(self) -> str:
+        """'1.2 M tokens, $0.31 of $5.00, 12 live'."""
+        spent = usd(self.billed_usd)
+        if self.max_usd is not None:
+            spent += f" of {usd(self.max_usd)}"
+        words = f"{self.tokens:,} tokens, {spent}"
+        return f"{words}, {origin_words(self.origins)}" if self.origins else words
+
+    def trouble_words(self) -> str:
+        """Errors and retries, empty without any."""
+        parts = []
+        if self.errors:
+            parts.append(f"{self.errors:,} without a result")
+        if self.retries and self.last_retry is not None:
+            tries = "retry" if self.retries == 1 else "retries"
+            parts.append(f"{self.retries:,} {tries}, last for {self.last_retry.code}")
+        return ", ".join(parts)
+
+    def left_words(self) -> str:
+        """'about 12 s left'; empty before anything is known."""
+        return "" if self.left_s is None else f"about {duration(self.left_s)} left"

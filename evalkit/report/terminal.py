@@ -1,0 +1,128 @@
+"""What `evalkit run` prints when it is done: the first screen somebody reads."""
+
+import os
+import shlex
+import sys
+
+from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
+from evalkit.records.run import RunRecord, StoredRun
+from evalkit.report.case_block import finding_words, trial_words
+from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
+from evalkit.report.figures import count, duration, usd
+from evalkit.report.headline import run_mark, run_reason
+from evalkit.report.marks import KIND_STYLES, run_style
+from evalkit.report.screen import Page, Screen, screen_of, styled
+from evalkit.report.suite_block import put_parts, put_suite_head
+from evalkit.report.untrusted import clip, one_line
+
+_FIRST = 3
+_MOST_INPUT = 110
+
+
+def run_text(
+    run: StoredRun, comparison: Comparison, *, quiet: bool = False, screen: Screen | None = None
+) -> str:
+    """The verdict in one line with its exit code and why, then each suite, then what to do next.
+
+    `quiet` gives the one line. `screen` is stdout's unless given.
+    """
+    page = Page(screen or screen_of(sys.stdout))
+    put_verdict(page, run.record, comparison)
+    if quiet:
+        return page.text()
+    for warning in run.record.warnings:
+        page.labelled("warning", one_line(warning), indent=0, style="yellow")
+    for suite in comparison.suites:
+        page.line()
+        put_suite_head(page, suite)
+        put_parts(page, suite)
+        _put_first_changes(page, suite)
+    if scripted_words(origins_of(comparison)):
+        page.line()
+        page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
+    page.line()
+    put_next(page, run, comparison)
+    return page.text()
+
+
+def put_verdict(page: Page, record: RunRecord, comparison: Comparison) -> None:
+    """The one line that says how the run came out."""
+    word = run_mark(record)
+    line = styled(word, run_style(word))
+    line.append(f" (exit {record.exit_code})")
+    scripted = scripted_words(origins_of(comparison))
+    reason = one_line(run_reason(record)) + (f" ({scripted})" if scripted else "")
+    line.append(f"  {reason}")
+    page.line(line, hang=2)
+
+
+def _put_first_changes(page: Page, suite: SuiteComparison) -> None:
+    broken = ("regressions", suite.of_kind("regression"))
+    if suite.before is None:
+        broken = ("failing cases", suite.of_kind("failing", "flip"))
+    for words, changes in (broken, ("cases without a result", suite.of_kind("error"))):
+        if not changes:
+            continue
+        page.line()
+        shown = f", the first {_FIRST}:" if len(changes) > _FIRST else ":"
+        page.line(styled(f"{len(changes):,} {words}{shown}", "bold"), indent=2)
+        for change in changes[:_FIRST]:
+            _put_brief(page, change)
+
+
+def _put_brief(page: Page, change: CaseChange) -> None:
+    """A case in two or three lines: what was asked, and what broke."""
+    title = styled(one_line(change.case), KIND_STYLES[change.kind])
+    title.append(f"  {trial_words(change)}")
+    if change.place:
+        title.append(f"  {one_line(change.place)}", style="dim")
+    page.line(title, indent=4, hang=2)
+    asked = " · ".join(
+        value for value in change.input.values() if isinstance(value, str) and value.strip()
+    )
+    if asked:
+        page.line(styled(clip(one_line(asked), _MOST_INPUT), "dim"), indent=6)
+    for finding in change.findings[:2]:
+        page.line(finding_words(finding), indent=6, hang=2)
+    if change.after.error and not change.findings:
+        page.line(clip(one_line(change.after.error), _MOST_INPUT), indent=6)
+
+
+def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
+    """Where everything is, what it took, and the commands that come next."""
+    record = run.record
+    attempts = len(run.attempts)
+    spent = f"{usd(record.billed_usd)} spent"
+    if record.budget_usd is not None:
+        spent += f" of {usd(record.budget_usd)} allowed"
+    page.labelled(
+        "took", f"{count(attempts, 'attempt')} in {duration(record.duration_s)}, {spent}", indent=0
+    )
+    page.literal(styled("report    ", "dim").append(report_path(run.path)))
+    for number, (command, purpose) in enumerate(next_commands(record, comparison)):
+        line = styled("          " if number else "next      ", "dim").append(
+            command, style="bold cyan"
+        )
+        if len(line) + len(purpose) + 2 <= page.screen.width:
+            line.append(f"  {purpose}", style="dim")
+        page.literal(line)
+
+
+def report_path(path: str) -> str:
+    """The bundle's report.md, relative to where the user stands when it is below."""
+    full = os.path.join(path, "report.md")
+    relative = os.path.relpath(full) if os.path.isabs(full) else full
+    return one_line(full if relative.startswith("..") else relative)
+
+
+def next_commands(record: RunRecord, comparison: Comparison) -> list[tuple[str, str]]:
+    """(command, what for): what somebody would type after this run."""
+    if record.state != "complete":
+        return [(f"evalkit run --resume {record.id}", "goes on where it stopped")]
+    commands = [(f"evalkit diff {record.id}", "every case that changed")]
+    for suite in comparison.suites:
+        if suite.changes:
+            case = shlex.quote(one_line(suite.changes[0].case))
+            commands.append((f"evalkit show {record.id} {case}", "what it did, cost, and why"))
+            break
+    return commands
