@@ -1,24 +1,162 @@
-"""Results of other harnesses: two files in, a verdict out."""
+"""Verdicts without a run: on result files of other harnesses, on frames, on stored runs."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from evalkit.errors import UsageError
+import msgspec
+
+from evalkit.errors import Refused, UsageError
 from evalkit.gate import compare_results
 from evalkit.gate.compare import ResultRow
+from evalkit.records.run import StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.sources.results import RawResult, read_results
+from evalkit.store.runs import RunStore
+from evalkit.workflows.deciding import decide
+from evalkit.workflows.project import find_root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("case", "passed", "trial", "group", "tags", "cost_usd")
 
 
-def compare_files(base: Path, cand: Path, *, max_drop_pp: float, rule: str) -> Verdict:
+def is_result_file(name: str) -> bool:
+    """Whether a name is one of a result file rather than of a run."""
+    return name.endswith((".csv", ".jsonl"))
+
+
+def compare_files(base: str, cand: str, *, max_drop_pp: float, rule: str) -> Verdict:
     """Gate the results in `cand` against those in `base`.
 
     Raises ConfigError for files that do not hold results, UsageError for a margin that is none.
     """
-    rows = [[_row(raw) for raw in read_results(path)] for path in (base, cand)]
+    rows = [[_row(raw) for raw in read_results(Path(path))] for path in (base, cand)]
+    return _compared(rows[0], rows[1], max_drop_pp, rule)
+
+
+def compare(
+    baseline: "pd.DataFrame",
+    candidate: "pd.DataFrame",
+    *,
+    max_drop_pp: float = 3,
+    rule: str = "statistical",
+) -> Verdict:
+    """Gate one frame of results against another.
+
+    Columns: case, passed (None or NaN: no result), and optionally trial, group, tags, cost_usd; one
+    row a case and trial. Raises UsageError for missing columns or values that cannot be results.
+    """
+    return _compared(_frame_rows(baseline), _frame_rows(candidate), max_drop_pp, rule)
+
+
+def decide_stored(base: str, cand: str | None) -> Verdict:
+    """The verdict of a stored run, or of the candidate of one against the candidate of another.
+
+    Raises UsageError for an unknown run, Refused for runs that did not finish or were not measured
+    alike.
+    """
+    store = RunStore(find_root())
+    run = _whole(store.open(base).load())
+    if cand is None:
+        if not run.record.gates:
+            raise Refused(
+                f"run {run.record.id} ran selected cases only, so there is nothing to gate"
+            )
+        return decide(run.snapshots, run.attempts, run.scores)
+    other = _whole(store.open(cand).load())
+    _check_alike(run, other)
+    snapshots = [
+        msgspec.structs.replace(
+            snapshot,
+            has_baseline=True,
+            baseline_trials=_trials(run, snapshot.suite),
+        )
+        for snapshot in other.snapshots
+    ]
+    attempts = [
+        *(
+            msgspec.structs.replace(attempt, variant="baseline")
+            for attempt in run.attempts
+            if attempt.variant == "candidate"
+        ),
+        *(attempt for attempt in other.attempts if attempt.variant == "candidate"),
+    ]
+    scores = [
+        *(
+            msgspec.structs.replace(score, variant="baseline")
+            for score in run.scores
+            if score.variant == "candidate"
+        ),
+        *(score for score in other.scores if score.variant == "candidate"),
+    ]
+    return decide(snapshots, attempts, scores)
+
+
+def _whole(run: StoredRun) -> StoredRun:
+    if run.record.state != "complete":
+        raise Refused(
+            f"run {run.record.id} is {run.record.state}: its attempts are not all there; resume it "
+            f"with evalkit run --resume {run.record.id}"
+        )
+    return run
+
+
+def _check_alike(a: StoredRun, b: StoredRun) -> None:
+    before = {each.suite: each for each in a.record.suites}
+    for suite in b.record.suites:
+        known = before.get(suite.suite)
+        if known is None:
+            raise Refused(f"run {a.record.id} has no suite {suite.suite} to compare with")
+        if (known.golden_digest, known.scorers_digest) != (
+            suite.golden_digest,
+            suite.scorers_digest,
+        ):
+            raise Refused(
+                f"suite {suite.suite} was measured with another golden set or other scorers in run "
+                f"{a.record.id} than in {b.record.id}, so the two cannot be compared"
+            )
+
+
+def _trials(run: StoredRun, suite: str) -> int | None:
+    snapshot = run.snapshot(suite)
+    return None if snapshot is None else snapshot.trials
+
+
+def _compared(
+    base: Iterable[ResultRow], cand: Iterable[ResultRow], max_drop_pp: float, rule: str
+) -> Verdict:
     try:
-        return compare_results(rows[0], rows[1], max_drop_pp, rule=rule)
+        return compare_results(base, cand, max_drop_pp, rule=rule)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _frame_rows(frame: "pd.DataFrame") -> list[ResultRow]:
+    lacking = [name for name in ("case", "passed") if name not in frame.columns]
+    if lacking:
+        raise UsageError(f"the frame has no column {' and '.join(lacking)}")
+    known = [name for name in _COLUMNS if name in frame.columns]
+    records = frame[known].astype(object).where(frame[known].notna(), None).to_dict("records")
+    return [_frame_row(record) for record in records]
+
+
+def _frame_row(record: Mapping[Any, Any]) -> ResultRow:
+    passed, tags = record["passed"], record.get("tags") or ()
+    if passed is not None and passed not in (True, False):
+        raise UsageError(
+            f"case {record['case']}: passed is True, False or missing, not {passed!r}; choose a "
+            "threshold before gating"
+        )
+    return ResultRow(
+        case=str(record["case"]),
+        passed=None if passed is None else bool(passed),
+        trial=int(record.get("trial") or 0),
+        group=None if record.get("group") is None else str(record["group"]),
+        tags=tuple(tags.split() if isinstance(tags, str) else tags),
+        cost_usd=None if record.get("cost_usd") is None else float(record["cost_usd"]),
+    )
 
 
 def _row(raw: RawResult) -> ResultRow:

@@ -1,0 +1,185 @@
+"""What a run of evalkit costs beside its floor: the same calls by bare clients, in one session.
+
+    python benchmarks/runner.py                      # 2,000 cases, 50 ms, 32 at once
+
+The reference work is N cases with an exact match on the reply, one call a case, against
+benchmarks/server.py. `evalkit run` is measured as a whole process (start-up, plan, journal, traces,
+policies, scoring, reports); bare clients as benchmarks/floor.py does. Then `--help` against a bare
+`import typer, rich`, `check` of N cases, and `diff` of two bundles of N cases. Prints JSON lines;
+ratios are within this one run.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from floor import PROMPT, requests_seen, server  # noqa: E402 -- a sibling script, not a package
+
+EVALKIT = [sys.executable, "-m", "evalkit"]
+CONFIG = """\
+version: 1
+providers: {{bench: {{kind: openai, base_url: "{url}"}}}}
+models: {{bench: {{provider: bench, price: {{input_usd_per_mtok: 1, output_usd_per_mtok: 1}}}}}}
+routes:
+  - {{name: bench, models: {{primary: bench}}, max_tokens: 16, policies: {{pii_redaction: true}}}}
+budgets: [{{scope: run, max_usd: 100}}]
+run: {{concurrency: {concurrency}}}
+suites:
+  bench:
+    golden: bench@v1
+    route: bench
+    target: {{prompt: bench@v1}}
+    scorers: [{{exact: {{}}}}]
+    gate: {{max_drop_pp: null, min_pass_rate: 0.5}}
+"""
+PROMPT_FILE = """\
+name: bench
+version: 1
+messages:
+  - {role: system, content: Answer with one label.}
+  - {role: user, content: "{{ input.text }}"}
+params: {temperature: 0}
+output: {kind: text}
+"""
+
+
+def make_project(root: Path, url: str, cases: int, concurrency: int) -> None:
+    """A project whose every case costs one call."""
+    files = {
+        "evalkit.yaml": CONFIG.format(url=url, concurrency=concurrency),
+        "prompts/bench/v1.yaml": PROMPT_FILE,
+        "goldensets/bench/v1/set.yaml": "name: bench\nversion: 1\ndescription: Benchmark cases.\n",
+        "goldensets/bench/v1/cases.jsonl": "".join(
+            json.dumps(
+                {
+                    "id": f"c{number:07}",
+                    "input": {"text": f"{PROMPT}{number}"},
+                    "expected": {"output": "ok"},
+                }
+            )
+            + "\n"
+            for number in range(cases)
+        ),
+    }
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+
+
+def measure(command: list[str], cwd: Path, *, expect: int = 0) -> dict[str, float]:
+    """Wall seconds, CPU seconds and peak megabytes of one process."""
+    with tempfile.TemporaryFile() as out:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+        code = os.waitstatus_to_exitcode(status)
+        if code != expect:
+            out.seek(0)
+            raise SystemExit(f"{command} ended with {code}:\n{out.read().decode()}")
+    return {
+        "wall_s": wall_s,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_rss_mb": usage.ru_maxrss / 1024,
+    }
+
+
+def median(command: list[str], cwd: Path, times: int) -> dict[str, float]:
+    """The medians of several measurements."""
+    seen = [measure(command, cwd) for _ in range(times)]
+    return {key: statistics.median(each[key] for each in seen) for key in seen[0]}
+
+
+def say(what: str, figures: dict[str, Any]) -> None:
+    """One JSON line."""
+    rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}
+    print(json.dumps({"what": what} | rounded), flush=True)
+
+
+def bench_run(root: Path, cases: int, concurrency: int, latency_ms: float, times: int) -> None:
+    """`evalkit run` against the server, and the bare clients for the same calls."""
+    sizes = ["--cases", str(cases), "--concurrency", str(concurrency)]
+    floor = [sys.executable, str(HERE / "floor.py"), "--latency-ms", str(latency_ms), *sizes]
+    clients = {}
+    for line in subprocess.run(
+        floor, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines():
+        figures = json.loads(line)
+        clients[figures.pop("client")] = figures
+        say("floor", {"client": list(clients)[-1]} | figures)
+    seen = []
+    for _ in range(times):
+        with server(latency_ms) as url:
+            make_project(root, url, cases, concurrency)
+            seen.append(measure([*EVALKIT, "run", "--quiet", "--no-cache"], root))
+            requests = requests_seen(url)
+    start = median([*EVALKIT, "plan", "--no-cache", "--case", "c0000000"], root, times)["wall_s"]
+    run = {key: statistics.median(each[key] for each in seen) for key in seen[0]}
+    ideal_s = cases * latency_ms / 1000 / concurrency
+    cpu_ms = run["cpu_s"] * 1000 / cases
+    say(
+        "run",
+        {
+            "cases": cases,
+            "concurrency": concurrency,
+            "latency_ms": latency_ms,
+            "requests": requests,
+            "wall_s": run["wall_s"],
+            "start_up_s": start,
+            "ideal_s": ideal_s,
+            "wall_over_ideal_plus_start_up": run["wall_s"] / (ideal_s + start),
+            "cpu_ms_a_case": cpu_ms,
+            "cpu_over_bare_aiohttp": cpu_ms / clients["aiohttp"]["cpu_ms_a_case"],
+            "cpu_over_bare_httpx": cpu_ms / clients["httpx"]["cpu_ms_a_case"],
+            "peak_rss_mb": run["peak_rss_mb"],
+        },
+    )
+
+
+def bench_start_up(root: Path, times: int) -> None:
+    """`--help` against a bare import of what it is made with."""
+    bare = median([sys.executable, "-c", "import typer, rich"], root, times)["wall_s"]
+    helped = median([*EVALKIT, "--help"], root, times)["wall_s"]
+    say("help", {"wall_s": helped, "bare_import_s": bare, "ratio": helped / bare})
+
+
+def bench_offline(root: Path, cases: int, times: int) -> None:
+    """`check` and `diff`, which call nothing."""
+    say("check", {"cases": cases} | median([*EVALKIT, "check"], root, times))
+    runs = sorted(path.name for path in (root / ".evalkit/runs").iterdir())[-2:]
+    say("diff", {"cases": cases} | median([*EVALKIT, "diff", *runs], root, times))
+
+
+def main() -> None:
+    """Measure everything once, in this order."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--latency-ms", type=float, default=50.0)
+    parser.add_argument("--times", type=int, default=3, help="medians of so many")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        bench_run(
+            root,
+            arguments.cases,
+            arguments.concurrency,
+            arguments.latency_ms,
+            max(2, arguments.times),
+        )
+        bench_start_up(root, 2 * arguments.times + 1)
+        bench_offline(root, arguments.cases, arguments.times)
+
+
+if __name__ == "__main__":
+    main()

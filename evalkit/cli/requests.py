@@ -1,0 +1,49 @@
+"""Flags of `run` and `plan` as a request."""
+
+from collections.abc import Sequence
+
+from evalkit.config.changes import parse_change
+from evalkit.errors import UsageError
+from evalkit.workflows.request import RunRequest
+
+
+def build_request(
+    *,
+    suites: Sequence[str] | None,
+    set_: Sequence[str] | None,
+    baseline: str | None,
+    no_baseline: bool,
+    live: bool,
+    no_cache: bool,
+    refresh: bool,
+    trials: int | None,
+    concurrency: int | None = None,
+    tags: Sequence[str] | None,
+    cases: Sequence[str] | None,
+    cases_from: str | None,
+    regressed: bool,
+    accept_gate_change: bool,
+    allow_unexercised: bool,
+) -> RunRequest:
+    """The request. Raises UsageError for flags that contradict each other."""
+    if baseline and no_baseline:
+        raise UsageError("--baseline names a baseline and --no-baseline asks for none; give one")
+    if no_cache and refresh:
+        raise UsageError("--refresh stores new replies and --no-cache stores none; give one")
+    if (cases_from is not None) != regressed:
+        raise UsageError("--cases-from RUN and --regressed go together")
+    return RunRequest(
+        suites=tuple(dict.fromkeys(suites or ())),
+        changes=dict(parse_change(text) for text in set_ or ()),
+        baseline=baseline,
+        no_baseline=no_baseline,
+        live=live,
+        cache="off" if no_cache else "refresh" if refresh else "use",
+        trials=trials,
+        concurrency=concurrency,
+        cases=tuple(cases or ()),
+        tags=tuple(tags or ()),
+        broken_in=cases_from,
+        accept_gate_change=accept_gate_change,
+        allow_unexercised=allow_unexercised,
+    )

@@ -1,0 +1,55 @@
+"""Which commit the working tree is held against when nothing names one."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.errors import Refused
+from evalkit.sources.git import default_branch, git_state, merge_base, resolve_ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRef:
+    """A commit to compare with, or why there is none."""
+
+    sha: str | None
+    label: str
+
+
+def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
+    """The pull request's base in CI, else the merge base with the default branch, else HEAD.
+
+    Never raises: without git, commits or the base in a shallow clone, `sha` is None and `label`
+    says why and what to do.
+    """
+    try:
+        state = git_state(root)
+    except Refused as error:
+        return BaseRef(sha=None, label=str(error))
+    if state.sha is None:
+        return BaseRef(
+            sha=None, label="there is no git history here; commit once, or name a bundle"
+        )
+    target = environ.get("GITHUB_BASE_REF")
+    if target:
+        return _from_branch(root, f"origin/{target}", f"the pull request's base {target}")
+    started = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
+    if started:
+        return _from_branch(root, started, "the merge request's base")
+    branch = default_branch(root)
+    if branch is None:
+        return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})")
+    return _from_branch(root, branch, branch)
+
+
+def _from_branch(root: Path, ref: str, words: str) -> BaseRef:
+    try:
+        resolve_ref(root, ref)
+        sha = merge_base(root, ref)
+    except Refused as error:
+        return BaseRef(
+            sha=None,
+            label=f"{words} is not in this clone ({error}); check out with fetch-depth: 0",
+        )
+    return BaseRef(sha=sha, label=f"{words} ({sha[:7]})")

@@ -1,0 +1,123 @@
+"""What became weaker between two configurations of a suite or a route, in sentences.
+
+Pure comparisons; `guards` decides what they are held against and what they mean for a verdict.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from evalkit.config.routes import Route
+from evalkit.config.suites import Gate, Suite
+from evalkit.records.asset import Tool
+
+_RULES = ("strict", "statistical", "simple")
+_INCONCLUSIVE = ("fail", "escalate", "warn")
+
+
+def weaker_suite(old: Suite, new: Suite) -> Iterable[str]:
+    """What a suite requires less than it did, a sentence each."""
+    yield from _weaker_gate(old.gate, new.gate)
+    if old.trials > new.trials:
+        yield f"trials went from {old.trials} to {new.trials}"
+    if old.fallback == "error" and new.fallback == "accept":
+        yield "answers of a fallback model count now"
+    if old.evidence == "live" and new.evidence == "any":
+        yield "recordings and scripts count as evidence now"
+    after = {entry.label: entry for entry in new.scorers}
+    for entry in old.scorers:
+        now = after.get(entry.label)
+        if not entry.gate:
+            continue
+        if now is None:
+            yield f"the gating scorer {entry.label} is gone"
+        elif not now.gate:
+            yield f"the scorer {entry.label} no longer gates"
+        elif now != entry:
+            yield f"the gating scorer {entry.label} was changed"
+
+
+def _weaker_gate(old: Gate, new: Gate) -> Iterable[str]:
+    if _looser(old.max_drop_pp, new.max_drop_pp):
+        yield f"gate.max_drop_pp went from {old.max_drop_pp:g} to {_or_none(new.max_drop_pp)}"
+    if _RULES.index(new.rule) > _RULES.index(old.rule):
+        yield f"gate.rule went from {old.rule} to {new.rule}"
+    if new.alpha != old.alpha:
+        yield f"gate.alpha went from {old.alpha:g} to {new.alpha:g}"
+    if _INCONCLUSIVE.index(new.on_inconclusive) > _INCONCLUSIVE.index(old.on_inconclusive):
+        yield f"gate.on_inconclusive went from {old.on_inconclusive} to {new.on_inconclusive}"
+    if _lower(old.min_pass_rate, new.min_pass_rate):
+        yield f"gate.min_pass_rate went from {old.min_pass_rate:g} to {_or_none(new.min_pass_rate)}"
+    if new.max_error_share > old.max_error_share:
+        yield f"gate.max_error_share went from {old.max_error_share:g} to {new.max_error_share:g}"
+    for name in old.invariants:
+        if name not in new.invariants:
+            yield f"the invariant {name} is gone"
+    for tag, rules in old.slices.items():
+        now = new.slices.get(tag)
+        if not rules.required:
+            continue
+        if now is None or not now.required:
+            yield f"the slice {tag} is no longer required"
+        elif _looser(rules.max_drop_pp, now.max_drop_pp) or _lower(
+            rules.min_pass_rate, now.min_pass_rate
+        ):
+            yield f"the slice {tag} requires less"
+    for metric, limits in old.metrics.items():
+        current = new.metrics.get(metric)
+        if not limits.required:
+            continue
+        if current is None or not current.required:
+            yield f"the metric {metric} is no longer gated"
+        elif _looser(limits.max_increase_pct, current.max_increase_pct) or _looser(
+            limits.max_increase_pp, current.max_increase_pp
+        ):
+            yield f"the metric {metric} may rise more"
+
+
+def wider_route(old: Route, new: Route) -> Iterable[str]:
+    """What a route permits more than it did, a sentence each."""
+    name = new.name
+    allowed = [
+        each for each in old.policies.disallow_actions if each not in new.policies.disallow_actions
+    ]
+    if allowed:
+        yield f"route {name} no longer disallows {', '.join(allowed)}"
+    if old.policies.pii_redaction and not new.policies.pii_redaction:
+        yield f"route {name} no longer redacts personal data"
+    if old.require_citations and not new.require_citations:
+        yield f"route {name} no longer requires citations"
+    if old.approvals.on_execute and new.approvals.on_execute != old.approvals.on_execute:
+        now = new.approvals.on_execute or "nobody"
+        yield f"approvals.on_execute of route {name} went from {old.approvals.on_execute} to {now}"
+    before, after = old.retrieval.allow_indexes, new.retrieval.allow_indexes
+    if before is not None and after is None:
+        yield f"route {name} may read every index"
+    elif before is not None and after is not None and set(after) - set(before):
+        yield f"route {name} may also read {', '.join(sorted(set(after) - set(before)))}"
+    if _looser(old.retrieval.max_chunks, new.retrieval.max_chunks):
+        yield f"route {name} may retrieve more chunks"
+    if _looser(old.max_tool_calls, new.max_tool_calls):
+        yield f"route {name} may call more tools"
+
+
+def wider_tools(old: Sequence[Tool], new: Sequence[Tool]) -> Iterable[str]:
+    """Tools whose effect is declared milder than it was, so that approvals no longer see them."""
+    order = ("read", "draft", "execute")
+    before: Mapping[str, Tool] = {tool.name: tool for tool in old}
+    for tool in new:
+        known = before.get(tool.name)
+        if known is not None and order.index(tool.effect) < order.index(known.effect):
+            yield f"tool {tool.name} went from effect {known.effect} to {tool.effect}"
+
+
+def _looser(old: float | None, new: float | None) -> bool:
+    """Whether an upper limit was raised or removed."""
+    return old is not None and (new is None or new > old)
+
+
+def _lower(old: float | None, new: float | None) -> bool:
+    """Whether a floor was lowered or removed."""
+    return old is not None and (new is None or new < old)
+
+
+def _or_none(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"

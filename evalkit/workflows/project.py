@@ -1,0 +1,192 @@
+"""A project as Python programs use it: load it, run it, open a session of its control core."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evalkit.control.budget import Ledger
+from evalkit.errors import ConfigError, Problem, UsageError
+from evalkit.records.case import Document
+from evalkit.records.run import RunRecord, StoredRun
+from evalkit.records.verdict import Verdict
+from evalkit.sources.assets import Assets, load_assets
+from evalkit.sources.tree import WorkingTree
+from evalkit.store.runs import RunStore
+from evalkit.workflows.request import RunRequest
+from evalkit.workflows.variants import CONFIG_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pandas as pd
+
+    from evalkit.control.session import ControlSession
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose workflow it is. Kept in traces as a pseudonym only."""
+
+    user: str = ""
+    org: str = ""
+    team: str = ""
+
+
+def find_root(start: Path | str = ".") -> Path:
+    """The nearest folder at or above `start` that has an evalkit.yaml.
+
+    Raises ConfigError where there is none.
+    """
+    here = Path(start).resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    raise ConfigError(
+        [
+            Problem(
+                message=f"there is no {CONFIG_FILE} in {here} or above it",
+                suggestion="`evalkit init` makes a project in an empty folder",
+            )
+        ]
+    )
+
+
+class Run:
+    """A finished run: its verdict, its exit code, its results as a table."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        """Wrap what a bundle holds."""
+        self.stored = stored
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Run":
+        """Read a bundle by path, or by id, unique prefix or `latest` of the project around here.
+
+        Raises UsageError for one that is not there, StoreError for one that cannot be read.
+        """
+        folder = Path(path)
+        root = folder.resolve().parent if (folder / "run.json").is_file() else find_root()
+        return cls(RunStore(root).open(str(path)).load())
+
+    @property
+    def record(self) -> RunRecord:
+        """run.json."""
+        return self.stored.record
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the gate decided; None for a run that did not gate or finish."""
+        return self.stored.record.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """What `evalkit run` ended with."""
+        return self.stored.record.exit_code
+
+    def frame(self) -> "pd.DataFrame":
+        """One row per variant, case, trial and scorer, with what the attempt cost."""
+        import pandas as pd
+
+        attempts = {attempt.place: attempt for attempt in self.stored.attempts}
+        rows = []
+        for score in self.stored.scores:
+            attempt = attempts[score.suite, score.variant, score.case, score.trial]
+            rows.append(
+                {
+                    "suite": score.suite,
+                    "variant": score.variant,
+                    "case": score.case,
+                    "trial": score.trial,
+                    "scorer": score.scorer,
+                    "passed": score.passed,
+                    "gate": score.gate,
+                    "state": attempt.state,
+                    "model": attempt.model,
+                    "tokens": attempt.usage.total,
+                    "cost_usd": attempt.cost_usd,
+                    "latency_s": attempt.latency_s,
+                    "message": score.message,
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+class Project:
+    """A folder with an evalkit.yaml, loaded and checked."""
+
+    def __init__(self, root: Path, assets: Assets) -> None:
+        """Use `Project.load`."""
+        self.root = root
+        self.assets = assets
+
+    @classmethod
+    def load(cls, path: Path | str = ".") -> "Project":
+        """Load the project at or above `path`. Raises ConfigError; its `.problems` lists all."""
+        root = find_root(path)
+        return cls(root, load_assets(WorkingTree(root)))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is allowed and worth a look."""
+        return self.assets.warnings
+
+    def run(
+        self,
+        suites: Sequence[str] = (),
+        *,
+        baseline: str | None = None,
+        set: Mapping[str, Any] | None = None,
+        live: bool = False,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Run:
+        """Run suites (default: the project's) and gate them, as `evalkit run` does.
+
+        Raises ConfigError, UsageError or Refused where nothing was run.
+        """
+        from evalkit.workflows.running import run_suites
+        from evalkit.workflows.wiring import Wiring
+
+        request = RunRequest(
+            suites=tuple(suites), baseline=baseline, changes=dict(set or {}), live=live
+        )
+        wiring = Wiring(self.root, live=live, environ=environ)
+        return Run(run_suites(request, wiring=wiring))
+
+    @asynccontextmanager
+    async def session(
+        self,
+        route: str,
+        identity: Identity,
+        *,
+        documents: Sequence[Document] = (),
+        approvals: Mapping[str, Mapping[str, str]] | None = None,
+        live: bool = True,
+    ) -> "AsyncIterator[ControlSession]":
+        """A session of the control core that `run` tests: complete, authorize, retrieve.
+
+        `documents` are what `retrieve` finds, `approvals` what was agreed to beforehand, by tool.
+        Raises UsageError for an unknown route, Refused for a model that cannot be reached.
+        """
+        from evalkit.workflows.wiring import Wiring
+
+        known = self.assets.config.route(route)
+        if known is None:
+            names = ", ".join(each.name for each in self.assets.config.routes) or "none"
+            raise UsageError(f"there is no route {route!r}; there is {names}")
+        wiring = Wiring(self.root, live=live)
+        plane = wiring.control_plane(
+            self.assets.config,
+            known,
+            suite="",
+            ledger=Ledger(self.assets.config.budgets),
+            cache=None,
+        )
+        try:
+            yield plane.open_for(
+                msgspec.structs.asdict(identity), documents=documents, approvals=approvals or {}
+            )
+        finally:
+            await wiring.close()

@@ -1,0 +1,163 @@
+"""`evalkit record`: a real model's answers, kept in the repository so that runs need no model.
+
+A model is asked prompt by prompt, in the order of the cases, one call at a time, and starts fresh
+for each prompt: an embedded model's prompt cache makes its answers depend on what it read before,
+and this order can be repeated.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evalkit.config.suites import SetBaseline, Suite
+from evalkit.control.budget import Ledger
+from evalkit.errors import ProviderError, Refused
+from evalkit.execute.prompt_target import PromptTarget
+from evalkit.ports import Provider
+from evalkit.records.call import Reply, Request
+from evalkit.records.recording import Recording
+from evalkit.sources.assets import Assets, SuiteAssets, load_assets
+from evalkit.sources.tree import WorkingTree
+from evalkit.store.recordings import RecordingWriter
+from evalkit.workflows.variants import default_suites
+from evalkit.workflows.wiring import Wiring
+
+OnReply = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What was recorded: `replies` of one model to one prompt, and the file that holds them."""
+
+    suite: str
+    prompt: str
+    model: str
+    replies: int
+    path: str
+
+
+class _Capturing:
+    """A provider that keeps what it is asked and what it answers."""
+
+    def __init__(self, provider: Provider, taken: list[Recording]) -> None:
+        self._provider = provider
+        self._taken = taken
+        self.name = provider.name
+        self.identity = provider.identity
+        self.origin = provider.origin
+
+    def missing(self, request: Request) -> str | None:
+        return self._provider.missing(request)
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Reply:
+        reply = await self._provider.complete(request, timeout_s=timeout_s)
+        about = request.attribution
+        self._taken.append(
+            Recording(
+                key=request.key,
+                reply=reply,
+                case=about.case,
+                prompt=about.prompt,
+                trial=request.trial,
+            )
+        )
+        return reply
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+
+async def record_suites(
+    suites: Sequence[str], prompts: Sequence[str], *, wiring: Wiring, on_reply: OnReply
+) -> tuple[Recorded, ...]:
+    """Ask the models that have recordings about every case, and write what they answer.
+
+    `prompts` are references to record besides each suite's target and the one its baseline names.
+    Earlier recordings of the same prompts are replaced, those of other prompts stay. `wiring` has
+    to be live. `on_reply(prompt, done, of)` reports progress.
+
+    Raises Refused where no suite has a recorded model, ProviderError when the model cannot answer.
+    """
+    tree = WorkingTree(wiring.root)
+    recorded: list[Recorded] = []
+    for name in tuple(suites) or default_suites(wiring.root):
+        project = load_assets(tree, suites=[name])
+        for prompt in _prompts(project.suites[name].suite, prompts):
+            changes = {f"suites.{name}.target.prompt": prompt}
+            assets = load_assets(tree, changes=changes, suites=[name])
+            suite = assets.suites[name]
+            folder = _recordings_folder(assets, suite.route.models.primary)
+            if folder is not None:
+                recorded.append(await _record(assets, suite, folder, wiring, on_reply))
+    if not recorded:
+        raise Refused(
+            "none of these suites asks a model whose provider has a `recordings:` folder, so there "
+            "is nothing to record"
+        )
+    return tuple(recorded)
+
+
+def _prompts(suite: Suite, more: Sequence[str]) -> list[str]:
+    """The suite's prompt, the one its baseline names, and those asked for that are its kind."""
+    name = suite.target.prompt.partition("@")[0]
+    wanted = [suite.target.prompt]
+    if isinstance(suite.baseline, SetBaseline):
+        wanted += [
+            str(value)
+            for key, value in suite.baseline.set.items()
+            if key.endswith(".target.prompt")
+        ]
+    wanted += [reference for reference in more if reference.partition("@")[0] == name]
+    return list(dict.fromkeys(wanted))
+
+
+def _recordings_folder(assets: Assets, model: str) -> str | None:
+    known = assets.config.models.get(model)
+    return None if known is None else assets.config.providers[known.provider].recordings
+
+
+async def _record(
+    assets: Assets, suite: SuiteAssets, folder: str, wiring: Wiring, on_reply: OnReply
+) -> Recorded:
+    model = suite.route.models.primary
+    taken: list[Recording] = []
+    wiring.watch(lambda provider: _Capturing(provider, taken))
+    plane = wiring.control_plane(
+        assets.config,
+        suite.route,
+        suite=suite.name,
+        ledger=Ledger(assets.config.budgets),
+        cache=None,
+    )
+    target = PromptTarget(suite.prompt, route=suite.route.name)
+    reference = suite.prompt.reference
+    cases = suite.golden.cases
+    trials = suite.suite.trials
+    try:
+        for trial in range(1, trials + 1):
+            for done, case in enumerate(cases, start=1):
+                session = plane.open(case, suite=suite.name, variant="candidate", prompt=reference)
+                attempt = await target.attempt(
+                    session,
+                    case,
+                    suite=suite.name,
+                    variant="candidate",
+                    trial=trial,
+                    clock=wiring.clock,
+                )
+                if attempt.state == "error":
+                    raise ProviderError(
+                        str(attempt.failure_mode), f"{reference}, case {case.id}: {attempt.error}"
+                    )
+                on_reply(reference, (trial - 1) * len(cases) + done, trials * len(cases))
+    finally:
+        await wiring.close()
+    writer = RecordingWriter(wiring.root / folder)
+    kept = [each for each in writer.read(model, suite.name) if each.prompt != reference]
+    path = writer.write(model, suite.name, [*kept, *taken])
+    return Recorded(
+        suite=suite.name,
+        prompt=reference,
+        model=model,
+        replies=len(taken),
+        path=path.relative_to(wiring.root).as_posix(),
+    )

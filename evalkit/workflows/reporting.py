@@ -1,0 +1,17 @@
+"""The report files of a bundle, all from one stored run."""
+
+from collections.abc import Mapping
+
+from evalkit.records.run import StoredRun
+from evalkit.report.comparison import compare_run
+from evalkit.report.junit import junit_xml
+from evalkit.report.markdown import report_markdown
+from evalkit.store.bundle import Bundle
+from evalkit.workflows.deciding import Place
+
+
+def write_reports(bundle: Bundle, run: StoredRun, passes: Mapping[Place, bool | None]) -> None:
+    """Write report.md and junit.xml."""
+    comparison = compare_run(run, passes)
+    bundle.write_report("report.md", report_markdown(run, comparison))
+    bundle.write_report("junit.xml", junit_xml(run, passes))

@@ -1,0 +1,37 @@
+"""What somebody asks of a run: the command line's flags, or the arguments of `Project.run`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run and how. Stored in the bundle, so that a resumed run asks the same.
+
+    `suites` empty means the project's default suites. `changes` touch the candidate only.
+    `baseline` is a git ref or a bundle and wins over the configuration's; `no_baseline` asks for
+    floors alone. `live` asks models that have recordings. `cache` is use, refresh (ask again,
+    store) or off. `cases` and `tags` select, `broken_in` re-runs what regressed in that run; a
+    run that selects never gates. `accept_gate_change` and `allow_unexercised` accept what the
+    guards found.
+    """
+
+    suites: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = {}
+    baseline: str | None = None
+    no_baseline: bool = False
+    live: bool = False
+    cache: str = "use"
+    trials: int | None = None
+    concurrency: int | None = None
+    cases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    broken_in: str | None = None
+    accept_gate_change: bool = False
+    allow_unexercised: bool = False
+
+    @property
+    def selects(self) -> bool:
+        """Whether only some cases run, so that the run cannot gate."""
+        return bool(self.cases or self.tags or self.broken_in)

@@ -1,0 +1,371 @@
+"""The main job: plan, execute, score, decide, write the bundle."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from evalkit._version import __version__
+from evalkit.config.model import Config
+from evalkit.control.budget import Ledger
+from evalkit.errors import Refused
+from evalkit.execute.runner import ExecutionEnd, execute
+from evalkit.execute.stopping import StopSignal
+from evalkit.ports import Cache, EventSink
+from evalkit.records.attempt import Attempt
+from evalkit.records.call import Reply
+from evalkit.records.event import Event
+from evalkit.records.run import RunRecord, RunState, StoredRun
+from evalkit.records.score import Score
+from evalkit.records.verdict import Verdict
+from evalkit.sources.git import read_git_state
+from evalkit.store.bundle import Bundle
+from evalkit.store.cache import ReplyCache
+from evalkit.store.runs import RunStore
+from evalkit.workflows.deciding import Place, SuiteScoring, decide
+from evalkit.workflows.preparing import PreparedRun, check_plan, prepare_run
+from evalkit.workflows.reporting import write_reports
+from evalkit.workflows.request import RunRequest
+from evalkit.workflows.run_record import suite_record
+from evalkit.workflows.wiring import Wiring
+
+EXIT_NOT_GATED = 3
+EXIT_INCOMPLETE = 4
+EXIT_INTERRUPTED = 130
+
+
+def run_suites(
+    request: RunRequest,
+    *,
+    wiring: Wiring,
+    on_event: EventSink | None = None,
+    command: Sequence[str] = (),
+) -> StoredRun:
+    """Run the suites and write the bundle. The record's `exit_code` says how it came out.
+
+    Raises ConfigError, UsageError, Refused (nothing was run) and StoreError.
+    """
+    return asyncio.run(_run(request, wiring, on_event or _ignore, tuple(command), resumed=None))
+
+
+def resume_run(
+    name: str,
+    *,
+    wiring: Callable[[RunRequest], Wiring],
+    root: Path,
+    on_event: EventSink | None = None,
+) -> StoredRun:
+    """Go on with a run that was stopped: attempts without a result are made, the rest is kept.
+
+    Raises Refused where nothing is left to make, and for a project that changed since.
+    """
+    bundle = RunStore(root).open(name)
+    record = bundle.read_record()
+    if record.state == "complete" and all(each.state != "error" for each in bundle.attempts()):
+        raise Refused(f"run {record.id} is complete, there is nothing to resume")
+    request = msgspec.convert(record.request, RunRequest)
+    return asyncio.run(
+        _run(request, wiring(request), on_event or _ignore, record.command, resumed=bundle)
+    )
+
+
+@dataclass(slots=True)
+class _Results:
+    """What is known of the run so far, by place."""
+
+    scorings: dict[str, SuiteScoring]
+    attempts: dict[Place, Attempt] = field(default_factory=dict)
+    scores: dict[Place, tuple[Score, ...]] = field(default_factory=dict)
+    passes: dict[Place, bool | None] = field(default_factory=dict)
+
+    def take(self, attempt: Attempt) -> bool | None:
+        """Score an attempt and keep both. Returns whether it passed."""
+        scoring = self.scorings[attempt.suite]
+        scores = scoring.scores(attempt)
+        passed = scoring.passed(scores, attempt)
+        self.attempts[attempt.place] = attempt
+        self.scores[attempt.place] = scores
+        self.passes[attempt.place] = passed
+        return passed
+
+
+async def _run(
+    request: RunRequest,
+    wiring: Wiring,
+    emit: EventSink,
+    command: tuple[str, ...],
+    resumed: Bundle | None,
+) -> StoredRun:
+    store = RunStore(wiring.root)
+    before = None if resumed is None else resumed.read_record()
+    run_id = store.new_id(wiring.clock.now()) if before is None else before.id
+    try:
+        prepared = await prepare_run(
+            request,
+            wiring=wiring,
+            store=store,
+            cache=_cache(wiring.root, request),
+            ledger=lambda config: _ledger(config, resumed),
+            seed=int.from_bytes(run_id.encode()[-4:], "big"),
+        )
+        check_plan(prepared)
+        record = _started(prepared, request, wiring, run_id, command, before)
+        if before is not None:
+            _check_unchanged(before, record)
+        bundle = store.create(record) if resumed is None else resumed
+        return await _execute(prepared, record, bundle, wiring, emit)
+    finally:
+        await wiring.close()
+
+
+async def _execute(
+    prepared: PreparedRun,
+    record: RunRecord,
+    bundle: Bundle,
+    wiring: Wiring,
+    emit: EventSink,
+) -> StoredRun:
+    started = wiring.clock.monotonic()
+    results = _Results({each.suite: SuiteScoring(each) for each in prepared.snapshots})
+    # the journal holds the run's lock, so it is opened before anything is read or written
+    with bundle.journal() as journal:
+        bundle.write_record(record)
+        for snapshot in prepared.snapshots:
+            bundle.write_snapshot(snapshot)
+        for attempt in bundle.attempts():
+            if attempt.state != "error":
+                results.take(attempt)
+        for attempt in _from_stored(prepared):
+            if attempt.place not in results.attempts:
+                journal.append(attempt)
+                results.take(attempt)
+        stop = StopSignal()
+        with _signals(stop):
+            end = await execute(
+                prepared.plan.attempts,
+                prepared.make,
+                done=set(results.attempts),
+                journal=journal,
+                emit=emit,
+                concurrency=record.concurrency,
+                stop=stop,
+                score=results.take,
+                max_usd=record.budget_usd,
+            )
+        duration = record.duration_s + wiring.clock.monotonic() - started
+        return _finish(prepared, record, bundle, results, end, wiring, duration)
+
+
+def _finish(
+    prepared: PreparedRun,
+    record: RunRecord,
+    bundle: Bundle,
+    results: _Results,
+    end: ExecutionEnd,
+    wiring: Wiring,
+    duration_s: float,
+) -> StoredRun:
+    attempts = tuple(results.attempts.values())
+    scores = tuple(score for each in results.scores.values() for score in each)
+    verdict = None
+    if record.gates and end.reason != "interrupted":
+        verdict = decide(prepared.snapshots, attempts, scores)
+    finished = msgspec.structs.replace(
+        record,
+        state=_state(verdict, end),
+        finished_at=wiring.clock.now().isoformat(),
+        duration_s=duration_s,
+        suites=tuple(
+            suite_record(setup, snapshot, attempts, results.passes)
+            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
+        ),
+        verdict=verdict,
+        exit_code=exit_code(verdict, end),
+        stopped=_stopped(end),
+        why=_why(verdict, end, record),
+        billed_usd=sum(attempt.billed_usd for attempt in attempts),
+    )
+    stored = StoredRun(
+        path=str(bundle.path),
+        record=finished,
+        snapshots=prepared.snapshots,
+        attempts=attempts,
+        scores=scores,
+    )
+    bundle.write_scores(scores)
+    write_reports(bundle, stored, results.passes)
+    # last, so that a run is complete only when everything else of it is there
+    bundle.write_record(finished)
+    return stored
+
+
+def exit_code(verdict: Verdict | None, end: ExecutionEnd) -> int:
+    """The first that applies: interrupted, failed, incomplete, inconclusive, passed.
+
+    A run that never gates has nothing to say about the product: inconclusive.
+    """
+    if end.reason == "interrupted":
+        return EXIT_INTERRUPTED
+    if verdict is not None and verdict.exit_code == 1:
+        return verdict.exit_code
+    if end.reason is not None:
+        return EXIT_INCOMPLETE
+    return EXIT_NOT_GATED if verdict is None else verdict.exit_code
+
+
+def _state(verdict: Verdict | None, end: ExecutionEnd) -> RunState:
+    """A run with more errors than its gate allows is as incomplete as one that stopped early."""
+    if end.reason == "interrupted":
+        return "interrupted"
+    errors = verdict is not None and verdict.exit_code == EXIT_INCOMPLETE
+    return "incomplete" if end.reason is not None or errors else "complete"
+
+
+def _stopped(end: ExecutionEnd) -> str | None:
+    words = {"budget": "budget exhausted", "providers": "a provider is down"}
+    if end.reason is None:
+        return None
+    return f"{words[end.reason]}: {end.message}" if end.reason in words else end.message
+
+
+def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple[str, ...]:
+    stopped = _stopped(end)
+    reasons = [] if stopped is None else [stopped]
+    if verdict is not None:
+        reasons += verdict.reasons
+    elif not record.gates:
+        reasons.append("Only selected cases ran, which is no gate: nothing was decided.")
+    return tuple(reasons)
+
+
+def _started(
+    prepared: PreparedRun,
+    request: RunRequest,
+    wiring: Wiring,
+    run_id: str,
+    command: tuple[str, ...],
+    before: RunRecord | None,
+) -> RunRecord:
+    """run.json as it stands while the run is under way: a killed run stays like this."""
+    now = wiring.clock.now().isoformat()
+    caps = [budget.max_usd for budget in prepared.config.budgets if budget.max_usd is not None]
+    return RunRecord(
+        schema="evalkit.run/1",
+        id=run_id,
+        evalkit=__version__,
+        state="running",
+        started_at=now if before is None else before.started_at,
+        finished_at=now,
+        duration_s=0.0 if before is None else before.duration_s,
+        command=command,
+        suites=tuple(
+            suite_record(setup, snapshot)
+            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
+        ),
+        verdict=None,
+        exit_code=EXIT_INCOMPLETE,
+        git=read_git_state(wiring.root),
+        gates=not request.selects,
+        why=("The run did not finish.",),
+        warnings=prepared.warnings,
+        budget_usd=min(caps, default=None),
+        concurrency=request.concurrency or prepared.config.run.concurrency,
+        changes=dict(request.changes),
+        baseline=request.baseline,
+        request=msgspec.to_builtins(request),
+    )
+
+
+def _check_unchanged(before: RunRecord, now: RunRecord) -> None:
+    """Raise Refused where the project is no longer what the stopped run was measuring."""
+    for old, new in zip(before.suites, now.suites, strict=False):
+        changed = [
+            name
+            for name, a, b in (
+                ("the suites", old.suite, new.suite),
+                ("the golden set", old.golden_digest, new.golden_digest),
+                ("the scorers", old.scorers_digest, new.scorers_digest),
+                ("the gate", old.gate, new.gate),
+                ("the trials", old.trials, new.trials),
+            )
+            if a != b
+        ]
+        for variant in new.variants:
+            known = old.variant(variant.variant)
+            if known is None or known.digests != variant.digests:
+                changed.append(f"the {variant.variant}'s assets")
+        if changed:
+            raise Refused(
+                f"{', '.join(changed)} of suite {new.suite} changed since run {before.id} was "
+                "started, so its attempts cannot be joined with new ones; start a new run"
+            )
+    if len(before.suites) != len(now.suites):
+        raise Refused(f"the suites changed since run {before.id} was started; start a new run")
+
+
+def _from_stored(prepared: PreparedRun) -> list[Attempt]:
+    """The attempts of bundles that stand for a baseline, as this run's baseline."""
+    taken = []
+    for setup in prepared.setups:
+        if setup.stored is None:
+            continue
+        taken += [
+            msgspec.structs.replace(attempt, variant="baseline")
+            for attempt in setup.stored.attempts
+            if attempt.suite == setup.name and attempt.variant == "candidate"
+            if (setup.name, attempt.case) in prepared.cases
+        ]
+    return taken
+
+
+def _ledger(config: Config, resumed: Bundle | None) -> Ledger:
+    """The run's budget, with what its earlier part spent already."""
+    if resumed is None:
+        return Ledger(config.budgets)
+    usd, tokens = resumed.spent()
+    return Ledger(config.budgets, spent_usd=usd, spent_tokens=tokens)
+
+
+class _Refresh:
+    """A cache that forgets: everything is asked again, and stored."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def get(self, key: str) -> Reply | None:
+        return None
+
+    def put(self, key: str, reply: Reply) -> None:
+        self._cache.put(key, reply)
+
+
+def _cache(root: Path, request: RunRequest) -> Cache | None:
+    if request.cache == "off":
+        return None
+    cache = ReplyCache(root)
+    return _Refresh(cache) if request.cache == "refresh" else cache
+
+
+@contextmanager
+def _signals(stop: StopSignal) -> Iterator[None]:
+    """Pass SIGINT and SIGTERM to the stop signal while a run executes, where the loop allows it."""
+    loop = asyncio.get_running_loop()
+    installed = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # not in another thread, and not on every platform: there the default stays
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(each, stop.request)
+            installed.append(each)
+    try:
+        yield
+    finally:
+        for each in installed:
+            loop.remove_signal_handler(each)
+
+
+def _ignore(event: Event) -> None:
+    pass

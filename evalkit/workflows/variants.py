@@ -1,0 +1,219 @@
+"""Baseline and candidate of every suite: where each comes from, and with which assets."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evalkit.config.load import load_config
+from evalkit.config.model import Config
+from evalkit.config.suites import SetBaseline, Suite
+from evalkit.errors import ConfigError, Refused
+from evalkit.records.attempt import VariantName
+from evalkit.records.run import StoredRun
+from evalkit.sources.assets import Assets, SuiteAssets, load_assets
+from evalkit.sources.git import GitTree
+from evalkit.sources.tree import WorkingTree
+from evalkit.store.runs import RunStore
+from evalkit.workflows.base_ref import find_base
+from evalkit.workflows.request import RunRequest
+
+CONFIG_FILE = "evalkit.yaml"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One arm of a suite that is going to be measured."""
+
+    name: VariantName
+    source: str
+    config: Config
+    assets: SuiteAssets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSetup:
+    """A suite with its arms. Golden set, scorers and gate are the working tree's, for both.
+
+    `stored` is a bundle that stands for the baseline. Without `baseline` and `stored` the suite is
+    gated on its floors; `notes` say why.
+    """
+
+    assets: SuiteAssets
+    candidate: Variant
+    baseline: Variant | None = None
+    stored: StoredRun | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self.assets.name
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The arms to measure, baseline first."""
+        return (self.candidate,) if self.baseline is None else (self.baseline, self.candidate)
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there is something to compare with."""
+        return self.baseline is not None or self.stored is not None
+
+
+@dataclass(slots=True)
+class _Trees:
+    """Trees that were loaded already: several suites may share a ref or a set of changes."""
+
+    root: Path
+    environ: Mapping[str, str]
+    configs: dict[str, Config] = field(default_factory=dict)
+
+    def at_ref(self, ref: str) -> tuple[GitTree, Config | None]:
+        """The tree at a ref and its configuration, None where it had none."""
+        tree = GitTree(self.root, ref)
+        if not tree.exists(CONFIG_FILE):
+            return tree, None
+        if ref not in self.configs:
+            self.configs[ref] = _explained(
+                tree.label, lambda: load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+            )
+        return tree, self.configs[ref]
+
+
+def set_up_suites(
+    root: Path,
+    request: RunRequest,
+    *,
+    store: RunStore,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[Assets, tuple[SuiteSetup, ...]]:
+    """Load the candidate and find the baseline of every suite that `request` names.
+
+    Raises ConfigError for assets, UsageError for unknown suites, Refused when there is no suite or
+    a suite has nothing to hold against.
+    """
+    tree = WorkingTree(root)
+    names = request.suites or default_suites(root)
+    candidate = load_assets(tree, changes=request.changes, suites=names)
+    trees = _Trees(root, environ)
+    setups = tuple(
+        _set_up(candidate, candidate.suites[name], request, store, trees) for name in names
+    )
+    return candidate, setups
+
+
+def default_suites(root: Path) -> tuple[str, ...]:
+    """What `run` runs without arguments. Raises Refused when the project has no suite."""
+    config = load_config(WorkingTree(root).read(CONFIG_FILE), file=CONFIG_FILE).config
+    names = tuple(config.suites if config.run.suites is None else config.run.suites)
+    if not names:
+        raise Refused(
+            f"{CONFIG_FILE} has no suite, so there is nothing to run; add one under `suites:` "
+            "(`evalkit init` in an empty folder shows how one looks)"
+        )
+    return names
+
+
+def _set_up(
+    assets: Assets, suite: SuiteAssets, request: RunRequest, store: RunStore, trees: _Trees
+) -> SuiteSetup:
+    words = "working tree"
+    if request.changes:
+        changes = ", ".join(f"{key}={value}" for key, value in request.changes.items())
+        words = f"working tree with {changes}"
+    candidate = Variant(name="candidate", source=words, config=assets.config, assets=suite)
+    if request.no_baseline:
+        return _on_floors(suite, candidate, "--no-baseline: gated on its floors alone")
+    named = request.baseline or suite.suite.baseline or assets.config.baseline
+    if isinstance(named, SetBaseline):
+        return _from_changes(suite, candidate, named.set, trees)
+    if isinstance(named, str):
+        if store.holds(named):
+            stored = _stored_baseline(store, named, suite)
+            return SuiteSetup(assets=suite, candidate=candidate, stored=stored)
+        return _from_ref(suite, candidate, named, trees)
+    base = find_base(trees.root, trees.environ)
+    if base.sha is None:
+        return _on_floors(suite, candidate, f"no baseline: {base.label}")
+    return _from_ref(suite, candidate, base.sha, trees)
+
+
+def _on_floors(suite: SuiteAssets, candidate: Variant, why: str) -> SuiteSetup:
+    """The suite without a baseline, if its gate requires something that needs none."""
+    if not _requires_without_baseline(suite.suite):
+        raise Refused(
+            f"suite {suite.name}: {why}, and its gate has no floor to hold against; give it a "
+            "`min_pass_rate` or an invariant, or name a baseline (--baseline REF|RUN, or "
+            f"`suites.{suite.name}.baseline`; in CI check out with fetch-depth: 0)"
+        )
+    return SuiteSetup(assets=suite, candidate=candidate, notes=(why,))
+
+
+def _requires_without_baseline(suite: Suite) -> bool:
+    gate = suite.gate
+    floors = [rules.min_pass_rate for rules in gate.slices.values() if rules.required]
+    return gate.min_pass_rate is not None or bool(gate.invariants) or any(floors)
+
+
+def _from_changes(
+    suite: SuiteAssets, candidate: Variant, changes: Mapping[str, Any], trees: _Trees
+) -> SuiteSetup:
+    words = ", ".join(f"{key}={value}" for key, value in changes.items())
+    base = _explained(
+        f"the baseline of suite {suite.name} (set: {words})",
+        lambda: load_assets(WorkingTree(trees.root), changes=changes, suites=[suite.name]),
+    )
+    baseline = Variant(
+        name="baseline",
+        source=f"working tree with {words}",
+        config=base.config,
+        assets=base.suites[suite.name],
+    )
+    return SuiteSetup(assets=suite, candidate=candidate, baseline=baseline)
+
+
+def _from_ref(suite: SuiteAssets, candidate: Variant, ref: str, trees: _Trees) -> SuiteSetup:
+    tree, config = trees.at_ref(ref)
+    if config is None or suite.name not in config.suites:
+        return _on_floors(suite, candidate, f"NEW: {tree.label} has no suite {suite.name}")
+    base = _explained(f"at {tree.label}", lambda: load_assets(tree, suites=[suite.name]))
+    baseline = Variant(
+        name="baseline", source=tree.label, config=base.config, assets=base.suites[suite.name]
+    )
+    return SuiteSetup(assets=suite, candidate=candidate, baseline=baseline)
+
+
+def _stored_baseline(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
+    """A bundle as the baseline of a suite. Raises Refused where it was measured differently."""
+    stored = store.open(name).load()
+    record = next((each for each in stored.record.suites if each.suite == suite.name), None)
+    if record is None:
+        held = ", ".join(each.suite for each in stored.record.suites) or "none"
+        raise Refused(f"run {stored.record.id} has no suite {suite.name}; it has {held}")
+    if stored.record.state != "complete":
+        raise Refused(
+            f"run {stored.record.id} is {stored.record.state}, and an incomplete run never becomes "
+            f"a baseline; resume it first: evalkit run --resume {stored.record.id}"
+        )
+    if not stored.record.gates:
+        raise Refused(f"run {stored.record.id} ran selected cases only, so it cannot be a baseline")
+    if record.golden_digest != suite.golden.digest:
+        raise Refused(
+            f"run {stored.record.id} measured {record.golden} with other content than "
+            f"{suite.golden.reference} has now, so the two cannot be compared; measure the "
+            "baseline again, or name a git ref as the baseline"
+        )
+    return stored
+
+
+def _explained(where: str, load: Callable[[], T]) -> T:
+    """Load something of the baseline's, so that its problems say that they are the baseline's."""
+    try:
+        return load()
+    except ConfigError as error:
+        raise ConfigError(
+            [replace(problem, message=f"{where}: {problem.message}") for problem in error.problems]
+        ) from error

@@ -1,0 +1,181 @@
+"""The composition root: the one place that builds clocks, transports, providers and sessions."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalkit.config.model import Config
+from evalkit.config.routes import Model, Provider, Route
+from evalkit.control.budget import Ledger
+from evalkit.control.factory import ControlPlane
+from evalkit.control.providers.identity import identity_of
+from evalkit.errors import Refused
+from evalkit.ports import Cache, Clock, Transport
+from evalkit.ports import Provider as ProviderPort
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class Wiring:
+    """Builds what a run needs and closes it again. One provider object a configured provider.
+
+    `environ` is where keys are looked for; `live` asks models that have recordings themselves.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        live: bool = False,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Nothing is opened before it is needed."""
+        self.root = root
+        self.live = live
+        self.clock = clock or SystemClock()
+        self.environ = environ
+        self._transport = transport
+        self._providers: dict[str, ProviderPort] = {}
+        self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
+
+    def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
+        """Put something around every provider that is built from now on."""
+        self._wrap = wrap
+
+    def control_plane(
+        self,
+        config: Config,
+        route: Route,
+        *,
+        suite: str,
+        ledger: Ledger,
+        cache: Cache | None,
+    ) -> ControlPlane:
+        """The control core for one route under one configuration.
+
+        Raises Refused for a model that cannot be reached: unknown, or its key is not set.
+        """
+        return ControlPlane(
+            route,
+            models={
+                name: config.models[name] for name in route.models.order if name in config.models
+            },
+            providers={
+                name: self.provider(config, name, suite=suite) for name in route.models.order
+            },
+            ledger=ledger,
+            cache=cache,
+            clock=self.clock,
+            timeout_s=config.run.timeout_s,
+            retries=config.run.retries,
+            jitter=random.Random(0),
+        )
+
+    def provider(self, config: Config, model: str, *, suite: str) -> ProviderPort:
+        """The provider that answers for a configured model name."""
+        known = config.models.get(model)
+        if known is None:
+            raise Refused(
+                f"model {model!r} has no entry in `models:`, so nothing says which provider to ask "
+                f"or what it costs; add `models: {{{model}: {{provider: …}}}}` to evalkit.yaml"
+            )
+        name, provider = self._chosen(config, model, known)
+        key = repr((name, provider.model_dump(), known.id or model, suite, self.live))
+        if key not in self._providers:
+            built = self._build(name, provider, model, known, suite)
+            self._providers[key] = built if self._wrap is None else self._wrap(built)
+        return self._providers[key]
+
+    def _chosen(self, config: Config, model: str, known: Model) -> tuple[str, Provider]:
+        """The model's provider, or the one that stands in where its key is not set."""
+        name = known.provider
+        for _ in range(len(config.providers)):
+            provider = config.providers[name]
+            if provider.api_key_env is None or self.environ.get(provider.api_key_env):
+                return name, provider
+            if provider.recordings and not self.live:
+                return name, provider
+            if provider.without_key is None:
+                raise Refused(
+                    f"model {model!r} is asked through provider {name!r}, whose key is looked for "
+                    f"in ${provider.api_key_env}, which is not set; set it, or name a stand-in "
+                    f"with `without_key`"
+                )
+            name = provider.without_key
+        raise Refused(f"the `without_key` of provider {name!r} leads back to itself")
+
+    def _build(
+        self, name: str, provider: Provider, model: str, known: Model, suite: str
+    ) -> ProviderPort:
+        if provider.recordings and not self.live:
+            from evalkit.control.providers.recording import RecordingProvider
+
+            return RecordingProvider(
+                self.root / provider.recordings / model,
+                name=name,
+                model=model,
+                identity=identity_of(provider.kind, base_url=_address(provider)),
+            )
+        if provider.kind == "scripted":
+            from evalkit.control.providers.scripted import ScriptedProvider
+
+            path = (provider.path or "").replace("{suite}", suite)
+            return ScriptedProvider(self.root / path, name=name, clock=self.clock)
+        if provider.kind == "local":
+            from evalkit.control.providers.local import LocalProvider
+
+            return LocalProvider(name=name, clock=self.clock)
+        from evalkit.control.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(
+            name=name,
+            base_url=_address(provider) or OPENAI_URL,
+            api_key_env=provider.api_key_env,
+            environ=self.environ,
+            transport=self.transport(),
+            clock=self.clock,
+        )
+
+    def transport(self) -> Transport:
+        """HTTP out, opened once."""
+        if self._transport is None:
+            from evalkit.control.providers.transport import build_transport
+
+            self._transport = build_transport()
+        return self._transport
+
+    async def close(self) -> None:
+        """Give connections, engines and files back."""
+        for provider in self._providers.values():
+            await provider.close()
+        self._providers.clear()
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
+
+
+def _address(provider: Provider) -> str | None:
+    """Where an openai provider is reached; None for what has no address."""
+    return (provider.base_url or OPENAI_URL) if provider.kind == "openai" else None

@@ -1,0 +1,120 @@
+"""What counts as a weaker gate, a wider policy, a milder tool."""
+
+from typing import Any
+
+import pytest
+
+from evalkit.config.routes import Route
+from evalkit.config.suites import Suite
+from evalkit.records.asset import Tool
+from evalkit.workflows.loosening import weaker_suite, wider_route, wider_tools
+
+SUITE: dict[str, Any] = {
+    "golden": "g@v1",
+    "route": "r",
+    "target": {"prompt": "p@v1"},
+    "trials": 2,
+    "scorers": [{"exact": {}}, {"contains": {"any": ["a"]}, "gate": False}],
+    "gate": {
+        "max_drop_pp": 3.0,
+        "min_pass_rate": 0.8,
+        "invariants": ["policy"],
+        "slices": {"high_risk": {"min_pass_rate": 0.95}, "seen": {"required": False}},
+        "metrics": {"cost_usd": {"max_increase_pct": 10.0}},
+    },
+    "evidence": "live",
+}
+ROUTE: dict[str, Any] = {
+    "name": "r",
+    "models": {"primary": "m"},
+    "max_tool_calls": 6,
+    "retrieval": {"max_chunks": 6, "allow_indexes": ["kb"]},
+    "policies": {"pii_redaction": True, "disallow_actions": ["refund"]},
+    "require_citations": True,
+    "approvals": {"on_execute": "legal"},
+}
+
+
+def changed(base: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A deep copy with one dotted key replaced, or removed where the value is None."""
+    copy = {k: dict(v) if isinstance(v, dict) else v for k, v in base.items()}
+    head, _, rest = path.partition(".")
+    if rest:
+        copy[head] = changed(base[head], rest, value)
+    elif value is None:
+        copy.pop(head)
+    else:
+        copy[head] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("gate.max_drop_pp", 5.0, "max_drop_pp went from 3 to 5"),
+        ("gate.min_pass_rate", 0.7, "min_pass_rate went from 0.8 to 0.7"),
+        ("gate.min_pass_rate", None, "min_pass_rate went from 0.8 to none"),
+        ("gate.rule", "simple", "rule went from statistical to simple"),
+        ("gate.on_inconclusive", "warn", "on_inconclusive"),
+        ("gate.alpha", 0.1, "alpha"),
+        ("gate.max_error_share", 0.1, "max_error_share"),
+        ("gate.invariants", [], "invariant policy is gone"),
+        ("gate.slices", {}, "slice high_risk is no longer required"),
+        ("gate.slices", {"high_risk": {"min_pass_rate": 0.9}}, "slice high_risk requires less"),
+        ("gate.metrics", {}, "metric cost_usd is no longer gated"),
+        ("gate.metrics", {"cost_usd": {"max_increase_pct": 20.0}}, "cost_usd may rise more"),
+        ("trials", 1, "trials went from 2 to 1"),
+        ("fallback", "accept", "fallback model count"),
+        ("evidence", "any", "count as evidence"),
+        ("scorers", [{"contains": {"any": ["a"]}}], "scorer exact is gone"),
+        ("scorers", [{"exact": {}, "gate": False}, {"policy": {}}], "exact no longer gates"),
+        ("scorers", [{"exact": {"normalise": ["casefold"]}}], "exact was changed"),
+    ],
+)
+def test_a_weaker_suite_is_told(path: str, value: object, says: str) -> None:
+    old, new = Suite.model_validate(SUITE), Suite.model_validate(changed(SUITE, path, value))
+    assert [sentence for sentence in weaker_suite(old, new) if says in sentence]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("gate.max_drop_pp", 2.0),
+        ("gate.min_pass_rate", 0.9),
+        ("gate.rule", "strict"),
+        ("gate.on_inconclusive", "fail"),
+        ("gate.max_error_share", 0.01),
+        ("gate.slices", {"high_risk": {"min_pass_rate": 0.99}}),
+        ("trials", 4),
+        ("owner", "somebody"),
+        ("scorers", [{"exact": {}}, {"policy": {}}]),
+    ],
+)
+def test_a_stricter_suite_is_no_loosening(path: str, value: object) -> None:
+    old, new = Suite.model_validate(SUITE), Suite.model_validate(changed(SUITE, path, value))
+    assert list(weaker_suite(old, new)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("policies.disallow_actions", [], "no longer disallows refund"),
+        ("policies.pii_redaction", False, "no longer redacts"),
+        ("require_citations", False, "no longer requires citations"),
+        ("approvals", {}, "from legal to nobody"),
+        ("retrieval.allow_indexes", ["kb", "wiki"], "may also read wiki"),
+        ("retrieval.allow_indexes", None, "may read every index"),
+        ("retrieval.max_chunks", 20, "more chunks"),
+        ("max_tool_calls", None, "more tools"),
+    ],
+)
+def test_a_wider_route_is_told(path: str, value: object, says: str) -> None:
+    old, new = Route.model_validate(ROUTE), Route.model_validate(changed(ROUTE, path, value))
+    assert [sentence for sentence in wider_route(old, new) if says in sentence]
+    assert list(wider_route(new, old)) == []
+
+
+def test_a_tool_that_is_declared_milder_is_told() -> None:
+    before = [Tool(name="sign"), Tool(name="look", effect="read")]
+    after = [Tool(name="sign", effect="draft"), Tool(name="look", effect="execute")]
+    assert list(wider_tools(before, after)) == ["tool sign went from effect execute to draft"]
