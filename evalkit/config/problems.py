@@ -139,7 +139,7 @@ def capped(
 ) -> list[Problem]:
     """At most `most` errors and as many warnings a file, and a line that says how many more.
 
-    `unsaid` counts the errors of each file that are not among `problems` already.
+    `unsaid` counts the lines of each file that are wrong and were not looked at any closer.
     """
     by_file: dict[tuple[str | None, Severity], list[Problem]] = {}
     for problem in problems:
@@ -147,9 +147,11 @@ def capped(
     kept = []
     for (file, severity), found in by_file.items():
         kept += found[:most]
-        more = len(found[most:]) + (dict(unsaid or {}).get(file or "", 0) * (severity == "error"))
-        if more:
-            kept.append(Problem(file=file, message=f"and {more} more", severity=severity))
+        uncounted = (unsaid or {}).get(file or "", 0) if severity == "error" else 0
+        if more := len(found[most:]) + uncounted:
+            least = "at least " if uncounted else ""
+            message = f"and {least}{more} more"
+            kept.append(Problem(file=file, message=message, severity=severity))
     return kept
 
 

@@ -42,7 +42,7 @@ def render_reference() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Generated from the models by `python -m evalkit.config.reference`; edit those instead.",
+        "Generated from the models by `make generated`; edit those instead.",
         "Unknown keys are errors everywhere. Paths are relative to the project and use `/`.",
     ]
     for name, title in _TITLES.items():

@@ -34,7 +34,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     found = {}
     for name, model in MODELS.items():
         schema = model.model_json_schema(by_alias=True, schema_generator=_Plain)
-        found[name] = {"$schema": DIALECT, **_without_empty_defaults(schema)}
+        found[name] = {"$schema": DIALECT, **_closed(_without_empty_defaults(schema))}
     return found
 
 
@@ -49,3 +49,15 @@ def _without_empty_defaults(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "default" and (value is None or isinstance(value, dict)))
     }
+
+
+def _closed(schema: Any) -> Any:
+    """Mappings whose keys have a pattern, held to it: a key beside the pattern is a mistake."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if "patternProperties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed

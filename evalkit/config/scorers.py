@@ -1,10 +1,22 @@
 """`suites.X.scorers`: one key names the scorer; `gate` and `name` may stand beside it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from evalkit.config.base import Money, Name, Part, ProjectPath
+
+SCORER_KEYS = (
+    "exact",
+    "contains",
+    "regex",
+    "numeric",
+    "json_schema",
+    "tool_calls",
+    "citations",
+    "policy",
+)
 
 Normalisation = Literal["strip", "casefold", "collapse_spaces", "nfc"]
 
@@ -75,11 +87,16 @@ class CitationsScorer(Part):
 
 
 class PolicyScorer(Part):
-    """What must be blocked was (`expected.blocked`), what must not be was not."""
+    """What must be blocked was (`expected.blocked`), what must not be was not, and no tool of
+    `expected.forbidden_tools` was allowed."""
 
 
 class ScorerEntry(Part):
     """One scorer of a suite."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [key]} for key in SCORER_KEYS]}
+    )
 
     exact: Annotated[
         ExactScorer | None, Field(description="Equal to `expected`, whole or field by field.")
@@ -141,28 +158,32 @@ class ScorerEntry(Part):
         return self.name or self.kind
 
     @property
-    def reads(self) -> tuple[str, ...] | None:
-        """Keys of `expected`, one of which a case needs for the scorer to apply; None for none."""
+    def reads(self) -> tuple[str, ...]:
+        """The keys of `expected` that the scorer looks at; empty where the suite says it all."""
         if self.exact is not None:
             return tuple(self.exact.fields or ("output",))
         if self.numeric is not None:
             return (self.numeric.field or "output",)
-        if self.contains is not None and not (
-            self.contains.all or self.contains.any or self.contains.none
-        ):
-            return ("contains",)
-        if self.regex is not None and self.regex.pattern is None:
-            return ("regex",)
-        return ("tool_calls",) if self.tool_calls is not None else None
+        if self.contains is not None:
+            texts = self.contains.all or self.contains.any or self.contains.none
+            return () if texts else ("contains",)
+        if self.regex is not None:
+            return () if self.regex.pattern is not None else ("regex",)
+        if self.policy is not None:
+            return ("blocked", "forbidden_tools")
+        return (self.kind,) if self.kind in ("tool_calls", "citations") else ()
 
+    def decides(self, expected: Mapping[str, Any]) -> bool:
+        """Whether a case that expects this may pass by this scorer alone.
 
-SCORER_KEYS = (
-    "exact",
-    "contains",
-    "regex",
-    "numeric",
-    "json_schema",
-    "tool_calls",
-    "citations",
-    "policy",
-)
+        A reply that cites nothing and asks for nothing passes citations and policy, so they decide
+        only a case that asks for a citation, or says what policies have to do.
+        """
+        found = {key: expected[key] for key in self.reads if key in expected}
+        if self.exact is not None or self.numeric is not None:
+            return bool(found)
+        if self.citations is not None:
+            return bool(found.get("citations"))
+        if self.policy is not None:
+            return found.get("blocked") is not None or bool(found.get("forbidden_tools"))
+        return not self.reads or any(value is not None for value in found.values())

@@ -4,6 +4,7 @@ Reserving is one step under a lock, so that calls in flight together cannot pass
 them alone would keep.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -74,6 +75,7 @@ class Ledger:
         self._spent = _Amount(to_nano(spent_usd), spent_tokens)
         self._held = _Amount()
         self._lock = Lock()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def spent_usd(self) -> float:
@@ -113,14 +115,35 @@ class Ledger:
         model without a price under a cap in USD.
         """
         with self._lock:
-            amount = _Amount(0 if max_usd is None else to_nano(max_usd), max_tokens)
-            after = self._spent + self._held + amount
-            for budget in self._budgets:
-                self._check(budget, amount, after, priced=max_usd is not None)
+            amount = _amount(max_usd, max_tokens)
+            self._check(amount, self._spent + self._held, priced=max_usd is not None)
             self._held = self._held + amount
         return Hold(self, amount)
 
-    def _check(self, budget: Budget, amount: _Amount, after: _Amount, *, priced: bool) -> None:
+    async def reserve_in_turn(self, max_usd: float | None, max_tokens: int) -> Hold:
+        """Like `reserve`, and waits while only calls in flight stand in the way.
+
+        Their holds are upper bounds, of which most comes back: refusing at once would end a run
+        long before its budget is spent. Raises BudgetExhausted for what would not fit without them.
+        """
+        while True:
+            with self._lock:
+                self._check(_amount(max_usd, max_tokens), self._spent, priced=max_usd is not None)
+            try:
+                return self.reserve(max_usd, max_tokens)
+            except BudgetExhausted:
+                freed = asyncio.get_running_loop().create_future()
+                with self._lock:
+                    if self._held == _Amount():
+                        continue  # the last hold ended in between
+                    self._waiting.append(freed)
+            await freed
+
+    def _check(self, amount: _Amount, taken: _Amount, *, priced: bool) -> None:
+        for budget in self._budgets:
+            self._check_cap(budget, amount, taken + amount, priced=priced)
+
+    def _check_cap(self, budget: Budget, amount: _Amount, after: _Amount, *, priced: bool) -> None:
         if budget.max_usd is not None:
             if not priced:
                 raise BudgetExhausted(
@@ -146,6 +169,19 @@ class Ledger:
         with self._lock:
             self._held = self._held - held
             self._spent = self._spent + charged
+            freed, self._waiting = self._waiting, []
+        for each in freed:
+            # a hold may end on another thread than the one that waits
+            each.get_loop().call_soon_threadsafe(_wake, each)
+
+
+def _wake(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def _amount(max_usd: float | None, max_tokens: int) -> _Amount:
+    return _Amount(0 if max_usd is None else to_nano(max_usd), max_tokens)
 
 
 def _rule(budget: Budget, cap: Literal["max_usd", "max_tokens"]) -> str:

@@ -137,7 +137,7 @@ class Caller:
             )
 
     async def _ask_once(self, offer: Offer) -> Reply:
-        hold = self._reserve(offer)
+        hold = await self._reserve(offer)
         self.tries += 1
         try:
             reply = await offer.model.provider.complete(
@@ -164,10 +164,10 @@ class Caller:
         )
         return reply
 
-    def _reserve(self, offer: Offer) -> Hold:
+    async def _reserve(self, offer: Offer) -> Hold:
         max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens
         try:
-            hold = self._settings.ledger.reserve(max_usd, max_tokens)
+            hold = await self._settings.ledger.reserve_in_turn(max_usd, max_tokens)
         except BudgetExhausted as exhausted:
             message = f"{offer.model.name}: {exhausted}"
             self._trace.add("budget", "denied", exhausted.rule, message)

@@ -85,11 +85,8 @@ class Play:
         """Whether the reply has the form that was asked for; JSON is kept in `parsed`."""
         if not self.json or self.completion is None:
             return True
-        try:
-            self.parsed = msgspec.json.decode(self.completion.reply.content)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return False
-        return True
+        parsed, self.parsed = _decoded(self.completion.reply.content)
+        return parsed
 
     def _invalid(self, message: str) -> None:
         cut = self.completion is not None and self.completion.reply.finish_reason == "length"
@@ -129,6 +126,7 @@ class Play:
             route=route,
             decisions=tuple(stored_decision(each, redact) for each in self.session.decisions),
             tries=self.session.tries,
+            billed_usd=self.session.billed_usd,
         )
         return attempt if self.completion is None else self._with_reply(attempt, self.completion)
 
@@ -145,19 +143,26 @@ class Play:
             output=output,
             parsed=parsed,
             tool_calls=tuple(stored_tool_call(call, redact) for call in reply.tool_calls),
-            citations=find_citations(output, parsed, known),
+            citations=find_citations(output, parsed if self.json else _decoded(output)[1], known),
             model=completion.model,
             planned_model=completion.planned_model,
             model_id=reply.model,
             fallbacks=tuple(stored_fallback(hop, redact) for hop in completion.fallbacks),
             usage=reply.usage,
             cost_usd=completion.cost_usd,
-            billed_usd=completion.billed_usd,
             latency_s=reply.latency_s,
             finish_reason=reply.finish_reason,
             measurement_id=reply.measurement_id,
             measured_at=reply.measured_at,
         )
+
+
+def _decoded(content: str) -> tuple[bool, Any]:
+    """Whether a text is JSON, and its value."""
+    try:
+        return True, msgspec.json.decode(content)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False, None
 
 
 def pseudonym(identity: dict[str, str]) -> str:

@@ -128,8 +128,9 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `measured` are the attempts that did not end in an infrastructure error: averages are over
     them, as an error would make a side look cheap. `cost_usd` is the list price, None when an
-    attempt that used tokens has none; `billed_usd` is what was spent. `passed` counts attempts. Latencies are of live calls, in seconds: the median
-    and the 95th percentile (nearest rank); None when nothing was measured live.
+    attempt that used tokens has none; `billed_usd` is what was spent. `passed` counts attempts.
+    Latencies are of live calls, in seconds: the median and the 95th percentile (nearest rank);
+    None when nothing was measured live.
     """
 
     attempts: int

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LINES = 10
 _LINE_PAUSE_S = 10.0
+_SHORTEST_PAUSE_S = 1.0
 _REFRESHES_PER_S = 8
 _BAR = 24
 
@@ -49,7 +50,10 @@ def _nothing(event: Event) -> None:
 
 
 class LineProgress:
-    """Plain lines: at the start, every ~10 % or ~10 s whichever comes first, and at the end."""
+    """Plain lines: at the start, every ~10 % or ~10 s whichever comes first, and at the end.
+
+    Never more than one a second: a run that takes no time needs no progress.
+    """
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         """Write to `stream`; a stream that is closed or full ends the lines, not the run."""
@@ -75,10 +79,9 @@ class LineProgress:
     def _due(self) -> bool:
         if self._tally.made >= self._tally.attempts:
             return False  # the last line says it
-        return (
-            self._part() > self._shown_part
-            or self._clock.monotonic() - self._shown_s >= _LINE_PAUSE_S
-        )
+        pause_s = self._clock.monotonic() - self._shown_s
+        further = self._part() > self._shown_part and pause_s >= _SHORTEST_PAUSE_S
+        return further or pause_s >= _LINE_PAUSE_S
 
     def _part(self) -> int:
         """How many tenths of the run are done; in integers, so that none is missed."""

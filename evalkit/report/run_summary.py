@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 from evalkit.records.comparison import Comparison, SideSummary
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, Totals, VariantRecord
-from evalkit.report.evidence import SCRIPTED_NOTE, origin_words, origins_of, scripted_words
+from evalkit.report.evidence import (
+    SCRIPTED_NOTE,
+    model_words,
+    origin_words,
+    origins_of,
+    scripted_words,
+)
 from evalkit.report.figures import count, duration, percent, seconds, usd
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.structures import encode
@@ -83,9 +89,10 @@ def _variant_rows(variant: VariantRecord) -> list[tuple[str, str]]:
     models = ", ".join(
         name if name == id_ else f"{name} ({id_})" for name, id_ in variant.models.items()
     )
+    asked = model_words(models, variant.origins) or "no model"
     return [
         ("from", variant.source),
-        ("asked", f"{models or 'no model'}, prompt {variant.prompt}, route {variant.route}"),
+        ("asked", f"{asked}, prompt {variant.prompt}, route {variant.route}"),
     ]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NARROWEST, WIDEST, LOG_WIDTH = 40, 110, 100
+_ROOMY = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class Page:
         from rich.padding import Padding
         from rich.table import Table
 
-        grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        gap = 2 if self.screen.width >= _ROOMY else 1
+        grid = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
         for index, name in enumerate(header):
             grid.add_column(
                 name,

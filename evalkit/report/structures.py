@@ -36,9 +36,7 @@ def diff_values(before: Any, after: Any) -> list[Difference]:
     changed; it takes a third of a second to import, so only then. Raises RecursionError for values
     nested too deeply to walk.
     """
-    return [
-        Difference(dotted(keys), old, new) for keys, old, new in _walk(before, after, keys=())
-    ]
+    return [Difference(dotted(keys), old, new) for keys, old, new in _walk(before, after, keys=())]
 
 
 def _walk(before: Any, after: Any, keys: _Keys) -> Iterator[tuple[_Keys, Any, Any]]:

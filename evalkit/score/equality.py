@@ -49,4 +49,4 @@ def _same_scalar(expected: Any, found: Any) -> bool:
         return expected is found
     if isinstance(expected, int | float) and isinstance(found, int | float):
         return expected == found
-    return type(expected) is type(found) and bool(expected == found)
+    return bool(expected == found)

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -29,10 +30,23 @@ def format_checker() -> "FormatChecker":
     checker.checkers = dict(Draft202012Validator.FORMAT_CHECKER.checkers)
     for name in ("email", "idn-email"):
         checker.checks(name)(_is_email)
+    for name, base in (("iri", "uri"), ("iri-reference", "uri-reference")):
+        checker.checks(name, raises=ValueError)(_by_way_of(checker.checkers[base][0]))
     for name, placeholder in _PLACEHOLDERS.items():
         check, raises = checker.checkers[name]
         checker.checks(name, raises=raises)(_or_placeholder(check, placeholder))
     return checker
+
+
+def _by_way_of(is_uri: Any) -> Any:
+    """An IRI becomes a URI once its other characters are percent-encoded (RFC 3987, 3.1)."""
+
+    def accepts(instance: object) -> bool:
+        if not isinstance(instance, str):
+            return True
+        return bool(is_uri("".join(c if ord(c) < 128 else quote(c, safe="") for c in instance)))
+
+    return accepts
 
 
 def _is_email(instance: object) -> bool:

@@ -1,6 +1,6 @@
 """Cases of a golden set, one after the other: cases.jsonl line by line, or cases.yaml."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -25,15 +25,16 @@ _DECODER = msgspec.json.Decoder(Case)
 
 @dataclass(frozen=True, slots=True)
 class ReadCase:
-    """A case with its line (of its file, from 1), or without a case what is wrong there.
+    """A case with its line (of its file, from 1), or why there is none in it.
 
-    `locate` gives a locator of the case, for what is found out about it later.
+    `locate` gives a locator of the case, for what is found out about it later. `explain` gives what
+    is wrong with the line, which takes longer than reading it.
     """
 
     line: int
-    case: Case | None
-    problems: tuple[Problem, ...]
+    case: Case | None = None
     locate: Callable[[], Locator] | None = None
+    explain: Callable[[], Sequence[Problem]] = tuple
 
 
 def read_cases(tree: FileTree, path: str) -> Iterator[ReadCase]:
@@ -55,50 +56,55 @@ def _read_lines(stream: BinaryIO, path: str) -> Iterator[ReadCase]:
         if number == 1:
             raw = raw.removeprefix(_BOM)
             if raw.startswith(_LFS):
-                yield ReadCase(1, None, (_lfs_problem(path),))
+                yield _wrong(_lfs_problem(path), 1)
                 return
         if len(raw) > MAX_LINE_BYTES:
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(_PIECE_BYTES)
             message = f"the line is longer than {MAX_LINE_BYTES // 1024 // 1024} MB"
-            yield ReadCase(number, None, (Problem(file=path, line=number, message=message),))
+            yield _wrong(Problem(file=path, line=number, message=message), number)
             continue
-        line = raw.strip(b" \t\r\n")
-        if line:
-            yield _read_line(raw, line, path, number)
+        raw = raw.rstrip()
+        if raw:
+            yield _read_line(raw, path, number)
 
 
-def _read_line(raw: bytes, line: bytes, path: str, number: int) -> ReadCase:
+def _read_line(raw: bytes, path: str, number: int) -> ReadCase:
+    def locate() -> Locator:
+        return Locator(parse_json(raw, path, first_line=number))
+
+    def explain() -> Sequence[Problem]:
+        return _explained(raw, locate)
+
+    brackets = raw.count(b"{") + raw.count(b"[")
+    if brackets > MAX_DEPTH and (problems := explain()):
+        return ReadCase(number, explain=lambda: problems)
     try:
-        data = STRICT(line.decode())
-        if line.count(b"{") + line.count(b"[") <= MAX_DEPTH:
-            CaseFile.model_validate(data)
-            case = _DECODER.decode(line)
-            return ReadCase(number, case, (), lambda: _line_locator(raw, path, number))
+        CaseFile.model_validate(STRICT(raw.decode()))
+        return ReadCase(number, _DECODER.decode(raw), locate)
     except (ValueError, RecursionError):
-        pass  # explained below, with its place; msgspec's and pydantic's errors are ValueErrors
-    return _read_carefully(raw, line, path, number)
+        # What json, pydantic and msgspec raise; told apart, with places, by `explain`.
+        return ReadCase(number, explain=explain)
 
 
-def _read_carefully(raw: bytes, line: bytes, path: str, number: int) -> ReadCase:
-    """The line once more, keeping the place of everything."""
+def _explained(raw: bytes, locate: Callable[[], Locator]) -> Sequence[Problem]:
+    """What is wrong with a line; empty for a case that is in order."""
     try:
-        locator = _line_locator(raw, path, number)
+        locator = locate()
     except ConfigError as error:
-        return ReadCase(number, None, tuple(error.problems))
+        return error.problems
     _, problems = validate(CaseFile, locator)
     if problems:
-        return ReadCase(number, None, tuple(problems))
+        return problems
     try:
-        case = _DECODER.decode(line)
+        _DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        problem = locator.problem((), f"is no case: {error}")
-        return ReadCase(number, None, (problem,))
-    return ReadCase(number, case, (), lambda: locator)
+        return [locator.problem((), f"is no case: {error}")]
+    return ()
 
 
-def _line_locator(raw: bytes, path: str, number: int) -> Locator:
-    return Locator(parse_json(raw.rstrip(), path, first_line=number))
+def _wrong(problem: Problem, line: int) -> ReadCase:
+    return ReadCase(line, explain=lambda: (problem,))
 
 
 def _read_entries(tree: FileTree, path: str) -> Iterator[ReadCase]:
@@ -106,7 +112,7 @@ def _read_entries(tree: FileTree, path: str) -> Iterator[ReadCase]:
     locator = Locator(document)
     if not isinstance(document.data, list):
         problem = locator.problem((), "holds no list", expected="a list of cases")
-        yield ReadCase(1, None, (problem,))
+        yield _wrong(problem, 1)
         return
     for index in range(len(document.data)):
         yield _read_entry(document.part(index))
@@ -117,12 +123,12 @@ def _read_entry(entry: Document) -> ReadCase:
     line = entry.root.line
     _, problems = validate(CaseFile, locator)
     if problems:
-        return ReadCase(line, None, tuple(problems))
+        return ReadCase(line, explain=lambda: problems)
     try:
         case = msgspec.convert(entry.data, Case)
     except msgspec.MsgspecError as error:
-        return ReadCase(line, None, (locator.problem((), f"is no case: {error}"),))
-    return ReadCase(line, case, (), lambda: locator)
+        return _wrong(locator.problem((), f"is no case: {error}"), line)
+    return ReadCase(line, case, lambda: locator)
 
 
 def _lfs_problem(path: str) -> Problem:

@@ -1,5 +1,6 @@
 """What the suites that use a golden set ask of its cases: a case that nothing reads cannot fail."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from evalkit.errors import Problem
 from evalkit.records.case import Case
 from evalkit.sources.patterns import pattern_error
 
+_DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 KNOWN_KEYS = tuple(Expected.model_fields)
 
 Locate = Callable[[], Locator]
@@ -30,7 +32,7 @@ class Expectations:
     tools: Callable[[], Collection[str]]
     inputs: Mapping[str, Collection[str]] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
-    _said: set[str] = field(default_factory=set)
+    _meant: dict[str, str | None] = field(default_factory=dict)
 
     def check(self, case: Case, locate: Locate) -> Iterator[Problem]:
         """Everything that is wrong with a case as the suites would use it."""
@@ -51,10 +53,12 @@ class Expectations:
         for key in case.expected:
             if key in self.read or key in KNOWN_KEYS:
                 continue
-            meant = suggest(key, (*self.read, *KNOWN_KEYS))
-            if meant is None and key in self._said:
+            first = key not in self._meant
+            if first:
+                self._meant[key] = suggest(key, (*self.read, *KNOWN_KEYS))
+            meant = self._meant[key]
+            if meant is None and not first:
                 continue
-            self._said.add(key)
             yield locate().problem(
                 ("expected", key),
                 "no scorer of a suite reads this key",
@@ -78,15 +82,12 @@ class Expectations:
 
 def _undecided(name: str, suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:
     """A case that no gating scorer applies to could only pass by accident."""
-    if case.expected.get("blocked"):
+    if case.expected.get("blocked") is not None:
         return
-    wanted: list[str] = []
-    for entry in suite.scorers:
-        if not entry.gate:
-            continue
-        if entry.reads is None or any(key in case.expected for key in entry.reads):
-            return
-        wanted += entry.reads
+    gating = [entry for entry in suite.scorers if entry.gate]
+    if any(entry.decides(case.expected) for entry in gating):
+        return
+    wanted = [key for entry in gating for key in entry.reads]
     yield locate().problem(
         ("expected",),
         f"holds nothing that a gating scorer of suite {name} reads, so nothing decides the case",
@@ -100,7 +101,10 @@ def _wrong_numbers(suite: Suite, case: Case, locate: Locate) -> Iterator[Problem
             continue
         key = entry.numeric.field or "output"
         value = case.expected.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if value is None and entry.numeric.field is not None:
+            continue  # a field that has to be null
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number and not (isinstance(value, str) and _DECIMAL.fullmatch(value.strip())):
             path = ("expected", key)
             yield locate().problem(path, "is no number", value=value, expected="a number")
 

@@ -120,32 +120,36 @@ def load_golden_set(
     )
 
 
+def read_golden_set(tree: FileTree, reference: str) -> GoldenSet:
+    """A golden set on its own, apart from the suites that use it. Raises ConfigError."""
+    return _read_alone(tree, reference, keep_cases=True)[0]
+
+
 def freeze(root: Path, reference: str) -> str:
     """Pin the content of a golden set: its digest is written into set.yaml, and returned.
 
     The rest of the file stays as it is, byte for byte. Nothing is written where the set is frozen
     already. Raises ConfigError for a set with problems, or whose file cannot take the line.
     """
-    golden = read_golden_set(WorkingTree(root), reference, keep_cases=False)
-    path = f"{golden.path.rpartition('/')[0]}/{SET_FILE}"
+    golden, version = _read_alone(WorkingTree(root), reference, keep_cases=False)
+    path = f"{version.path}/{SET_FILE}"
     if not golden.frozen:
         _write_digest(Path(root) / path, path, golden.digest)
     return golden.digest
 
 
-def read_golden_set(tree: FileTree, reference: str, *, keep_cases: bool = True) -> GoldenSet:
-    """One golden set by its reference. Raises ConfigError with all that is wrong with it."""
+def _read_alone(tree: FileTree, reference: str, *, keep_cases: bool) -> tuple[GoldenSet, Version]:
     reader = Reader(tree)
     try:
         version = GOLDEN_SETS.resolve(reader, reference)
     except UnknownReference as error:
         problem = Problem(message=str(error), expected=error.expected, suggestion=error.suggestion)
-        raise ConfigError([problem]) from error
+        raise ConfigError([*reader.problems, problem]) from error
     golden = load_golden_set(reader, version, keep_cases=keep_cases)
-    errors = [problem for problem in reader.problems if problem.severity == "error"]
-    if errors or golden is None:
+    if golden is None:
+        errors = [problem for problem in reader.problems if problem.severity == "error"]
         raise ConfigError(capped(errors, reader.unsaid))
-    return golden
+    return golden, version
 
 
 def _write_digest(target: Path, name: str, digest: str) -> None:
@@ -195,7 +199,11 @@ class _Reading:
         self.count += 1
         case = read.case
         if case is None or read.locate is None:
-            self.note(read.problems)
+            self.broken = True
+            if self.errors >= MAX_PROBLEMS:
+                self.unsaid += 1
+            else:
+                self.note(read.explain())
             return
         first = self.lines.setdefault(case.id, read.line)
         if first != read.line:

@@ -136,7 +136,7 @@ def _keys_read(suites: Mapping[str, Suite], golden: str) -> list[str]:
         for suite in suites.values()
         if suite.golden.partition("@")[0] == golden
         for entry in suite.scorers
-        for key in entry.reads or ()
+        for key in entry.reads
     ]
 
 

@@ -81,7 +81,7 @@ class Bundle:
         """One attempt a place, the last one that was journalled, in the order of first lines."""
         decoder = msgspec.json.Decoder(Attempt)
         latest: dict[Place, Attempt] = {}
-        for attempt in read_lines(self.path / ATTEMPTS, decoder):
+        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
             latest[attempt.place] = attempt
         return tuple(latest.values())
 
@@ -89,7 +89,7 @@ class Bundle:
         """USD billed and tokens used by every line of the journal, also those made again."""
         decoder = msgspec.json.Decoder(Attempt)
         usd, tokens = 0.0, 0
-        for attempt in read_lines(self.path / ATTEMPTS, decoder):
+        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":
                 usd += attempt.billed_usd
                 tokens += attempt.usage.total
@@ -105,7 +105,7 @@ class Bundle:
         """One trace a place, the last one that was journalled, of one suite or case if named."""
         decoder = msgspec.json.Decoder(TraceRecord)
         latest: dict[Place, TraceRecord] = {}
-        for trace in read_lines(self.path / TRACES, decoder):
+        for trace in read_lines(self.path / TRACES, decoder, journal=True):
             if suite in (None, trace.suite) and case in (None, trace.case):
                 latest[trace.suite, trace.variant, trace.case, trace.trial] = trace
         return tuple(latest.values())

@@ -150,8 +150,9 @@ def _advice(error: sqlite3.Error) -> str:
         return "another process keeps it locked; wait for it to end, or run without the cache"
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return f"is damaged ({error}); remove it: it only holds replies that can be asked for again"
-    if code == sqlite3.SQLITE_FULL:
-        return "there is no room left on its disk; free some and go on with `evalkit run --resume`"
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        # A quota shows itself as an I/O error, and so does a disk that is about to die.
+        return f"{error}; free some room on its disk and go on with `evalkit run --resume`"
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return f"cannot be written ({error}); make it writable, or run without the cache"
     return f"{error}; look at the disk it is on, or run without the cache"

@@ -155,17 +155,20 @@ class RunJournal:
                 raise
 
 
-def read_lines(path: Path, decoder: msgspec.json.Decoder[Line]) -> Iterator[Line]:
-    """Every whole line of a file; none where there is no file.
+def read_lines(
+    path: Path, decoder: msgspec.json.Decoder[Line], *, journal: bool = False
+) -> Iterator[Line]:
+    """Every line of a file; none where there is no file.
 
-    Raises StoreError with the line number for a whole line that does not decode.
+    A `journal` ends with its last newline: what follows was torn off by a crash. Raises StoreError
+    with the line number for a line that does not decode.
     """
     with explained("read", path):
         if not path.exists():
             return
         with open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
+                if journal and not line.endswith(b"\n"):
                     return
                 try:
                     yield decoder.decode(line)

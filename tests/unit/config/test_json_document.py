@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.config.document import MAX_DEPTH, Node
@@ -105,6 +105,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(value=JSON, indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
 def test_the_tree_of_places_holds_the_same_values(
     value: object, indent: int | None, ascii_only: bool

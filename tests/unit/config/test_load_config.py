@@ -1,8 +1,11 @@
 """evalkit.yaml: everything wrong with it is said at once, and what is right has its value."""
 
+import json
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evalkit.config.load import load_config
 from evalkit.errors import ConfigError, Problem
@@ -242,3 +245,34 @@ class TestAdvice:
         (capped,) = load_config(f"{text}budgets: [{{scope: run, max_usd: 1}}]".encode()).warnings
         assert plain.key == capped.key == "models.big"
         assert "cap" in capped.message and "cap" not in plain.message
+
+
+KEYS = st.sampled_from(
+    [
+        "name", "models", "primary", "fallback", "provider", "kind", "path", "route", "golden",
+        "target", "prompt", "scorers", "exact", "fields", "gate", "slices", "metrics", "set",
+        "max_drop_pp", "baseline", "without_key", "price", "judge", "json_schema", "scope",
+        "suites",
+    ]
+)  # fmt: skip
+SCALARS = st.sampled_from(
+    [None, 0, 1, -1, 0.5, True, "", "x", "a b", "desk@v1", "openai", "scripted", "a.b"]
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+SECTIONS = st.sampled_from(
+    ["version", "providers", "models", "routes", "budgets", "suites", "baseline", "run", "other"]
+)
+
+
+@settings(deadline=None)
+@given(data=st.dictionaries(SECTIONS, VALUES, max_size=5))
+def test_whatever_the_file_holds_ends_in_a_configuration_or_in_problems(data: object) -> None:
+    try:
+        load_config(json.dumps(data).encode())
+    except ConfigError as error:
+        assert error.problems
+        assert all(problem.message and problem.file for problem in error.problems)

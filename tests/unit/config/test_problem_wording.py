@@ -115,7 +115,7 @@ def test_errors_are_capped_apart_from_warnings_and_by_file() -> None:
         ("a", "warning", "and 58 more"),
         ("a", "error", "0"),
         ("a", "error", "1"),
-        ("a", "error", "and 8 more"),
+        ("a", "error", "and at least 8 more"),
         ("b", "error", "0"),
         ("b", "error", "1"),
         ("b", "error", "and 1 more"),

@@ -65,6 +65,9 @@ def test_the_configuration_in_order_is_accepted(good: str) -> None:
         ("max_drop_pp: 3", "rule: lax"),
         ("kind: scripted", "kind: magic"),
         ("golden: triage@v1", "golden: triage"),
+        ("  triage:\n", "  tri age:\n"),
+        ("{citations: {}}", "{citations: {}, policy: {}}"),
+        ("{citations: {}}", "{gate: false}"),
         ("    route: triage\n", ""),
     ],
 )

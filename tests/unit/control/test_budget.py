@@ -106,6 +106,45 @@ def test_a_model_without_a_price_is_served_under_a_cap_in_tokens() -> None:
     assert ledger.held_tokens == 10
 
 
+def test_a_call_waits_while_only_calls_in_flight_stand_in_its_way() -> None:
+    async def run() -> tuple[bool, float]:
+        ledger = Ledger([usd(0.10)])
+        first = ledger.reserve(0.08, 1)
+        second = asyncio.create_task(ledger.reserve_in_turn(0.08, 1))
+        await asyncio.sleep(0)
+        waited = not second.done()
+        first.settle(0.01, 1)  # most of an upper bound comes back
+        await second
+        return waited, ledger.held_usd
+
+    assert asyncio.run(run()) == (True, 0.08)
+
+
+def test_a_call_that_fits_under_no_circumstances_is_refused_at_once() -> None:
+    async def run() -> None:
+        ledger = Ledger([usd(0.10)])
+        ledger.reserve(0.05, 1).settle(0.05, 1)
+        ledger.reserve(0.04, 1)  # in flight, and of no help
+        await ledger.reserve_in_turn(0.06, 1)
+
+    with pytest.raises(BudgetExhausted):
+        asyncio.run(run())
+
+
+def test_one_that_gives_up_waiting_leaves_nothing_held() -> None:
+    async def run() -> float:
+        ledger = Ledger([usd(0.10)])
+        first = ledger.reserve(0.08, 1)
+        second = asyncio.create_task(ledger.reserve_in_turn(0.08, 1))
+        await asyncio.sleep(0)
+        second.cancel()
+        first.release()
+        await asyncio.gather(second, return_exceptions=True)
+        return ledger.held_usd
+
+    assert asyncio.run(run()) == 0
+
+
 def test_a_resumed_run_starts_from_what_was_spent() -> None:
     ledger = Ledger([usd(1), tokens(100)], spent_usd=0.7, spent_tokens=20)
     with pytest.raises(BudgetExhausted):

@@ -36,6 +36,12 @@ class StubSession:
     tries: int = 1
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
+    @property
+    def billed_usd(self) -> float:
+        """What its one answer was billed, wherever that answer came to rest."""
+        completion = getattr(self.answer, "completion", self.answer)
+        return completion.billed_usd if isinstance(completion, Completion) else 0.0
+
     async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
         self.asked.append(("retrieve", (index, query)))
         if isinstance(self.found, Exception):

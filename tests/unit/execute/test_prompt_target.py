@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from evalkit.control.factory import pseudonym as control_pseudonym
 from evalkit.errors import (
     BudgetExhausted,
     ConfigError,
@@ -279,6 +280,7 @@ def test_the_identity_is_a_stable_pseudonym(
     assert first.startswith("u-")
     assert len(first) == 12
     assert stored() == ""
+    assert first == control_pseudonym({"user": "u-21", "team": "billing"})
 
 
 def test_an_error_of_the_template_is_raised_and_nothing_is_asked(

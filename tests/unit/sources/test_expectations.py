@@ -22,17 +22,43 @@ def _case(**more: Any) -> dict[str, Any]:
         ({"numeric": {}}, ("output",)),
         ({"numeric": {"field": "a"}}, ("a",)),
         ({"contains": {}}, ("contains",)),
-        ({"contains": {"none": ["x"]}}, None),
+        ({"contains": {"none": ["x"]}}, ()),
         ({"regex": {}}, ("regex",)),
-        ({"regex": {"pattern": "x"}}, None),
+        ({"regex": {"pattern": "x"}}, ()),
         ({"tool_calls": {}}, ("tool_calls",)),
-        ({"json_schema": "schemas/a.json"}, None),
-        ({"citations": {}}, None),
-        ({"policy": {}}, None),
+        ({"json_schema": "schemas/a.json"}, ()),
+        ({"citations": {}}, ("citations",)),
+        ({"policy": {}}, ("blocked", "forbidden_tools")),
     ],
 )
-def test_a_scorer_knows_what_it_reads(scorer: Any, reads: tuple[str, ...] | None) -> None:
+def test_a_scorer_knows_what_it_reads(scorer: Any, reads: tuple[str, ...]) -> None:
     assert ScorerEntry.model_validate(scorer).reads == reads
+
+
+@pytest.mark.parametrize(
+    ("scorer", "expected", "decides"),
+    [
+        ({"exact": {"fields": ["a", "b"]}}, {"b": None}, True),
+        ({"exact": {"fields": ["a", "b"]}}, {"output": "x"}, False),
+        ({"exact": {}}, {"output": None}, True),
+        ({"contains": {}}, {"contains": None}, False),
+        ({"contains": {}}, {"contains": ["x"]}, True),
+        ({"contains": {"any": ["x"]}}, {}, True),
+        ({"regex": {}}, {}, False),
+        ({"tool_calls": {}}, {"tool_calls": []}, True),
+        ({"json_schema": "schemas/a.json"}, {}, True),
+        ({"citations": {}}, {"citations": []}, False),
+        ({"citations": {}}, {"citations": ["d"]}, True),
+        ({"policy": {}}, {}, False),
+        ({"policy": {}}, {"blocked": False}, True),
+        ({"policy": {}}, {"forbidden_tools": []}, False),
+        ({"policy": {}}, {"forbidden_tools": ["t"]}, True),
+    ],
+)
+def test_a_scorer_decides_a_case_that_asks_it_something(
+    scorer: Any, expected: dict[str, Any], decides: bool
+) -> None:
+    assert ScorerEntry.model_validate(scorer).decides(expected) is decides
 
 
 def test_a_case_that_no_gating_scorer_reads_is_refused(sample: Any) -> None:
@@ -53,7 +79,8 @@ def test_an_advisory_scorer_decides_nothing(sample: Any) -> None:
     ("scorer", "expected"),
     [
         (SCORER, {"blocked": True}),
-        ("{policy: {}}", {}),
+        (SCORER, {"blocked": False}),
+        ("{policy: {}}", {"forbidden_tools": ["call_finder"]}),
         ("{json_schema: schemas/answer.json}", {}),
         ("{contains: {none: [sorry]}}", {}),
         ("{tool_calls: {}}", {"tool_calls": []}),
@@ -125,11 +152,24 @@ def test_a_pattern_that_could_run_away_is_refused(sample: Any) -> None:
     assert sample.problem().key == "expected.regex"
 
 
-@pytest.mark.parametrize("value", ["3", True, None])
+@pytest.mark.parametrize("value", ["three", True, [3]])
 def test_what_numeric_compares_with_is_a_number(sample: Any, value: Any) -> None:
     sample.change("evalkit.yaml", SCORER, "{numeric: {field: weight_kg}}")
     sample.write_cases([_case(expected={"weight_kg": value})])
     assert sample.problem().expected == "a number"
+
+
+@pytest.mark.parametrize("value", [3, -0.5, "12.50", None])
+def test_numeric_compares_with_a_number_a_text_of_one_or_nothing(sample: Any, value: Any) -> None:
+    sample.change("evalkit.yaml", SCORER, "{numeric: {field: weight_kg}}")
+    sample.write_cases([_case(expected={"weight_kg": value})])
+    assert sample.load().suites["desk"].golden.count == 1
+
+
+def test_a_case_that_only_policies_that_do_nothing_would_pass_is_refused(sample: Any) -> None:
+    sample.change("evalkit.yaml", SCORER, "{policy: {}}\n      - {citations: {}}")
+    sample.write_cases([_case()])
+    assert sample.problem().expected == "one of blocked, forbidden_tools, citations"
 
 
 def test_a_slice_without_a_case_is_refused(sample: Any) -> None:

@@ -14,7 +14,7 @@ from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
 from evalkit.sources.case_lines import MAX_LINE_BYTES
-from evalkit.sources.golden import content_digest, freeze, load_golden_set
+from evalkit.sources.golden import content_digest, freeze, load_golden_set, read_golden_set
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import Version
 from evalkit.sources.tree import WorkingTree
@@ -197,7 +197,7 @@ class TestProblems:
         sample.write(JSONL, '{"id": 1}\n' * 100)
         problems = sample.problems()
         assert len(problems) == 51
-        assert problems[-1].message == "and 150 more"
+        assert problems[-1].message == "and at least 75 more"
 
 
 class _Endless:
@@ -273,7 +273,7 @@ class TestMemory:
         peak, golden, reader = _peak_of(_Endless(lines))
         assert golden is None
         assert len(reader.problems) == 50
-        assert reader.unsaid == {JSONL: 750}
+        assert reader.unsaid == {JSONL: 375}
         assert peak < 1_000_000  # of 8 MB
 
     def test_a_line_without_end_is_refused_without_holding_it(self) -> None:
@@ -350,6 +350,16 @@ class TestFreezing:
     def test_an_unknown_set_is_refused_with_what_exists(self, sample: Any) -> None:
         with pytest.raises(ConfigError, match="did you mean 'desk'"):
             freeze(sample.root, "dsk@v1")
+
+
+def test_a_set_is_read_on_its_own_or_refused(sample: Any) -> None:
+    tree = WorkingTree(sample.root)
+    assert len(read_golden_set(tree, "desk@latest").cases) == 3
+    with pytest.raises(ConfigError, match="has no version v4"):
+        read_golden_set(tree, "desk@v4")
+    sample.write(JSONL, "")
+    with pytest.raises(ConfigError, match="holds no case"):
+        read_golden_set(tree, "desk@v1")
 
 
 def test_a_digest_is_refused_unless_it_is_one(sample: Any) -> None:
