@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test
+.PHONY: check lint types layers test generated bench
 
 check: lint types layers test
 
@@ -16,3 +16,10 @@ layers:
 
 test:
 	$(PYTHON) -m pytest -n 2
+
+# docs/configuration.md and docs/schema/ are made from the models; a test fails when they are stale
+generated:
+	$(PYTHON) -m evalkit.workflows.generated
+
+bench:
+	$(PYTHON) benchmarks/runner.py

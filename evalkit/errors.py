@@ -5,8 +5,6 @@
     ├── ConfigError                   2   evalkit.yaml or an asset is wrong; `.problems` lists all
     ├── Refused                       2   a run would say nothing: nothing to gate, not recorded
     ├── StoreError                    4   the project's private state cannot be read or written
-    ├── Incomplete                    4   the run stopped before it was whole and can be resumed
-    ├── Interrupted                   130 SIGINT or SIGTERM; the run can be resumed
     └── SessionError                  what a session's act ends with; the run goes on
         ├── PolicyBlocked             a policy said no; `.rule` names it
         ├── BudgetExhausted           a hold did not fit under a cap
@@ -14,6 +12,7 @@
         │                             `.may_be_billed`
         └── InvalidReply              the model answered, and not in the form that was asked for
 
+A run that stops early (a budget, a signal) is no error: its record says so and has the exit code.
 Anything else that reaches the top is a bug in evalkit and ends with 70.
 """
 
@@ -96,18 +95,6 @@ class StoreError(EvalkitError):
     """The project's private state cannot be written or read back."""
 
     exit_code = 4
-
-
-class Incomplete(EvalkitError):
-    """The run stopped before it was whole; what is journalled stays and can be resumed."""
-
-    exit_code = 4
-
-
-class Interrupted(EvalkitError):
-    """SIGINT or SIGTERM; what is journalled stays and can be resumed."""
-
-    exit_code = 130
 
 
 class SessionError(EvalkitError):

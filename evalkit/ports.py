@@ -106,6 +106,10 @@ class Session(Protocol):
     """One workflow execution for one identity on one route: the three guarded acts."""
 
     @property
+    def identity(self) -> str:
+        """The pseudonym of whom it is for; empty where that is nobody."""
+
+    @property
     def decisions(self) -> Sequence[Decision]:
         """The trace so far."""
 
@@ -129,7 +133,7 @@ class Session(Protocol):
         output: Output | None = None,
         trial: int = 1,
     ) -> PreparedCall:
-        """The call that `complete` would make, priced, without making it. Raises PolicyBlocked."""
+        """The call that `complete` would make, priced, without making it. Raises ConfigError."""
 
     async def complete(
         self,
@@ -147,6 +151,12 @@ class Session(Protocol):
 
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""
+
+    def redacted_reply(self, reply: Reply) -> Reply:
+        """The reply as it may be stored; a text that is JSON stays JSON."""
+
+    def cited(self, text: str, parsed: Any) -> tuple[str, ...]:
+        """Ids of the documents that a reply cites; `parsed` is its JSON, None for a text."""
 
 
 class SessionFactory(Protocol):

@@ -29,12 +29,12 @@ def diff(
 ) -> int:
     """Show regressions first, then fixes and flips, and what changed per slice, scorer and cost."""
     from evalkit.report.diff import diff_json, diff_markdown, diff_text
-    from evalkit.workflows.project import find_root
+    from evalkit.workflows.project import find_runs_root
     from evalkit.workflows.reading import compare_arms, compare_stored, load_run
 
     if md and json_:
         raise UsageError("--md and --json are two forms of the same result; give one")
-    root = find_root()
+    root = find_runs_root(a, b)
     run = load_run(root, a)
     comparison = compare_arms(run) if b is None else compare_stored(run, load_run(root, b))
     if json_:

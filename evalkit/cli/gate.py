@@ -57,6 +57,7 @@ def gate(
     """
     from evalkit.report.verdict import verdict_json, verdict_text
     from evalkit.workflows.compare import compare_files, decide_stored, is_result_file
+    from evalkit.workflows.project import find_runs_root
 
     if cand is not None and is_result_file(base) and is_result_file(cand):
         verdict = compare_files(
@@ -70,6 +71,6 @@ def gate(
     elif is_result_file(base) or (cand is not None and is_result_file(cand)):
         raise UsageError("a result file is gated against another: evalkit gate BASE.csv CAND.csv")
     else:
-        verdict = decide_stored(base, cand)
+        verdict = decide_stored(find_runs_root(base, cand), base, cand)
     print_result(verdict_json(verdict) if json_ else verdict_text(verdict))
     return verdict.exit_code

@@ -14,7 +14,7 @@ app = typer.Typer(name="golden", help="Golden sets: freeze, stats.", no_args_is_
 Reference = Annotated[str, typer.Argument(metavar="NAME@vN", help="The golden set.")]
 
 
-@app.command(epilog=EXAMPLE)
+@app.command(epilog=EXAMPLE, short_help="Pin the cases by their digest.")
 def freeze(reference: Reference) -> int:
     """Write the digest of the cases into set.yaml; a later change needs a new version."""
     from evalkit.sources.golden import freeze as freeze_set
@@ -25,7 +25,10 @@ def freeze(reference: Reference) -> int:
     return 0
 
 
-@app.command(epilog="Example: evalkit golden stats ticket_routing@v1")
+@app.command(
+    epilog="Example: evalkit golden stats ticket_routing@v1",
+    short_help="Count what is in a set and what it can tell.",
+)
 def stats(reference: Reference, json_: options.Json = False) -> int:
     """Count cases, groups, tags and labels, and say what drop the set can see."""
     from evalkit.workflows.golden import golden_stats, stats_json, stats_text

@@ -1,8 +1,10 @@
 """The `evalkit` command: its verbs, and what every way of ending means as an exit code."""
 
+import io
 import os
 import signal
 import sys
+import traceback
 import types
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from evalkit._version import __version__
 from evalkit.cli import verbs
-from evalkit.cli.output import print_error
+from evalkit.cli.output import open_streams, print_error
 from evalkit.errors import EvalkitError
 
 EXIT_BUG = 70
@@ -23,35 +25,43 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its panels cost more to import than everything else of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 verbs.register(app)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _about(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, help="Print the version.", is_eager=True
+        ),
     ] = False,
 ) -> None:
-    if version:
-        print(f"evalkit {__version__}")
-        raise typer.Exit
+    """Verbs do the work; the callback of --version ends before one is asked for."""
 
 
 def main() -> None:
     """Run a verb and leave with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
-    code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _close_stdout()
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal or pipe that cannot show a character gets its escape instead of a crash
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    open_streams()
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """The exit code of one command line. A closed stdout keeps the code that was decided."""
+    """The exit code of one command line."""
     try:
         result = app(arguments, prog_name="evalkit", standalone_mode=False)
     except typer.TyperException as error:
@@ -63,14 +73,11 @@ def run(arguments: list[str]) -> int:
         print_error(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what was done is kept", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _close_stdout()
-        return 0
     except Exception as error:
         if os.environ.get("EVALKIT_DEBUG"):
-            raise
+            traceback.print_exc()  # raising it would end with 1, which means a regression
         kind = type(error).__name__
         print(f"evalkit has a bug: {kind}: {error}", file=sys.stderr)
         print("Set EVALKIT_DEBUG=1 for the traceback, and please report it.", file=sys.stderr)
@@ -80,8 +87,3 @@ def run(arguments: list[str]) -> int:
 
 def _interrupt(number: int, frame: types.FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _close_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush cannot fail a second time."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

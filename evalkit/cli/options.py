@@ -37,18 +37,27 @@ Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again, and store t
 Trials = Annotated[
     int | None,
     typer.Option(
-        min=1, max=100, help="Repeats of each case; default: the suite's.", show_default=False
+        min=1,
+        max=100,
+        metavar="N",
+        help="Repeats of each case; default: the suite's.",
+        show_default=False,
     ),
 ]
 Tags = Annotated[
     list[str] | None,
     typer.Option(
-        "--tag", help="Only cases with this tag; such a run never gates.", show_default=False
+        "--tag",
+        metavar="TAG",
+        help="Only cases with this tag; such a run never gates.",
+        show_default=False,
     ),
 ]
 Cases = Annotated[
     list[str] | None,
-    typer.Option("--case", help="Only this case; such a run never gates.", show_default=False),
+    typer.Option(
+        "--case", metavar="CASE", help="Only this case; such a run never gates.", show_default=False
+    ),
 ]
 CasesFrom = Annotated[
     str | None,

@@ -1,18 +1,77 @@
 """Writing results to stdout and everything else to stderr."""
 
+import io
 import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
-from evalkit.errors import ConfigError, EvalkitError
+from evalkit.errors import ConfigError, EvalkitError, StoreError
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that goes quiet on some errors: no exit code depends on who reads it.
+
+    One that is no terminal is UTF-8, so that JSON and Markdown read alike everywhere; what a
+    terminal cannot show is escaped.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper, quiet_on: type[OSError]) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding if stream.isatty() else "utf-8",
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._quiet_on = quiet_on
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except self._quiet_on:
+            _discard(self)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except self._quiet_on:
+            _discard(self)
+
+
+def open_streams() -> None:
+    """Make stdout and stderr safe to write to, whatever they were opened as.
+
+    A stream that was closed (`>&-`) or whose reader went away swallows what is written; so does a
+    stderr that cannot be written for any other reason, since it never holds the result.
+    """
+    sys.stdout = _opened(sys.stdout, BrokenPipeError)
+    sys.stderr = _opened(sys.stderr, OSError)
+
+
+def _opened(stream: TextIO | None, quiet_on: type[OSError]) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    return _Stream(stream, quiet_on) if type(stream) is io.TextIOWrapper else stream
+
+
+def _discard(stream: TextIO) -> None:
+    """Point a stream at nothing, so that no later flush fails a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_result(text: str) -> None:
-    """Write a result to stdout; a reader that went away (`| head`) changes nothing."""
+    """Write a result to stdout.
+
+    Raises StoreError for a result that cannot be written whole, such as to a full disk.
+    """
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _discard(sys.stdout)
+        raise StoreError(f"the result cannot be written to stdout: {error.strerror}") from error
 
 
 def print_note(text: str) -> None:

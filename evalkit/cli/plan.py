@@ -47,5 +47,6 @@ def plan(
         allow_unexercised=True,
     )
     planned = plan_suites(request, wiring=Wiring(find_root(), live=live))
-    print_result(plan_json(planned) if json_ else plan_text(planned))
+    render = plan_json if json_ else plan_text
+    print_result(render(planned.plan, budget_usd=planned.budget_usd))
     return 0

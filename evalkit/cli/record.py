@@ -1,6 +1,5 @@
 """`evalkit record`: keep a real model's answers in the repository."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -28,6 +27,8 @@ def record(
     A run replays recordings and never asks a recorded model by itself, so a changed prompt has to
     be recorded before it can be gated. Cases are asked in order, one at a time.
     """
+    import asyncio
+
     from evalkit.workflows.project import find_root
     from evalkit.workflows.recording import record_suites
     from evalkit.workflows.wiring import Wiring

@@ -1,5 +1,6 @@
 """Flags of `run` and `plan` as a request."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from evalkit.config.changes import parse_change
@@ -32,9 +33,13 @@ def build_request(
         raise UsageError("--refresh stores new replies and --no-cache stores none; give one")
     if (cases_from is not None) != regressed:
         raise UsageError("--cases-from RUN and --regressed go together")
+    changes = [parse_change(text) for text in set_ or ()]
+    twice = [key for key, count in Counter(key for key, _ in changes).items() if count > 1]
+    if twice:
+        raise UsageError(f"--set gives {twice[0]} more than one value; give one")
     return RunRequest(
         suites=tuple(dict.fromkeys(suites or ())),
-        changes=dict(parse_change(text) for text in set_ or ()),
+        changes=dict(changes),
         baseline=baseline,
         no_baseline=no_baseline,
         live=live,

@@ -7,6 +7,7 @@ import typer
 
 from evalkit.cli import options
 from evalkit.cli.output import print_note, print_result
+from evalkit.errors import UsageError
 
 EXAMPLE = (
     "Example: evalkit run ticket_routing "
@@ -31,7 +32,7 @@ def run(
     trials: options.Trials = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Calls at a time.", show_default=False),
+        typer.Option(min=1, max=1024, metavar="N", help="Calls at a time.", show_default=False),
     ] = None,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
@@ -50,6 +51,7 @@ def run(
     from evalkit.cli.requests import build_request
     from evalkit.report.progress import progress_display
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.request import RunRequest
     from evalkit.workflows.running import resume_run, run_suites
     from evalkit.workflows.wiring import SystemClock, Wiring
 
@@ -71,6 +73,11 @@ def run(
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
     )
+    if resume is not None and request != RunRequest():
+        raise UsageError(
+            f"--resume goes on with what run {resume} was asked for; it takes no suites and no "
+            "other option than --quiet and --json"
+        )
     with progress_display(sys.stderr, clock=SystemClock(), quiet=quiet or json_) as progress:
         if resume is not None:
             stored = resume_run(
@@ -94,6 +101,6 @@ def run(
         print_result(run_json(stored.record))
     else:
         print_result(run_text(stored, compare_arms(stored), quiet=quiet))
-    if stored.record.state != "complete":
+    if stored.record.state != "complete" and (quiet or json_):  # the whole page says it itself
         print_note(f"to go on: evalkit run --resume {stored.record.id}")
     return stored.record.exit_code

@@ -22,9 +22,9 @@ def score(
     """
     from evalkit.report.run_json import run_json
     from evalkit.report.terminal import run_text
-    from evalkit.workflows.project import find_root
+    from evalkit.workflows.project import find_runs_root
     from evalkit.workflows.reading import compare_arms, rescore_run
 
-    stored = rescore_run(find_root(), run)
+    stored = rescore_run(find_runs_root(run), run)
     print_result(run_json(stored.record) if json_ else run_text(stored, compare_arms(stored)))
     return stored.record.exit_code

@@ -21,10 +21,10 @@ def show(
 ) -> int:
     """Show a run, or all that is known of one case in it: messages, decisions, scores, cost."""
     from evalkit.report.show import case_json, case_text, run_json, run_summary
-    from evalkit.workflows.project import find_root
+    from evalkit.workflows.project import find_runs_root
     from evalkit.workflows.reading import compare_arms, load_run, view_case
 
-    stored = load_run(find_root(), run)
+    stored = load_run(find_runs_root(run), run)
     if case is None:
         comparison = compare_arms(stored)
         print_result(run_json(stored.record) if json_ else run_summary(stored, comparison))

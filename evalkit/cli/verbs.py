@@ -17,18 +17,24 @@ from evalkit.cli import (
     show,
 )
 
+# in the order somebody meets them
+_VERBS = (
+    ("init", init.init, init.EXAMPLE, "Make a project that runs at once and teaches."),
+    ("check", check.check, check.EXAMPLE, "Find every problem of the project, offline."),
+    ("plan", plan.plan, plan.EXAMPLE, "Count and price a run before a cent is spent."),
+    ("run", run.run, run.EXAMPLE, "Gate a change: candidate against baseline."),
+    ("diff", diff.diff, diff.EXAMPLE, "Show what changed, case by case, regressions first."),
+    ("show", show.show, show.EXAMPLE, "Show a run, or everything known of one case."),
+    ("score", score.score, score.EXAMPLE, "Score a stored run again and decide anew."),
+    ("gate", gate.gate, gate.EXAMPLE, "Decide on a stored run, or on result files."),
+    ("record", record.record, record.EXAMPLE, "Keep a real model's answers in the repository."),
+    ("schema", schema.schema, schema.EXAMPLE, "Print JSON Schemas for editors and programs."),
+)
+
 
 def register(app: typer.Typer) -> None:
-    """Add every verb to the application, in the order somebody meets them."""
-    app.command("init", epilog=init.EXAMPLE)(init.init)
-    app.command("check", epilog=check.EXAMPLE)(check.check)
-    app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
-    app.command("run", epilog=run.EXAMPLE)(run.run)
-    app.command("diff", epilog=diff.EXAMPLE)(diff.diff)
-    app.command("show", epilog=show.EXAMPLE)(show.show)
-    app.command("score", epilog=score.EXAMPLE)(score.score)
-    app.command("gate", epilog=gate.EXAMPLE)(gate.gate)
-    app.command("record", epilog=record.EXAMPLE)(record.record)
-    app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
+    """Add every verb to the application."""
+    for name, verb, example, summary in _VERBS:
+        app.command(name, epilog=example, short_help=summary)(verb)
     app.add_typer(golden.app)
     app.add_typer(local.app)

@@ -69,3 +69,12 @@ class Config(Part):
     def route(self, name: str) -> Route | None:
         """The route of that name."""
         return next((route for route in self.routes if route.name == name), None)
+
+    def answering(self, provider: str) -> tuple[str, ...]:
+        """The provider and those that stand in for it, one after the other; known ones only."""
+        found: dict[str, None] = {}
+        name: str | None = provider
+        while name in self.providers and name not in found:
+            found[name] = None
+            name = self.providers[name].without_key
+        return tuple(found)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from evalkit.config import base
 from evalkit.config.schema import MODELS
-from evalkit.config.shape import alternatives
+from evalkit.config.shape import alternatives, fields_by_key
 
 _TITLES = {
     "evalkit": "evalkit.yaml",
@@ -80,19 +80,14 @@ def _described(model: type[BaseModel]) -> Iterator[str]:
 def _table(model: type[BaseModel]) -> Iterator[str]:
     yield "| key | type | default | meaning |"
     yield "|---|---|---|---|"
-    for key, field in _fields(model):
+    for key, field in fields_by_key(model).items():
         cells = (f"`{key}`", _field_type(field), _default(field), field.description or "")
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        yield field.alias or name, field
-
-
 def _inner(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
     """Models inside a model, with the path that leads to each: `routes[].models`, `suites.NAME`."""
-    for key, field in _fields(model):
+    for key, field in fields_by_key(model).items():
         where = f"{path}.{key}" if path else key
         yield from _models_in(field.annotation, where)
 

@@ -7,8 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from evalkit.config.assets import CaseFile, PromptFile, RubricFile, SetFile, ToolFile
 from evalkit.config.model import Config
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+from evalkit.records.asset import JSON_SCHEMA_DIALECT
 
 # The names are those of the files: `.evalkit/schema/<name>.schema.json`.
 MODELS: dict[str, type[BaseModel]] = {
@@ -34,7 +33,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     found = {}
     for name, model in MODELS.items():
         schema = model.model_json_schema(by_alias=True, schema_generator=_Plain)
-        found[name] = {"$schema": DIALECT, **_closed(_without_empty_defaults(schema))}
+        found[name] = {"$schema": JSON_SCHEMA_DIALECT, **_closed(_without_empty_defaults(schema))}
     return found
 
 

@@ -1,5 +1,6 @@
 """`suites.X.scorers`: one key names the scorer; `gate` and `name` may stand beside it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,9 @@ SCORER_KEYS = (
     "citations",
     "policy",
 )
+
+# How a text writes a number: what "1,200", "1.200" or "1e3" means depends on who wrote it.
+PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
 
 Normalisation = Literal["strip", "casefold", "collapse_spaces", "nfc"]
 

@@ -15,7 +15,7 @@ def keys_at(model: type[BaseModel], path: Sequence[PathPart]) -> tuple[str, ...]
     found: dict[str, None] = {}
     for each in types_at(model, path):
         if isinstance(each, type) and issubclass(each, BaseModel):
-            found |= dict.fromkeys(_fields(each))
+            found |= dict.fromkeys(fields_by_key(each))
     return tuple(found)
 
 
@@ -42,7 +42,7 @@ def alternatives(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The model's fields by the keys they are written as."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
@@ -54,6 +54,6 @@ def _inside(annotation: Any, part: PathPart) -> list[Any]:
     if origin is dict:
         return alternatives(arguments[1])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        field = _fields(annotation).get(str(part))
+        field = fields_by_key(annotation).get(str(part))
         return [] if field is None else alternatives(field.annotation)
     return []

@@ -113,6 +113,7 @@ def pseudonym(identity: Mapping[str, str]) -> str:
     """A stable name for an identity that does not tell who it is; empty where there is none."""
     if not identity:
         return ""
+    # A stored pseudonym tells one user's attempts from another's: to change this is to lose that.
     canonical = msgspec.json.encode(dict(identity), order="sorted")
     return "u-" + hashlib.sha256(canonical).hexdigest()[:10]
 

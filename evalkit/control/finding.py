@@ -1,8 +1,8 @@
 """A stretch of text that is personal data or a secret."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Kind = Literal["EMAIL", "PHONE", "CARD", "IBAN", "SSN", "IP", "SECRET"]
+from evalkit.records.placeholder import PlaceholderKind
 
 
 class Finding(NamedTuple):
@@ -14,7 +14,7 @@ class Finding(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    kind: PlaceholderKind
     value: str
     digits: str = ""
     certain: bool = True

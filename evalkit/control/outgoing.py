@@ -12,6 +12,7 @@ from evalkit.control.trace import Trace
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.asset import Output
 from evalkit.records.call import Completion, Reply, ToolCall
+from evalkit.records.json_text import decode_json
 
 
 def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
@@ -25,10 +26,14 @@ def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
 
 
 def _redact_call(call: ToolCall, redactor: Redactor) -> ToolCall:
+    try:
+        arguments = None if call.arguments is None else redactor.redact_value(call.arguments)
+    except RecursionError:  # nested deeper than any tool's: as good as no JSON
+        arguments = None
     return msgspec.structs.replace(
         call,
         name=redactor.redact(call.name),
-        arguments=None if call.arguments is None else redactor.redact_value(call.arguments),
+        arguments=arguments,
         raw=None if call.raw is None else redactor.redact_json(call.raw),
     )
 
@@ -80,7 +85,7 @@ def _parse(completion: Completion, output: Output, trace: Trace) -> Any:
     """The reply's JSON where it has to be JSON, or is; None for a text. Raises InvalidReply."""
     content = completion.reply.content
     try:
-        return msgspec.json.decode(content)
+        return decode_json(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         if output.kind != "json":
             return None

@@ -22,6 +22,8 @@ from evalkit.control.identifiers import find_cards, find_emails, find_ibans, fin
 from evalkit.control.phones import find_phones
 from evalkit.control.spoken import find_spoken
 from evalkit.records.case import Case
+from evalkit.records.json_text import decode_json
+from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
@@ -32,8 +34,8 @@ _LOOKALIKES = re.compile(
     r"\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
 )
 _NUMBER_SIGNS = re.compile(r"\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d")
-# Numbers of fewer digits are no telephone's, card's or person's.
-_SMALLEST, _LARGEST = 10**6, 10**20
+# Nor has one of more digits than any of them has.
+_LARGEST_NUMBER = 10**20
 _LONGEST_KEPT = 20_000
 
 
@@ -165,7 +167,7 @@ class Redactor:
             name = self._numbers.get(found.digits) if found.digits else None
             if name is None:
                 self._counts[found.kind] += 1
-                name = f"[{found.kind}_{self._counts[found.kind]}]"
+                name = placeholder(found.kind, self._counts[found.kind])
             self._names[key] = name
         if found.digits:
             self._numbers.setdefault(found.digits, self._names[key])
@@ -183,7 +185,7 @@ class Redactor:
             return {done[key][0]: done[key][1] for key in value}
         if isinstance(value, list | tuple):
             return [self.redact_value(each, lead=lead) for each in value]
-        if isinstance(value, int | float) and _SMALLEST <= abs(value) < _LARGEST:
+        if isinstance(value, int | float) and SMALLEST_NUMBER <= abs(value) < _LARGEST_NUMBER:
             text = str(int(value)) if value == int(value) else repr(value)
             redacted = self.redact(text, lead=lead)
             return value if redacted == text else redacted
@@ -196,17 +198,20 @@ class Redactor:
         """
         redacted = self.redact(text)
         try:
-            before = msgspec.json.decode(redacted)
+            before = decode_json(redacted)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             before = None
         parsed = before
         if before is None:
             try:
-                parsed = msgspec.json.decode(text)
+                parsed = decode_json(text)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 return redacted
-        after = self.redact_value(parsed)
-        if after == before:
+        try:
+            after = self.redact_value(parsed)
+            if after == before:
+                return redacted
+        except RecursionError:  # nested deeper than any answer is
             return redacted
         # json and not msgspec: a model may write an integer of any length
         return json.dumps(after, ensure_ascii=False, separators=(",", ":"))

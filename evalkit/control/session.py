@@ -9,7 +9,13 @@ from evalkit.config.routes import Route
 from evalkit.control.asking import Question, RouteModel, build_question
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.outgoing import check_reply, redact_reply
-from evalkit.control.policy import Ruling, cut_chunks, rule_retrieval, rule_tool_call
+from evalkit.control.policy import (
+    Ruling,
+    cited_documents,
+    cut_chunks,
+    rule_retrieval,
+    rule_tool_call,
+)
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval import rank
@@ -24,6 +30,7 @@ from evalkit.records.call import (
     Decision,
     Message,
     PreparedCall,
+    Reply,
     ToolCall,
 )
 from evalkit.records.case import Document
@@ -49,6 +56,7 @@ class ControlSession:
         self._models = tuple(models)
         self._redactor = redactor
         self._documents = tuple(documents)
+        self._known = frozenset(document.id for document in documents)
         self._approvals = approvals
         self._attribution = attribution
         self._identity = identity
@@ -56,12 +64,17 @@ class ControlSession:
         self._caller = Caller(
             settings,
             self._trace,
-            storable=lambda reply: redact_reply(reply, redactor),
+            storable=self.redacted_reply,
             knows=redactor.knows,
         )
         self._retrieved: set[str] = set()
         self._declared: dict[str, Tool] = {}
         self._authorized = 0
+
+    @property
+    def identity(self) -> str:
+        """The pseudonym of whom the session is for; empty where that is nobody."""
+        return self._identity
 
     @property
     def decisions(self) -> Sequence[Decision]:
@@ -81,6 +94,14 @@ class ControlSession:
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""
         return self._redactor.redact(text)
+
+    def redacted_reply(self, reply: Reply) -> Reply:
+        """The reply as it may be stored; a text that is JSON stays JSON."""
+        return redact_reply(reply, self._redactor)
+
+    def cited(self, text: str, parsed: Any) -> tuple[str, ...]:
+        """Ids of the documents that a reply cites, as `require_citations` reads it."""
+        return cited_documents(text, parsed, known=self._known)
 
     async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
         """Documents of an index, best match first, at most `retrieval.max_chunks` of them.
@@ -159,7 +180,7 @@ class ControlSession:
         )
         if self._route.policies.pii_redaction:
             self._redactor.replaced.clear()
-            reply = redact_reply(reply, self._redactor)
+            reply = self.redacted_reply(reply)
             self._trace_redaction("reply")
         completion = Completion(
             reply=reply,
@@ -175,7 +196,7 @@ class ControlSession:
             route=self._route,
             output=question.output,
             max_tokens=question.max_tokens,
-            known={document.id for document in self._documents},
+            known=self._known,
             retrieved=self._retrieved,
             trace=self._trace,
         )

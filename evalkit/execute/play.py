@@ -1,12 +1,10 @@
 """One case being played: from what came back to the attempt that is stored."""
 
-import hashlib
 from typing import Any
 
 import msgspec
 
 from evalkit.errors import BudgetExhausted, InvalidReply, PolicyBlocked, ProviderError, SessionError
-from evalkit.execute.citations import find_citations
 from evalkit.execute.stored import (
     stored_decision,
     stored_fallback,
@@ -18,6 +16,7 @@ from evalkit.ports import Session
 from evalkit.records.attempt import Attempt, AttemptState, FailureMode, VariantName
 from evalkit.records.call import Completion, PreparedCall, ToolCall
 from evalkit.records.case import Case, Document
+from evalkit.records.json_text import decode_json
 
 
 class Play:
@@ -116,7 +115,7 @@ class Play:
             key="" if prepared is None else prepared.request.key,
             planned_model="" if prepared is None else prepared.model,
             state=self.state,
-            identity=pseudonym(self.case.identity),
+            identity=self.session.identity,
             failure_mode=self.failure_mode,
             error=None if self.error is None else stored_text(self.error, redact),
             rule=self.rule,
@@ -132,10 +131,9 @@ class Play:
 
     def _with_reply(self, attempt: Attempt, completion: Completion) -> Attempt:
         redact = self.session.redacted
-        reply = completion.reply
+        reply = self.session.redacted_reply(completion.reply)
         output = stored_text(reply.content, redact)
         parsed = stored_value(self.parsed, redact)
-        known = {document.id for document in self.case.documents}
         return msgspec.structs.replace(
             attempt,
             key=completion.key,
@@ -143,7 +141,7 @@ class Play:
             output=output,
             parsed=parsed,
             tool_calls=tuple(stored_tool_call(call, redact) for call in reply.tool_calls),
-            citations=find_citations(output, parsed if self.json else _decoded(output)[1], known),
+            citations=self.session.cited(output, parsed if self.json else _decoded(output)[1]),
             model=completion.model,
             planned_model=completion.planned_model,
             model_id=reply.model,
@@ -160,14 +158,6 @@ class Play:
 def _decoded(content: str) -> tuple[bool, Any]:
     """Whether a text is JSON, and its value."""
     try:
-        return True, msgspec.json.decode(content)
+        return True, decode_json(content)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return False, None
-
-
-def pseudonym(identity: dict[str, str]) -> str:
-    """A stable name for an identity that does not tell who it is; empty where there is none."""
-    if not identity:
-        return ""
-    canonical = msgspec.json.encode(identity, order="sorted")
-    return "u-" + hashlib.sha256(canonical).hexdigest()[:10]

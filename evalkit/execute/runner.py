@@ -8,13 +8,12 @@ from typing import Literal
 from evalkit.execute.outage import OutageWatch
 from evalkit.execute.stopping import StopSignal
 from evalkit.ports import EventSink, Journal
-from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.attempt import Attempt, FailureMode, Place
 from evalkit.records.event import AttemptFinished, RunEnded, RunStarted
 from evalkit.records.plan import PlannedAttempt
 
-Place = tuple[str, str, str, int]
 Make = Callable[[PlannedAttempt], Awaitable[Attempt]]
-Score = Callable[[Attempt], bool | None]
+FirstLook = Callable[[Attempt], bool | None]
 EndReason = Literal["interrupted", "budget", "providers"]
 
 
@@ -38,7 +37,7 @@ async def execute(
     emit: EventSink,
     concurrency: int,
     stop: StopSignal,
-    score: Score,
+    score: FirstLook,
     max_usd: float | None = None,
 ) -> ExecutionEnd:
     """Make every attempt whose place is not in `done`, in order, `concurrency` at a time.
@@ -50,7 +49,7 @@ async def execute(
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
     skip = frozenset(done)
-    pending = [each for each in attempts if _place(each) not in skip]
+    pending = [each for each in attempts if each.place not in skip]
     emit(RunStarted(attempts=len(attempts), done=len(attempts) - len(pending), max_usd=max_usd))
     execution = _Execution(
         pending, make, journal, emit, score, stop, OutageWatch(concurrency=concurrency)
@@ -59,10 +58,6 @@ async def execute(
     end = execution.end()
     emit(RunEnded(reason=end.reason))
     return end
-
-
-def _place(planned: PlannedAttempt) -> Place:
-    return planned.suite, planned.variant, planned.case, planned.trial
 
 
 class _Execution:
@@ -74,7 +69,7 @@ class _Execution:
         make: Make,
         journal: Journal,
         emit: EventSink,
-        score: Score,
+        score: FirstLook,
         stop: StopSignal,
         outages: OutageWatch,
     ) -> None:

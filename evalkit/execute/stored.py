@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evalkit.records.call import Decision, Fallback, ToolCall
+from evalkit.records.placeholder import SMALLEST_NUMBER
 
-# Shorter numbers hold no card, account, phone or social security number.
-_LONG_NUMBER = 100_000_000
 # What is nested deeper is nobody's answer, and would exhaust the stack of whoever walks it.
 MAX_DEPTH = 100
 TOO_DEEP = "(nested too deep to be stored)"
@@ -41,7 +40,7 @@ def stored_value(value: Any, redact: Redact, depth: int = 0) -> Any:
                 for key, each in value.items()
             }
         return [stored_value(each, redact, depth + 1) for each in value]
-    if isinstance(value, int | float) and not abs(value) < _LONG_NUMBER:
+    if isinstance(value, int | float) and not abs(value) < SMALLEST_NUMBER:
         return _stored_number(value, redact)
     return value
 

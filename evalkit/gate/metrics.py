@@ -6,6 +6,7 @@ An amount is judged as a ratio between the arms (`ratios`), a rate like a pass r
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from evalkit.gate.amounts import exact
 from evalkit.gate.cases import CaseResult, TrialResult, attempts_of
@@ -66,7 +67,7 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
         baseline_value=worst.baseline,
         candidate_value=worst.candidate,
         message=_sentence(name, worst, best),
-        what_would_settle=_settle(worst, best) if outcome is Outcome.INCONCLUSIVE else None,
+        what_would_settle=None if outcome in (Outcome.PASS, Outcome.FAIL) else _settle(worst, best),
         owner=settings.owner,
     )
 
@@ -175,12 +176,13 @@ def _spanned(best: Estimate | None, worst: Estimate | None) -> Estimate | None:
 
 
 def _sentence(name: str, worst: IncreaseDecision, best: IncreaseDecision) -> str:
-    change = f"{name} went from {_amount(worst.baseline)} to {_amount(worst.candidate)}"
+    change = f"{name} went from {_amount(name, worst.baseline)} to {_amount(name, worst.candidate)}"
     if worst.estimate is not None:
         figures = worst.estimate
         change += (
-            f", an increase of {percent(figures.drop)} "
-            f"(interval {percent(figures.lower)} to {percent(figures.upper)})"
+            f", {'a decrease' if figures.drop < 0 else 'an increase'} of "
+            f"{percent(abs(figures.drop))} (interval of the increase {percent(figures.lower)} to "
+            f"{percent(figures.upper)})"
         )
     if best.outcome is worst.outcome:
         return f"{change}: {worst.reason}."
@@ -198,5 +200,9 @@ def _settle(worst: IncreaseDecision, best: IncreaseDecision) -> str:
     return f"About {worst.cases_to_pass:,} cases pass in 80 % of runs if nothing changed."
 
 
-def _amount(value: float | None) -> str:
-    return "nothing resolved" if value is None else f"{value:.4g}"
+def _amount(name: str, value: float | None) -> str:
+    """Three digits that tell something, without an exponent, in USD where the name says so."""
+    if value is None:
+        return "nothing resolved"
+    digits = f"{value:,.0f}" if value >= 100 else f"{Decimal(f'{value:.3g}'):f}"
+    return f"${digits}" if "usd" in name else digits

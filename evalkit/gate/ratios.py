@@ -58,17 +58,20 @@ def decide_increase(
 ) -> IncreaseDecision:
     """Decide whether the candidate's value rose by `limit` (a fraction of the baseline's) or more.
 
-    `keys` name each case's group. INCONCLUSIVE where an arm has nothing to divide by, or below
-    `MINIMUM_GROUPS`. Raises ValueError for alpha outside (0, 0.5).
+    `keys` name each case's group. NOT_MEASURED for a candidate that has nothing to divide by: what
+    resolves nothing has no cost per resolved case. INCONCLUSIVE below `MINIMUM_GROUPS`.
+
+    Raises ValueError for alpha outside (0, 0.5).
     """
     before, after = baseline.value, candidate.value
     groups = len(set(keys))
     undecided = Outcome.INCONCLUSIVE
-    if before is None or after is None:
-        arm = "candidate" if after is None else "baseline"
-        return IncreaseDecision(
-            undecided, f"the {arm} resolved nothing to divide by", before, after
-        )
+    if after is None:
+        reason = "the candidate resolved nothing to divide by"
+        return IncreaseDecision(Outcome.NOT_MEASURED, reason, before, after)
+    if before is None:
+        reason = "the baseline resolved nothing to divide by"
+        return IncreaseDecision(undecided, reason, before, after)
     if groups < MINIMUM_GROUPS:
         reason = f"{count(groups, 'independent case')} cannot tell; {MINIMUM_GROUPS} are needed"
         return IncreaseDecision(undecided, reason, before, after)

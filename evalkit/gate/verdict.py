@@ -43,18 +43,17 @@ def suite_exit_code(suite: SuiteVerdict) -> int:
     """The code of one suite: 0, 1, 3 or 4.
 
     `on_inconclusive` maps what the statistics left open. It does not map what was not measured, a
-    held part, or an outcome that attempts without a result decide: those stay 3, because no
-    infrastructure condition may turn into a failure, nor into a pass.
+    held part, or anything while attempts lack a result: those stay 3, because no infrastructure
+    condition may turn into a failure, nor into a pass.
     """
     required = [part for part in suite.parts if part.required]
-    best = _code([part.best for part in required], required, suite.on_inconclusive)
-    worst = _code([part.worst for part in required], required, suite.on_inconclusive)
+    mapped = EXIT_INCONCLUSIVE if suite.unknown else _MAPPED[suite.on_inconclusive]
+    best = _code([part.best for part in required], required, mapped)
+    worst = _code([part.worst for part in required], required, mapped)
     return best if best == worst else EXIT_INCONCLUSIVE
 
 
-def _code(
-    outcomes: Sequence[Outcome], parts: Sequence[PartVerdict], on_inconclusive: OnInconclusive
-) -> int:
+def _code(outcomes: Sequence[Outcome], parts: Sequence[PartVerdict], inconclusive: int) -> int:
     if Outcome.FAIL in outcomes:
         return EXIT_FAIL
     if Outcome.INCOMPLETE in outcomes:
@@ -65,7 +64,7 @@ def _code(
     )
     if held or Outcome.NOT_MEASURED in outcomes or not outcomes:
         return EXIT_INCONCLUSIVE
-    return _MAPPED[on_inconclusive] if Outcome.INCONCLUSIVE in outcomes else EXIT_PASS
+    return inconclusive if Outcome.INCONCLUSIVE in outcomes else EXIT_PASS
 
 
 def _correct(suites: Sequence[SuiteVerdict]) -> tuple[SuiteVerdict, ...]:

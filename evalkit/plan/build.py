@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evalkit.config.problems import capped
 from evalkit.errors import ConfigError, PolicyBlocked, Problem, Refused
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
 
 Prepare = Callable[[str, Case, int], Awaitable[PreparedCall]]
-
-_MAX_PROBLEMS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ async def build_plan(jobs: Sequence[PlanJob], *, seed: int) -> RunPlan:
         attempts += planned
         suites.append(_sum_up(job, planned))
     if problems:
-        raise ConfigError(_capped(list(problems)))
+        raise ConfigError(capped(problems))
     return RunPlan(attempts=tuple(attempts), suites=tuple(suites))
 
 
@@ -124,7 +123,8 @@ def _expected_usd(call: PreparedCall) -> float | None:
 
 def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
     made = [attempt for attempt in planned if attempt.refused is None]
-    calls = [attempt for attempt in made if attempt.origin == "live"]
+    there = [attempt for attempt in made if attempt.missing is None]
+    calls = [attempt for attempt in there if attempt.origin == "live"]
     tokens: Counter[str] = Counter()
     for attempt in made:
         tokens.update(attempt.input_tokens)
@@ -135,13 +135,14 @@ def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
         cases=len(job.cases),
         trials=job.trials,
         calls=len(calls),
-        replayed=len(made) - len(calls),
+        replayed=len(there) - len(calls),
         refused=len(planned) - len(made),
+        missing=len(made) - len(there),
         tokens=dict(tokens),
         expected_output_tokens=sum(attempt.output_tokens for attempt in made) // 2,
         max_cost_usd=_total_usd([attempt.max_cost_usd for attempt in calls]),
         expected_cost_usd=_total_usd([attempt.expected_cost_usd for attempt in calls]),
-        origins=dict(Counter(attempt.origin for attempt in made if attempt.origin)),
+        origins=dict(Counter(attempt.origin for attempt in there if attempt.origin)),
         unpriced_models=tuple(sorted({call.model for call in calls if call.max_cost_usd is None})),
     )
 
@@ -150,10 +151,3 @@ def _total_usd(costs: Sequence[float | None]) -> float | None:
     """What the calls cost together; None as soon as one has no price, for then nobody knows."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
-
-
-def _capped(problems: Sequence[Problem]) -> Sequence[Problem]:
-    if len(problems) <= _MAX_PROBLEMS:
-        return problems
-    more = Problem(message=f"and {len(problems) - _MAX_PROBLEMS} more problems of this kind")
-    return [*problems[:_MAX_PROBLEMS], more]

@@ -9,6 +9,8 @@ from evalkit.records.case import Case
 Role = Literal["system", "user", "assistant", "tool"]
 PromptPart = Literal["system", "examples", "documents", "input"]
 Effect = Literal["read", "draft", "execute"]
+# Of every JSON Schema that evalkit reads or writes.
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class PromptMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,8 @@ from evalkit.records.call import Decision, Fallback, Origin, ToolCall, Usage
 
 AttemptState = Literal["answered", "blocked", "refused", "error", "invalid"]
 VariantName = Literal["baseline", "candidate"]
+# Suite, variant, case, trial: what identifies an attempt within a run.
+Place = tuple[str, str, str, int]
 
 
 class FailureMode(StrEnum):
@@ -38,7 +40,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `at` is ISO 8601 in UTC; `identity` a pseudonym. `output` is the reply's text and `parsed` its
     JSON when the prompt asks for JSON. `latency_s` is the provider's, None for what was not called.
-    `rendered` are the messages as they were sent, `documents` the ids retrieved.
+    `documents` are the ids retrieved.
     """
 
     at: str
@@ -76,6 +78,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     measured_at: str | None = None
 
     @property
-    def place(self) -> tuple[str, str, str, int]:
+    def place(self) -> Place:
         """What identifies an attempt within a run."""
         return self.suite, self.variant, self.case, self.trial

@@ -105,6 +105,16 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     billed_usd: float
     fallbacks: tuple[Fallback, ...] = ()
 
+    @property
+    def content(self) -> str:
+        """The reply's text."""
+        return self.reply.content
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls the model asks for; each has to be authorized before it is made."""
+        return self.reply.tool_calls
+
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of a trace: what was decided, by which rule, about what, and why."""

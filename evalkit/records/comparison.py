@@ -92,17 +92,29 @@ class CaseChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class SliceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The cases that carry `tag`. Counts are fractional where cases have several trials.
 
-    As in the gate, an attempt without a result counts as failed after and as passed before;
-    `unknown` are the cases that have one. `b` counts what passes only before, `c` only after.
+    Rates are over the attempts that have a result, None where none has; `unknown` are the cases
+    with an attempt that has none, on either side. `before_known` and `after_known` count those
+    attempts, the `_planned` ones all that were to be made. `b` counts what passes only before, `c`
+    only after, over the cases with a result on both sides. Where nothing is unknown all of it is
+    what the gate decides on; else the gate also counts what is unknown, for and against.
     """
 
     tag: str
     cases: int
     unknown: int
     before_rate: float | None
-    after_rate: float
+    after_rate: float | None
     b: float
     c: float
+    before_known: int = 0
+    before_planned: int = 0
+    after_known: int = 0
+    after_planned: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every planned attempt has a result, so that the sides are over the same."""
+        return self.before_known == self.before_planned and self.after_known == self.after_planned
 
 
 class ScorerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,11 +179,6 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if self.cost_usd is None or not self.passed:
             return None
         return self.cost_usd / self.passed
-
-    @property
-    def tokens_per_pass(self) -> float | None:
-        """Tokens for one attempt that passed; None when none did."""
-        return self.tokens / self.passed if self.passed else None
 
 
 class SideSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,10 +29,16 @@ class AttemptRetried(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float
 
 
+class RunStopping(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody asked the run to stop: calls in flight end, or are dropped when asked `again`."""
+
+    again: bool
+
+
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     """No further attempt is made; `reason` is None for a whole run."""
 
     reason: str | None
 
 
-Event = RunStarted | AttemptFinished | AttemptRetried | RunEnded
+Event = RunStarted | AttemptFinished | AttemptRetried | RunStopping | RunEnded

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from evalkit.records.attempt import Place
 from evalkit.records.call import Origin
 
 
@@ -27,16 +28,23 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     missing: str | None = None
     refused: str | None = None
 
+    @property
+    def place(self) -> Place:
+        """The place that the attempt will have."""
+        return self.suite, self.variant, self.case, self.trial
+
 
 class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One suite's share of a plan.
 
     `calls` are the ones that reach a provider, `replayed` those answered from the cache, a
-    recording or a script, `refused` those that a policy stops before any call. `tokens` are upper
-    bounds by part (`output` is the caps) over all of them, replayed ones too. Costs are what this
-    run may spend: replays cost nothing. Expected tokens and cost use half the output cap.
-    `detectable_drop` is a fraction: the smallest drop that this suite
-    sees with 80 % power when `flip_share` of its cases flip by chance.
+    recording or a script, `refused` those that a policy stops before any call, `missing` those
+    whose reply should be replayed and is not there: a run of them is refused. `origins` counts
+    where replies come from, without the missing ones. `tokens` are upper bounds by part (`output`
+    is the caps) over all of them, replayed ones too. Costs are what this run may spend: replays
+    cost nothing. Expected tokens and cost use half the output cap.
+    `detectable_drop` is a fraction: the smallest drop that this suite sees with 80 % power when
+    `flip_share` of its cases flip by chance.
     """
 
     suite: str
@@ -50,6 +58,7 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expected_cost_usd: float | None
     origins: dict[str, int]
     refused: int = 0
+    missing: int = 0
     expected_output_tokens: int = 0
     detectable_drop: float | None = None
     flip_share: float | None = None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.score import Score
@@ -36,9 +36,9 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sums over the attempts of one variant of a suite, errors included.
 
-    `passed` counts cases, with fractions where a case has several trials. `resolved` is `passed`;
-    `cost_usd` is None when any model has no price. Latencies are medians and 95th percentiles in
-    seconds, None when nothing was measured live.
+    `passed` counts cases, with fractions where a case has several trials. `cost_usd` is None when
+    any model has no price. Latencies are medians and 95th percentiles in seconds, None when nothing
+    was measured live.
     """
 
     variant: str
@@ -96,8 +96,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One run. `verdict` is None for a run that never gates (`--regressed`) or did not finish.
 
     A run that was killed stays `running`; `stopped` says why one ended before every attempt was
-    made. `changes` are the candidate's, `baseline` what the
-    command line named, `request` what else a resumed run needs to plan the same attempts.
+    made. `changes` are the candidate's, `baseline` what the command line named, `request` what else
+    a resumed run needs to plan the same attempts.
     """
 
     schema: Literal["evalkit.run/1"]
@@ -158,6 +158,11 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     case: str
     trial: int
     decisions: tuple[Decision, ...]
+
+    @property
+    def place(self) -> Place:
+        """The place of its attempt."""
+        return self.suite, self.variant, self.case, self.trial
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):

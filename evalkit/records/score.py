@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from evalkit.records.attempt import Place
+
 ScoreState = Literal["scored", "not_applicable", "error"]
 
 
@@ -27,3 +29,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message: str = ""
     expected: Any = None
     found: Any = None
+
+    @property
+    def place(self) -> Place:
+        """The place of its attempt."""
+        return self.suite, self.variant, self.case, self.trial

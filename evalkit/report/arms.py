@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.call import Origin
 from evalkit.records.case import Case
 from evalkit.records.run import StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
 from evalkit.records.score import Score
 
-Place = tuple[str, str, str, int]
 Passes = Mapping[Place, bool | None]
 
 

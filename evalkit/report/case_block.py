@@ -49,9 +49,12 @@ def trial_words(change: CaseChange) -> str:
         words = {True: "passed", False: "failed", None: "no result"}
         now = {True: "now passes", False: "now fails", None: "now no result"}
         if before.passed == after.passed:
-            return {True: "passes", False: "fails", None: "no result"}[
-                after.passed[0]
-            ] + " as before"
+            same = {
+                True: "passes as before",
+                False: "fails as before",
+                None: "no result on either side",
+            }
+            return same[after.passed[0]]
         return f"{words[before.passed[0]]}, {now[after.passed[0]]}"
     return f"{_result_words(before)} before, {_result_words(after)} after"
 
@@ -103,11 +106,12 @@ def _origin(side: Side) -> str:
 
 def _put_sides(page: Page, change: CaseChange) -> None:
     shown = diff_sides(change.before, change.after)
+    silent = change.after.state in ("error", None)
     if shown.equal:
-        _put_lines(page, "both said", shown.after, "default")
+        _put_lines(page, "both" if silent else "both said", shown.after, "default")
         return
     if change.before is None:
-        _put_lines(page, "said", shown.after, "default")
+        _put_lines(page, "result" if silent else "said", shown.after, "default")
         return
     _put_lines(page, "before", shown.before, "red")
     _put_lines(page, "after", shown.after, "green")

@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 from evalkit.errors import UsageError
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
 from evalkit.records.run import StoredRun, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
-from evalkit.report.arms import Passes, Place
+from evalkit.report.arms import Passes
 
 
 def build_case_view(
@@ -21,16 +21,11 @@ def build_case_view(
     snapshots = [each for each in run.snapshots if any(known.id == case for known in each.cases)]
     if not snapshots:
         raise UsageError(_unknown(run, case))
-    decisions = {
-        (trace.suite, trace.variant, trace.case, trace.trial): trace.decisions
-        for trace in traces
-        if trace.case == case
-    }
+    decisions = {trace.place: trace.decisions for trace in traces if trace.case == case}
     scores: dict[Place, list[Score]] = {}
     for score in run.scores:
         if score.case == case:
-            place = (score.suite, score.variant, score.case, score.trial)
-            scores.setdefault(place, []).append(score)
+            scores.setdefault(score.place, []).append(score)
 
     def view(attempt: Attempt) -> AttemptView:
         return AttemptView(

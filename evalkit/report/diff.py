@@ -7,12 +7,12 @@ import msgspec
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.report.case_block import put_change
 from evalkit.report.diff_markdown import diff_markdown
-from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
+from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.figures import count
 from evalkit.report.headline import verdict_reason
 from evalkit.report.marks import mark
 from evalkit.report.screen import Page, Screen, screen_of, styled
-from evalkit.report.sections import sections_of
+from evalkit.report.sections import never_words, sections_of
 from evalkit.report.suite_block import put_parts, put_suite_head, put_tables
 from evalkit.report.untrusted import one_line
 
@@ -48,9 +48,7 @@ def _put_head(page: Page, comparison: Comparison) -> None:
         reason = one_line(verdict_reason(comparison.verdict))
         line.append(f"  {reason}")
         page.line(line, hang=2)
-    page.line(
-        styled(f"{one_line(comparison.before)} → {one_line(comparison.after)}", "dim"), hang=2
-    )
+    page.line(styled(one_line(sides_words(comparison)), "dim"), hang=2)
     if scripted_words(origins_of(comparison)):
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
     for note in comparison.notes:
@@ -63,14 +61,22 @@ def _put_head(page: Page, comparison: Comparison) -> None:
             page.labelled(words, f"suites {one_line(', '.join(suites))}", indent=0, width=12)
 
 
+def sides_words(comparison: Comparison) -> str:
+    """'baseline → candidate', or 'candidate, without a baseline' where nothing is compared."""
+    if alone(comparison):
+        return f"{comparison.after}, without a baseline"
+    return f"{comparison.before} → {comparison.after}"
+
+
 def _put_changes(page: Page, suite: SuiteComparison, *, all_cases: bool) -> None:
     nothing = True
     for title, changes, limit in sections_of(suite, all_cases=all_cases):
+        never = never_words(changes)
+        nothing = nothing and title == "Failing as before"
         if not limit:
-            page.line(f"{title}: {len(changes):,} (--all shows them)", indent=2)
+            page.line(f"{title}: {len(changes):,}{never} (--all shows them)", indent=2)
             continue
-        nothing = False
-        words = "" if limit >= len(changes) else f", the first {limit}"
+        words = never + ("" if limit >= len(changes) else f", the first {limit}")
         page.line(styled(f"{title}: {len(changes):,}{words}", "bold"), indent=2)
         page.line()
         for change in changes[:limit]:

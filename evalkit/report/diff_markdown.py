@@ -1,7 +1,7 @@
 """`evalkit diff --md`."""
 
 from evalkit.records.comparison import Comparison, SuiteComparison
-from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
+from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.headline import verdict_reason
 from evalkit.report.markdown_blocks import (
     change_entry,
@@ -10,9 +10,9 @@ from evalkit.report.markdown_blocks import (
     slice_table,
     suite_head,
 )
+from evalkit.report.marks import MARKS
 from evalkit.report.markup import code_span, prose
-from evalkit.report.sections import sections_of
-from evalkit.report.verdict import MARKS
+from evalkit.report.sections import never_words, sections_of
 
 
 def diff_markdown(comparison: Comparison, *, all_cases: bool = False) -> str:
@@ -26,7 +26,10 @@ def diff_markdown(comparison: Comparison, *, all_cases: bool = False) -> str:
 
 
 def _head(comparison: Comparison) -> str:
-    lines = [f"## evalkit diff {code_span(comparison.before)} → {code_span(comparison.after)}"]
+    sides = f"{code_span(comparison.before)} → {code_span(comparison.after)}"
+    if alone(comparison):
+        sides = f"{code_span(comparison.after)}, without a baseline"
+    lines = [f"## evalkit diff {sides}"]
     if comparison.verdict is not None:
         verdict = comparison.verdict
         lines += [
@@ -47,7 +50,7 @@ def _head(comparison: Comparison) -> str:
 def _changes(suite: SuiteComparison, *, all_cases: bool) -> list[str]:
     blocks = []
     for title, changes, limit in sections_of(suite, all_cases=all_cases):
-        blocks.append(f"#### {title}: {len(changes):,}")
+        blocks.append(f"#### {title}: {len(changes):,}{never_words(changes)}")
         blocks += [change_entry(change) for change in changes[:limit]]
         if limit < len(changes):
             blocks.append(f"{len(changes) - limit:,} more: `evalkit diff --all` shows them.")

@@ -39,6 +39,11 @@ def model_words(models: str, origins: Mapping[str, int]) -> str:
     return f"scripted, for {models}" if scripted and models else models
 
 
+def alone(comparison: Comparison) -> bool:
+    """Whether no suite has a side to be held against."""
+    return bool(comparison.suites) and all(suite.before is None for suite in comparison.suites)
+
+
 def origins_of(comparison: Comparison) -> list[Mapping[str, int]]:
     """The origins of every side of every suite."""
     return [

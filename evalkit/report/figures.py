@@ -55,6 +55,13 @@ def usd(amount: float | None) -> str:
     return f"${text}" if float(text) else f"under ${10**-digits:.{digits}f}"
 
 
+def metric(name: str, value: float) -> str:
+    """A gated metric's value in the unit that its name tells: '$0.0010', '340 ms', '1,250'."""
+    if "usd" in name:
+        return usd(value)
+    return seconds(value) if name.endswith("_s") else quantity(value)
+
+
 def tokens(number: float | None) -> str:
     """A token count: '412,300'."""
     return _DASH if number is None else f"{number:,.0f}"

@@ -2,8 +2,8 @@
 
 from evalkit.records.run import RunRecord
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Verdict
-from evalkit.report.figures import change, percent, points
-from evalkit.report.verdict import MARKS
+from evalkit.report.figures import change, metric, percent, points
+from evalkit.report.marks import MARKS
 
 _MOST_REASON = 160
 
@@ -139,7 +139,11 @@ def _metric_reason(part: PartVerdict) -> str:
     if name == "guardrail_rate":
         moved = f"guardrail_rate changed by {points(part.estimate.drop, signed=True)}"
         return f"{moved}; up to {points(part.margin, signed=True)} is allowed"
-    return f"{name} changed by {change(part.estimate.drop)}; up to {change(part.margin)} is allowed"
+    moved = f"changed by {change(part.estimate.drop)}"
+    if part.baseline_value is not None and part.candidate_value is not None:
+        old, new = metric(name, part.baseline_value), metric(name, part.candidate_value)
+        moved = f"went from {old} to {new}, {change(part.estimate.drop)}"
+    return f"{name} {moved}; up to {change(part.margin)} is allowed"
 
 
 def _where(part: PartVerdict, whole: str) -> str:

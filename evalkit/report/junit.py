@@ -16,8 +16,8 @@ from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
 from evalkit.report.arms import Arm, Passes, build_arm, count_origins
 from evalkit.report.headline import run_mark
+from evalkit.report.marks import MARKS
 from evalkit.report.pairing import Results
-from evalkit.report.verdict import MARKS
 
 # what XML 1.0 cannot hold, not even as a reference
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

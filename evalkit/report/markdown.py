@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
 from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
-from evalkit.report.figures import count, duration, percent, points, quantity, usd
+from evalkit.report.figures import count, duration, quantity, usd
 from evalkit.report.headline import run_mark, run_reason
 from evalkit.report.markdown_blocks import change_entry, scorer_table, slice_table, suite_head
+from evalkit.report.marks import MARKS
 from evalkit.report.markup import cells, code_span, prose
-from evalkit.report.sections import sections_of
+from evalkit.report.sections import never_words, sections_of
+from evalkit.report.suite_rows import rate_cells
 from evalkit.report.terminal import next_commands
-from evalkit.report.verdict import MARKS
 
 COMMENT_LIMIT = 65_536
 """The most characters that a comment on GitHub may have."""
@@ -92,16 +93,11 @@ def _add_overview(body: _Body, comparison: Comparison) -> None:
     rows = [header, "|:--|:--|--:|--:|--:|--:|--:|--:|"]
     for suite in comparison.suites[:200]:
         rate = suite.overall
-        moved = ""
-        if rate.before_rate is not None:
-            moved = points(rate.after_rate - rate.before_rate, signed=True)
         rows.append(
             cells(
                 code_span(suite.suite),
                 "" if suite.verdict is None else MARKS[suite.verdict.outcome],
-                percent(rate.before_rate),
-                percent(rate.after_rate),
-                moved,
+                *rate_cells(rate),
                 quantity(rate.b),
                 quantity(rate.c),
                 f"{suite.cases:,}",
@@ -114,7 +110,9 @@ def _add_changes(body: _Body, suite: SuiteComparison, *, named: bool) -> None:
     for title, changes, limit in sections_of(suite, all_cases=False):
         wanted = min(len(changes), _MOST_CHANGES) if title == "Regressions" else limit
         where = f" of {code_span(suite.suite)}" if named else ""
-        if not body.add(f"#### {title}{where}: {len(changes):,}", lost="sections of cases"):
+        if not body.add(
+            f"#### {title}{where}: {len(changes):,}{never_words(changes)}", lost="sections of cases"
+        ):
             continue
         shown = _add_entries(body, changes[:wanted], title)
         left = len(changes) - wanted

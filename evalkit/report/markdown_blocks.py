@@ -7,20 +7,21 @@ from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.report.case_block import cost_words, mapping_lines, trial_words
 from evalkit.report.figures import count
 from evalkit.report.headline import part_detail
+from evalkit.report.marks import MARKS
 from evalkit.report.markup import cells, code_span, fenced, html_code, prose
 from evalkit.report.output_diff import Line, diff_sides
+from evalkit.report.side_rows import side_rows
 from evalkit.report.structures import encode
-from evalkit.report.suite_block import is_brief
+from evalkit.report.suite_block import is_brief, legend
 from evalkit.report.suite_rows import (
     SCORER_HEADER,
     SLICE_HEADER,
     drop_rows,
     scorer_cells,
-    side_rows,
     slice_cells,
+    suite_notes,
 )
 from evalkit.report.untrusted import clip, visible
-from evalkit.report.verdict import MARKS
 
 _MOST_INPUT = 600
 _MOST_OUTPUT = 1_200
@@ -45,30 +46,34 @@ def suite_head(suite: SuiteComparison) -> str:
 
 
 def _side_table(suite: SuiteComparison) -> list[str]:
-    before = "" if suite.before is None else code_span(suite.before.label)
-    lines = [cells("", before, code_span(suite.after.label), "change"), "|:--|--:|--:|--:|"]
+    lines = [cells("", code_span(suite.after.label)), "|:--|--:|"]
+    if suite.before is not None:
+        header = ("", code_span(suite.before.label), code_span(suite.after.label), "change")
+        lines = [cells(*header), "|:--|--:|--:|--:|"]
     for what, old, new, moved in side_rows(suite):
         if what in _NAMES:
             old, new = (code_span(each) if each else "" for each in (old, new))
         else:
             old, new = prose(old), prose(new)
-        lines.append(cells(what, old, new, prose(moved)))
+        lines.append(
+            cells(what, new) if suite.before is None else cells(what, old, new, prose(moved))
+        )
     return lines
 
 
 def _part_lines(suite: SuiteComparison) -> list[str]:
     if suite.verdict is None:
-        return [f"- note: {prose(note)}" for note in suite.notes]
+        return [f"- note: {prose(note)}" for note in suite_notes(suite)]
     lines = []
     for part in suite.verdict.parts:
         lines.append(f"- **{MARKS[part.outcome]}** {_part_words(part)}")
         if part.kind == "drop":
-            lines += [f"  - {what}: {prose(words)}" for what, words in drop_rows(part)]
+            rows = drop_rows(part, unknown=suite.verdict.unknown)
+            lines += [f"  - {what}: {prose(words)}" for what, words in rows]
         if part.what_would_settle and part.outcome is not Outcome.PASS:
             lines.append(f"  - to settle it: {prose(part.what_would_settle)}")
     lines += [f"- **warning** {prose(warning)}" for warning in suite.verdict.warnings]
-    notes = dict.fromkeys((*suite.verdict.notes, *suite.notes))
-    return lines + [f"- note: {prose(note)}" for note in notes]
+    return lines + [f"- note: {prose(note)}" for note in suite_notes(suite)]
 
 
 def _part_words(part: PartVerdict) -> str:
@@ -142,7 +147,7 @@ def slice_table(suite: SuiteComparison) -> str:
     if not suite.slices:
         return ""
     rows = [slice_cells(row) for row in (suite.overall, *suite.slices)]
-    return _folded("Slices", SLICE_HEADER, rows)
+    return _folded("Slices", SLICE_HEADER, rows, foot=legend(suite))
 
 
 def scorer_table(suite: SuiteComparison) -> str:
@@ -150,7 +155,9 @@ def scorer_table(suite: SuiteComparison) -> str:
     return _folded("Scorers", SCORER_HEADER, scorer_cells(suite)) if suite.scorers else ""
 
 
-def _folded(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _folded(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, foot: str = ""
+) -> str:
     lines = [
         "<details>",
         f"<summary>{title}</summary>",
@@ -159,6 +166,7 @@ def _folded(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
         "|:--|" + "--:|" * (len(header) - 1),
         *(cells(code_span(row[0]), *(prose(cell) for cell in row[1:])) for row in rows),
         "",
+        *((prose(foot), "") if foot else ()),
         "</details>",
     ]
     return "\n".join(lines)

@@ -1,15 +1,21 @@
-"""Colours of outcomes and changes on a terminal; every coloured thing is also said in words."""
+"""Outcomes in capitals, and their colours on a terminal, where all is said in words as well."""
 
 from typing import TYPE_CHECKING
 
 from evalkit.records.comparison import ChangeKind
 from evalkit.records.verdict import Outcome
 from evalkit.report.screen import styled
-from evalkit.report.verdict import MARKS
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+MARKS = {
+    Outcome.PASS: "PASS",
+    Outcome.FAIL: "FAIL",
+    Outcome.INCONCLUSIVE: "INCONCLUSIVE",
+    Outcome.INCOMPLETE: "INCOMPLETE",
+    Outcome.NOT_MEASURED: "NOT MEASURED",
+}
 _OUTCOMES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "red",

@@ -61,6 +61,8 @@ def diff_sides(before: Side | None, after: Side) -> OutputDiff:
 
 def say(side: Side) -> tuple[Line, ...]:
     """Everything a side said, with nothing to hold it against."""
+    if side.state is None:
+        return (_plain(state_text(side)),)
     lines = _state(side) if side.state != "answered" else []
     if side.output is not None:
         lines.append(_plain(side.output))

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -23,11 +23,11 @@ def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
     value = {
         "schema": "evalkit.plan/1",
         "attempts": len(plan.attempts),
+        "missing": len(_missing(plan.attempts)),
         "calls": sum(suite.calls for suite in plan.suites),
         "max_cost_usd": _sum([suite.max_cost_usd for suite in plan.suites]),
         "expected_cost_usd": _sum([suite.expected_cost_usd for suite in plan.suites]),
         "budget_usd": budget_usd,
-        "missing": sum(attempt.missing is not None for attempt in plan.attempts),
         "suites": [
             {
                 **msgspec.to_builtins(suite),
@@ -50,6 +50,10 @@ def plan_text(
     replayed = sum(suite.replayed for suite in plan.suites)
     title = styled(f"{count(len(plan.attempts), 'attempt')}", "bold")
     words = f": {count(calls, 'call')} to a provider, {replayed:,} replayed"
+    missing = _missing(plan.attempts)
+    if missing:
+        _put_refusal(page, missing)
+        words += f", {len(missing):,} missing"
     page.line(title.append(words))
     page.line(_usd_words(plan.suites, budget_usd))
     tokens = _tokens(plan.attempts)
@@ -61,6 +65,36 @@ def plan_text(
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
     return page.text()
+
+
+def _missing(attempts: Sequence[PlannedAttempt]) -> list[PlannedAttempt]:
+    return [attempt for attempt in attempts if attempt.missing is not None]
+
+
+def _put_refusal(page: Page, missing: Sequence[PlannedAttempt]) -> None:
+    """What `evalkit run` would say instead of running, and what there is to do about it."""
+    one = len(missing) == 1
+    replies = "1 reply is not recorded" if one else f"{len(missing):,} replies are not recorded"
+    line = styled("not measured: ", "bold red")
+    line.append(f"{replies}, and `evalkit run` refuses to start without {'it' if one else 'them'}")
+    page.line(line, hang=2)
+    scripted = _suites_of(each for each in missing if each.origin == "scripted")
+    recorded = _suites_of(each for each in missing if each.origin != "scripted")
+    if recorded:
+        words = f"evalkit record {recorded}; --prompt NAME@vN for a version that only --set names"
+        page.labelled("record", words, indent=2)
+    if scripted:
+        words = (
+            f"the replies to {scripted} by hand, into the scripts that are named below: a line "
+            '{"case": …, "prompt": …, "reply": {"content": …}} each'
+        )
+        page.labelled("write", words, indent=2)
+    page.labelled("or ask", "the model itself, with --live", indent=2)
+    page.line()
+
+
+def _suites_of(attempts: Iterable[PlannedAttempt]) -> str:
+    return one_line(" ".join(dict.fromkeys(attempt.suite for attempt in attempts)))
 
 
 def _usd_words(suites: Sequence[PlannedSuite], budget_usd: float | None) -> str:
@@ -84,7 +118,8 @@ def _put_suite(
     )
     page.line(title.append(words), hang=2)
     page.labelled("calls", f"{suite.calls:,} to a provider", width=_LABEL)
-    page.labelled("replies", origin_words(suite.origins), width=_LABEL)
+    there = origin_words(suite.origins) + (f", {suite.missing:,} missing" if suite.missing else "")
+    page.labelled("replies", there, width=_LABEL)
     if suite.refused:
         words = f"{count(suite.refused, 'attempt')} stopped before any call"
         page.labelled("policy", words, width=_LABEL)
@@ -137,9 +172,11 @@ def _put_tokens(
 
 
 def _put_missing(page: Page, attempts: Sequence[PlannedAttempt]) -> None:
-    missing = [attempt for attempt in attempts if attempt.missing]
+    missing = _missing(attempts)
     for number, attempt in enumerate(missing[:_MOST_MISSING]):
-        words = f"{attempt.variant} {attempt.case}: {clip(attempt.missing or '', 200)}"
+        # what there is to do about it stands after the semicolon, and once for all at the top
+        lacking = (attempt.missing or "").partition("; ")[0]
+        words = f"{attempt.variant} {attempt.case}: {clip(lacking, 200)}"
         page.labelled("" if number else "missing", one_line(words), width=_LABEL, style="red")
     if len(missing) > _MOST_MISSING:
         more = f"and {len(missing) - _MOST_MISSING:,} more replies that are not recorded"

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from evalkit.ports import Clock, EventSink
-from evalkit.records.event import Event, RunEnded, RunStarted
+from evalkit.records.event import Event, RunEnded, RunStarted, RunStopping
 from evalkit.report.figures import count, duration
 from evalkit.report.screen import Screen, screen_of, styled
 from evalkit.report.tally import Tally
 from evalkit.report.untrusted import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _LINES = 10
 _LINE_PAUSE_S = 10.0
@@ -67,9 +67,11 @@ class LineProgress:
         """Take one event."""
         self._tally.take(event)
         if isinstance(event, RunStarted):
-            done = f", {event.done:,} of them already made" if event.done else ""
-            self._write(f"running {event.attempts:,} attempts{done}")
+            kept = f", {self._tally.kept_words()}" if event.done else ""
+            self._write(f"running {count(event.attempts, 'attempt')}{kept}")
             self._mark()
+        elif isinstance(event, RunStopping):
+            self._write(self._tally.stopping_words())
         elif isinstance(event, RunEnded):
             self._write(end_line(self._tally))
         elif self._due():
@@ -100,9 +102,10 @@ class LineProgress:
 
 
 def progress_line(tally: Tally) -> str:
-    """'240/800 (30 %): 120 cases, baseline 78.3 %, …'."""
+    """'240/800 (30 %): 120 cases; baseline 78.3 %, …'."""
     parts = [
-        count(tally.cases, "case"),
+        tally.kept_words(),
+        _case_words(tally),
         tally.rate_words(),
         tally.trouble_words(),
         tally.spent_words(),
@@ -112,12 +115,19 @@ def progress_line(tally: Tally) -> str:
     return f"{tally.made:,}/{tally.attempts:,} ({100 * tally.share:.0f} %): {words}"
 
 
+def _case_words(tally: Tally) -> str:
+    """'16 cases'; of a resumed run '16 more cases', because its first part's are not known here."""
+    words = count(tally.cases, "case")
+    return words.replace(" ", " more ", 1) if tally.done else words
+
+
 def end_line(tally: Tally) -> str:
     """How much was made in how long, and why it stopped if it did."""
+    kept = f" ({tally.kept_words()})" if tally.done else ""
     stopped = f", stopped: {tally.reason}" if tally.reason else ""
     trouble = f"; {tally.trouble_words()}" if tally.trouble_words() else ""
     return (
-        f"{tally.made:,} of {tally.attempts:,} attempts in {duration(tally.elapsed_s)}"
+        f"{tally.made:,} of {tally.attempts:,} attempts{kept} in {duration(tally.elapsed_s)}"
         f"{stopped}; {tally.spent_words()}{trouble}"
     )
 
@@ -139,7 +149,7 @@ def live_progress(
             return live_view(tally, screen)
 
     live = Live(
-        console=_console(stream, screen),
+        console=screen.console(stream),
         get_renderable=view,
         auto_refresh=refreshing,
         refresh_per_second=_REFRESHES_PER_S,
@@ -151,30 +161,13 @@ def live_progress(
     def sink(event: Event) -> None:
         with lock:
             tally.take(event)
-        if not refreshing or isinstance(event, RunStarted | RunEnded):
+        if not refreshing or isinstance(event, RunStarted | RunStopping | RunEnded):
             live.refresh()
 
     with live:
         yield sink
     if tally.ended:
         stream.write(one_line(end_line(tally)) + "\n")
-
-
-def _console(stream: TextIO, screen: Screen) -> "Console":
-    from rich.console import Console
-
-    return Console(
-        file=stream,
-        width=screen.width,
-        force_terminal=True,
-        color_system="standard" if screen.color else None,
-        no_color=not screen.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},
-    )
 
 
 def live_view(tally: Tally, screen: Screen) -> "RenderableType":
@@ -186,8 +179,11 @@ def live_view(tally: Tally, screen: Screen) -> "RenderableType":
     full = round(_BAR * tally.share)
     head = styled("━" * full, "cyan").append("─" * (_BAR - full), style="dim")
     left = tally.left_words()
-    head.append(f" {tally.made:,}/{tally.attempts:,} attempts, {count(tally.cases, 'case')}")
+    head.append(f" {tally.made:,}/{tally.attempts:,} attempts, ")
+    head.append(", ".join(each for each in (tally.kept_words(), _case_words(tally)) if each))
     lines = [head]
+    if tally.stopping is not None:
+        lines.append(styled(tally.stopping_words(), "bold yellow"))
     if left:
         lines.append(styled(f"{left}, {duration(tally.elapsed_s)} so far", "dim"))
     lines += [styled(each) for each in (tally.rate_words(), tally.spent_words()) if each]

@@ -1,9 +1,11 @@
 """`evalkit show RUN`: one stored run, from what was asked for to why it came out so."""
 
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 
-from evalkit.records.comparison import Comparison, SideSummary
+from evalkit.records.attempt import Attempt
+from evalkit.records.comparison import Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, Totals, VariantRecord
 from evalkit.report.evidence import (
     SCRIPTED_NOTE,
@@ -27,14 +29,11 @@ def run_summary(run: StoredRun, comparison: Comparison, *, screen: Screen | None
     record = run.record
     put_verdict(page, record, comparison)
     _put_request(page, record)
-    sides = {
-        (suite.suite, variant): side
-        for suite in comparison.suites
-        for variant, side in (("baseline", suite.before), ("candidate", suite.after))
-    }
+    compared = {suite.suite: suite for suite in comparison.suites}
     for suite in record.suites:
         page.line()
-        _put_suite(page, suite, sides)
+        mine = [attempt for attempt in run.attempts if attempt.suite == suite.suite]
+        _put_suite(page, suite, mine, compared.get(suite.suite))
     if scripted_words(origins_of(comparison)):
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
@@ -69,7 +68,10 @@ def _put_request(page: Page, record: RunRecord) -> None:
 
 
 def _put_suite(
-    page: Page, suite: SuiteRecord, sides: Mapping[tuple[str, str], SideSummary | None]
+    page: Page,
+    suite: SuiteRecord,
+    attempts: Sequence[Attempt],
+    compared: SuiteComparison | None,
 ) -> None:
     title = styled(one_line(suite.suite), "bold")
     owner = f", owner {suite.owner}" if suite.owner else ""
@@ -80,8 +82,12 @@ def _put_suite(
         page.line(styled(variant.variant, "bold"), indent=2)
         for label, text in _variant_rows(variant):
             page.labelled(label, one_line(text), indent=4, width=_LABEL)
-        side = sides.get((suite.suite, variant.variant))
-        for label, text in _did_rows(suite.totals_of(variant.variant), side):
+        made = [attempt for attempt in attempts if attempt.variant == variant.variant]
+        totals = suite.totals_of(variant.variant)
+        # the record of a run that was killed is as old as its start: its journal knows more
+        told = totals if totals is not None and totals.attempts >= len(made) else None
+        rows = [*_attempt_rows(made, told), *_side_rows(compared, variant.variant)]
+        for label, text in rows:
             page.labelled(label, one_line(text), indent=4, width=_LABEL)
 
 
@@ -96,26 +102,50 @@ def _variant_rows(variant: VariantRecord) -> list[tuple[str, str]]:
     ]
 
 
-def _did_rows(totals: Totals | None, side: SideSummary | None) -> list[tuple[str, str]]:
-    rows = []
+def _attempt_rows(made: Sequence[Attempt], totals: Totals | None) -> list[tuple[str, str]]:
+    """How attempts ended, from the record's `totals` or, without them, from the attempts."""
+    states, modes = Counter[str](), Counter[str]()
     if totals is not None:
-        states = ", ".join(f"{number:,} {state}" for state, number in totals.states.items())
-        modes = ", ".join(f"{number:,} {mode}" for mode, number in totals.failure_modes.items())
-        rows.append(("attempts", f"{totals.attempts:,}: {states}" + (f" ({modes})" * bool(modes))))
-        rate = totals.passed / totals.cases if totals.cases else None
-        rows.append(("passed", f"{percent(rate)} of {count(totals.cases, 'case')}"))
-        if totals.fallbacks or totals.guardrails:
-            rows.append(
-                ("policy", f"{totals.guardrails:,} guardrails, {totals.fallbacks:,} fallbacks")
-            )
-    if side is None:
-        return rows
-    amounts = side.amounts
-    rows.append(("replies", origin_words(side.origins)))
-    price = f"{usd(amounts.cost_usd)} list price, {usd(amounts.billed_usd)} billed"
-    rows.append(
-        ("cost", f"{amounts.input_tokens:,} tokens in, {amounts.output_tokens:,} out; {price}")
+        states.update(totals.states)
+        modes.update(totals.failure_modes)
+    else:
+        states.update(attempt.state for attempt in made)
+        modes.update(str(attempt.failure_mode) for attempt in made if attempt.failure_mode)
+    ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
+    failed = ", ".join(f"{number:,} {mode}" for mode, number in modes.items())
+    words = f"{states.total():,}: {ended}" if ended else "none was made"
+    rows = [("attempts", words + (f" ({failed})" if failed else ""))]
+    if totals is not None and (totals.fallbacks or totals.guardrails):
+        words = f"{count(totals.guardrails, 'guardrail')}, {count(totals.fallbacks, 'fallback')}"
+        rows.append(("policy", words))
+    return rows
+
+
+def _side_rows(compared: SuiteComparison | None, variant: str) -> list[tuple[str, str]]:
+    """What passed, where replies came from, and what they cost."""
+    if compared is None:
+        return []
+    rate = compared.overall
+    side, share, known, planned = (
+        (compared.before, rate.before_rate, rate.before_known, rate.before_planned)
+        if variant == "baseline"
+        else (compared.after, rate.after_rate, rate.after_known, rate.after_planned)
     )
+    if side is None:
+        return []
+    of = f"{known:,} attempts with a result, of {planned:,}"
+    if known == planned:
+        of = count(planned, "attempt")
+    amounts = side.amounts
+    passed = f"{percent(share)} of {of}"
+    if not known:
+        passed = "not scored" if amounts.measured else "nothing has a result"
+    price = f"{usd(amounts.cost_usd)} list price, {usd(amounts.billed_usd)} billed"
+    rows = [
+        ("passed", passed),
+        ("replies", origin_words(side.origins)),
+        ("cost", f"{amounts.input_tokens:,} tokens in, {amounts.output_tokens:,} out; {price}"),
+    ]
     if amounts.latency_p50_s is not None:
         p95 = seconds(amounts.latency_p95_s)
         rows.append(("latency", f"{seconds(amounts.latency_p50_s)} median, {p95} p95"))

@@ -4,13 +4,12 @@ from typing import Any
 
 import msgspec
 
+from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.records.attempt import Attempt, FailureMode
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
 from evalkit.records.score import Score
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def run_schema() -> dict[str, Any]:
@@ -42,4 +41,4 @@ def _schema(record: type, title: str) -> dict[str, Any]:
     (reference,), components = msgspec.json.schema_components(
         [record], ref_template="#/$defs/{name}"
     )
-    return {"$schema": DIALECT, "title": title, **reference, "$defs": components}
+    return {"$schema": JSON_SCHEMA_DIALECT, "title": title, **reference, "$defs": components}

@@ -26,14 +26,20 @@ class Screen:
     width: int = 80
     color: bool = False
 
-    def console(self) -> "Console":
-        """A rich console that writes to memory and takes nothing from the environment."""
+    @property
+    def gap(self) -> int:
+        """Blanks between the columns of a table."""
+        return 2 if self.width >= _ROOMY else 1
+
+    def console(self, terminal: TextIO | None = None) -> "Console":
+        """A rich console that takes nothing from the environment; without `terminal` it writes to
+        memory."""
         from rich.console import Console
 
         return Console(
-            file=io.StringIO(),
+            file=terminal or io.StringIO(),
             width=self.width,
-            force_terminal=self.color,
+            force_terminal=self.color or terminal is not None,
             color_system="standard" if self.color else None,
             no_color=not self.color,
             highlight=False,
@@ -126,8 +132,9 @@ class Page:
         from rich.padding import Padding
         from rich.table import Table
 
-        gap = 2 if self.screen.width >= _ROOMY else 1
-        grid = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
+        grid = Table(
+            box=None, padding=(0, self.screen.gap, 0, 0), pad_edge=False, header_style="dim"
+        )
         for index, name in enumerate(header):
             grid.add_column(
                 name,

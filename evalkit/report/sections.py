@@ -1,5 +1,7 @@
 """The kinds of changes in the order in which every renderer shows them."""
 
+from collections.abc import Sequence
+
 from evalkit.records.comparison import CaseChange, ChangeKind, SuiteComparison
 
 SECTIONS: tuple[tuple[ChangeKind, str, int], ...] = (
@@ -14,6 +16,20 @@ SECTIONS: tuple[tuple[ChangeKind, str, int], ...] = (
 _FAILING_ALONE = 10
 
 
+def was_attempted(change: CaseChange) -> bool:
+    """Whether a side was asked about the case; of others there is nothing to show."""
+    sides = [side for side in (change.before, change.after) if side is not None]
+    return any(side.state is not None or side.unknown < len(side.passed) for side in sides)
+
+
+def never_words(changes: Sequence[CaseChange]) -> str:
+    """', 371 of them never attempted', or nothing where each was."""
+    never = sum(not was_attempted(change) for change in changes)
+    if never == len(changes):
+        return ", never attempted" if changes else ""
+    return f", {never:,} of them never attempted" if never else ""
+
+
 def sections_of(
     suite: SuiteComparison, *, all_cases: bool
 ) -> list[tuple[str, list[CaseChange], int]]:
@@ -26,6 +42,9 @@ def sections_of(
         changes = suite.of_kind(kind)
         if kind == "failing" and suite.before is None:
             title, first = "Failing", _FAILING_ALONE
+        if kind == "error":
+            changes = sorted(changes, key=was_attempted, reverse=True)
+            first = min(first, sum(map(was_attempted, changes)))
         if changes:
             found.append((title, changes, len(changes) if all_cases else min(first, len(changes))))
     return found

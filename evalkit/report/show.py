@@ -132,7 +132,7 @@ def _done(view: AttemptView) -> list[tuple[str, str]]:
 def _answer(view: AttemptView) -> str:
     attempt = view.attempt
     words: str = attempt.state
-    if attempt.failure_mode:
+    if attempt.failure_mode and attempt.state != "blocked":  # that a policy did it, its rule says
         words += f", {attempt.failure_mode}"
     if attempt.rule:
         words += f" by {one_line(attempt.rule)}"

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 _Keys = tuple[str | int, ...]
@@ -59,6 +60,9 @@ def _walk_arrays(
     tree = DeepDiff(before, after, view="tree", verbose_level=2, ignore_private_variables=False)
     changes = [change for group in tree.values() for change in group]
     found = [(change.path(output_format="list"), change.t1, change.t2) for change in changes]
+    if not found:  # what is equal in Python is the same to deepdiff: 0 and false, 1 and 1.0
+        for index, (old, new) in enumerate(zip_longest(before, after, fillvalue=ABSENT)):
+            yield from _walk(old, new, (*keys, index))
     for path, old, new in sorted(found, key=lambda each: _position(before, each[0])):
         yield (
             (*keys, *path),

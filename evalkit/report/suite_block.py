@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 
 from evalkit.records.comparison import SuiteComparison
-from evalkit.records.verdict import Outcome, PartVerdict
+from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
 from evalkit.report.figures import count
 from evalkit.report.headline import part_detail
 from evalkit.report.marks import mark
 from evalkit.report.screen import Page, styled
+from evalkit.report.side_rows import side_rows
 from evalkit.report.suite_rows import (
     SCORER_HEADER,
     SLICE_HEADER,
     drop_rows,
     scorer_cells,
-    side_rows,
     slice_cells,
+    suite_notes,
 )
 from evalkit.report.untrusted import one_line
 
@@ -29,12 +30,30 @@ def put_suite_head(page: Page, suite: SuiteComparison) -> None:
     owner = f", owner {suite.owner}" if suite.owner else ""
     title.append(f"  {count(suite.cases, 'case')} of {one_line(suite.golden)}{owner}", style="dim")
     page.line(title, hang=2)
-    rows = [[one_line(cell) for cell in row] for row in side_rows(suite)]
-    if suite.before is None:
-        page.table(["", suite.after.label], [[row[0], row[2]] for row in rows], folds=True)
-    else:
-        header = ["", suite.before.label, suite.after.label, "change"]
-        page.table(header, rows, folds=True)
+    rows = [[one_line(cell) for cell in row] for row in side_rows(suite, brief=True)]
+    header = ["", "" if suite.before is None else suite.before.label, suite.after.label, "change"]
+    columns = [0, 2] if suite.before is None else [0, 1, 2, 3]
+    room = _room(page, [[row[0], row[3]] for row in rows], max(1, len(columns) - 2))
+    cut = [[_cut_words(row[column], room) for column in columns] for row in (header, *rows)]
+    page.table(cut[0], cut[1:], folds=True)
+
+
+def _room(page: Page, outer: Sequence[Sequence[str]], sides: int) -> int:
+    """The columns that each side's figures have between the names and the changes."""
+    label = max((len(name) for name, _ in outer), default=0)
+    moved = max((len(change) for _, change in outer), default=0)
+    return max(
+        8,
+        (page.screen.width - 2 - label - max(moved, len("change")) - 3 * page.screen.gap) // sides,
+    )
+
+
+def _cut_words(text: str, room: int) -> str:
+    """The text with words that are longer than `room` cut in their middle; others may wrap."""
+    return " ".join(
+        word if len(word) <= room else f"{word[: room // 2]}…{word[room // 2 + 1 - room :]}"
+        for word in text.split(" ")
+    )
 
 
 def put_parts(page: Page, suite: SuiteComparison) -> None:
@@ -42,15 +61,20 @@ def put_parts(page: Page, suite: SuiteComparison) -> None:
     if suite.verdict is None:
         return
     page.line()
-    for part in suite.verdict.parts:
+    put_verdict_parts(page, suite.verdict, notes=suite_notes(suite))
+
+
+def put_verdict_parts(page: Page, verdict: SuiteVerdict, *, notes: Sequence[str]) -> None:
+    """The same of a verdict that stands alone, followed by `notes`."""
+    for part in verdict.parts:
         if part.kind == "drop":
-            for label, words in drop_rows(part):
+            for label, words in drop_rows(part, unknown=verdict.unknown):
                 page.labelled(label, words, width=_LABEL)
-    for part in suite.verdict.parts:
+    for part in verdict.parts:
         _put_part(page, part)
-    for warning in suite.verdict.warnings:
+    for warning in verdict.warnings:
         page.labelled("warning", one_line(warning), width=_LABEL, style="yellow")
-    for note in dict.fromkeys((*suite.verdict.notes, *suite.notes)):
+    for note in notes:
         page.labelled("note", one_line(note), width=_LABEL)
 
 
@@ -91,7 +115,7 @@ def legend(suite: SuiteComparison) -> str:
     """What b, c and the question mark in the tables mean."""
     words = "b: newly failing, c: newly passing"
     if suite.overall.unknown:
-        words += "; ?: no result, counted as passed before and failed after"
+        words += "; ?: no result on a side; rates are over what has one"
     return words
 
 

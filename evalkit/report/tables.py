@@ -26,31 +26,55 @@ def slice_rows(
 
 
 def _loss(row: SliceRow) -> tuple[float, float, str]:
-    drop = 0.0 if row.before_rate is None else row.before_rate - row.after_rate
-    return -drop, row.after_rate, row.tag
+    after = 1.0 if row.after_rate is None else row.after_rate
+    drop = 0.0
+    if row.before_rate is not None and row.after_rate is not None:
+        drop = row.before_rate - row.after_rate
+    return -drop, after, row.tag
 
 
 def _slice_row(tag: str, cases: Sequence[str], before: Arm | None, after: Arm) -> SliceRow:
-    after_rates = [_rate(after.passed[case], unknown=False) for case in cases]
-    unknown = {case for case in cases if None in after.passed[case]}
-    before_rate: float | None = None
+    sides = [arm for arm in (before, after) if arm is not None]
+    old = _Known() if before is None else _known(cases, before)
+    new = _known(cases, after)
     b = c = 0.0
     if before is not None:
-        before_rates = [_rate(before.passed[case], unknown=True) for case in cases]
-        unknown |= {case for case in cases if None in before.passed[case]}
-        differences = [old - new for old, new in zip(before_rates, after_rates, strict=True)]
+        rates = [(_rate(before.passed[case]), _rate(after.passed[case])) for case in cases]
+        differences = [was - now for was, now in rates if was is not None and now is not None]
         b = math.fsum(each for each in differences if each > 0)
         c = math.fsum(-each for each in differences if each < 0)
-        before_rate = _mean(before_rates)
     return SliceRow(
         tag=tag,
         cases=len(cases),
-        unknown=len(unknown),
-        before_rate=before_rate,
-        after_rate=_mean(after_rates) or 0.0,
+        unknown=sum(any(None in arm.passed[case] for arm in sides) for case in cases),
+        before_rate=old.rate,
+        after_rate=new.rate,
         b=b,
         c=c,
+        before_known=old.known,
+        before_planned=old.planned,
+        after_known=new.known,
+        after_planned=new.planned,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Attempts of one side: how many were planned, have a result, and passed."""
+
+    planned: int = 0
+    known: int = 0
+    passed: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.passed / self.known if self.known else None
+
+
+def _known(cases: Sequence[str], arm: Arm) -> _Known:
+    results = [result for case in cases for result in arm.passed[case]]
+    known = [result for result in results if result is not None]
+    return _Known(planned=len(results), known=len(known), passed=sum(known))
 
 
 @dataclass(slots=True)
@@ -119,10 +143,7 @@ def _scorer_row(name: str, olds: Mapping[str, _Tally], news: Mapping[str, _Tally
     )
 
 
-def _rate(results: Results, *, unknown: bool) -> float:
-    passes = sum(unknown if result is None else result for result in results)
-    return passes / len(results) if results else 0.0
-
-
-def _mean(rates: Sequence[float]) -> float | None:
-    return math.fsum(rates) / len(rates) if rates else None
+def _rate(results: Results) -> float | None:
+    """The share that passed of the trials with a result; None where none has one."""
+    known = [result for result in results if result is not None]
+    return sum(known) / len(known) if known else None

@@ -3,7 +3,14 @@
 from dataclasses import dataclass, field
 
 from evalkit.ports import Clock
-from evalkit.records.event import AttemptFinished, AttemptRetried, Event, RunEnded, RunStarted
+from evalkit.records.event import (
+    AttemptFinished,
+    AttemptRetried,
+    Event,
+    RunEnded,
+    RunStarted,
+    RunStopping,
+)
 from evalkit.report.evidence import origin_words
 from evalkit.report.figures import duration, percent, usd
 
@@ -36,6 +43,7 @@ class Tally:
     started: bool = False
     ended: bool = False
     reason: str | None = None
+    stopping: RunStopping | None = None
     _start_s: float = 0.0
 
     def take(self, event: Event) -> None:
@@ -49,6 +57,8 @@ class Tally:
             self.attempts, self.done, self.max_usd = event.attempts, event.done, event.max_usd
             self._start_s = self.clock.monotonic()
             self.started = True
+        elif isinstance(event, RunStopping):
+            self.stopping = event
         elif isinstance(event, RunEnded):
             self.ended, self.reason = True, event.reason
 
@@ -77,7 +87,7 @@ class Tally:
 
     @property
     def cases(self) -> int:
-        """Cases that every variant seen so far has been at."""
+        """Cases that every variant seen so far has been at, in this part of the run."""
         seen = [arm.cases for arm in self.arms.values()]
         return len(set.intersection(*seen)) if seen else 0
 
@@ -118,6 +128,18 @@ class Tally:
             tries = "retry" if self.retries == 1 else "retries"
             parts.append(f"{self.retries:,} {tries}, last for {self.last_retry.code}")
         return ", ".join(parts)
+
+    def kept_words(self) -> str:
+        """'30 kept from before', of a resumed run; else empty."""
+        return f"{self.done:,} kept from before" if self.done else ""
+
+    def stopping_words(self) -> str:
+        """What a stop that was asked for waits for; empty when none was."""
+        if self.stopping is None:
+            return ""
+        if self.stopping.again:
+            return "dropping the calls in flight"
+        return "stopping: waiting for the calls in flight; press Ctrl-C again to drop them"
 
     def left_words(self) -> str:
         """'about 12 s left'; empty before anything is known."""

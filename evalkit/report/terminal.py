@@ -7,11 +7,12 @@ import sys
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
 from evalkit.report.case_block import finding_words, trial_words
-from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
+from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.figures import count, duration, usd
 from evalkit.report.headline import run_mark, run_reason
 from evalkit.report.marks import KIND_STYLES, run_style
 from evalkit.report.screen import Page, Screen, screen_of, styled
+from evalkit.report.sections import never_words, was_attempted
 from evalkit.report.suite_block import put_parts, put_suite_head
 from evalkit.report.untrusted import clip, one_line
 
@@ -49,7 +50,8 @@ def put_verdict(page: Page, record: RunRecord, comparison: Comparison) -> None:
     """The one line that says how the run came out."""
     word = run_mark(record)
     line = styled(word, run_style(word))
-    line.append(f" (exit {record.exit_code})")
+    if record.state != "running":  # what has not ended has no exit code
+        line.append(f" (exit {record.exit_code})")
     scripted = scripted_words(origins_of(comparison))
     reason = one_line(run_reason(record)) + (f" ({scripted})" if scripted else "")
     line.append(f"  {reason}")
@@ -57,16 +59,20 @@ def put_verdict(page: Page, record: RunRecord, comparison: Comparison) -> None:
 
 
 def _put_first_changes(page: Page, suite: SuiteComparison) -> None:
-    broken = ("regressions", suite.of_kind("regression"))
+    broken = ("regression", "", suite.of_kind("regression"))
     if suite.before is None:
-        broken = ("failing cases", suite.of_kind("failing", "flip"))
-    for words, changes in (broken, ("cases without a result", suite.of_kind("error"))):
+        broken = ("failing case", "", suite.of_kind("failing", "flip"))
+    for noun, words, changes in (broken, ("case", " without a result", suite.of_kind("error"))):
         if not changes:
             continue
         page.line()
-        shown = f", the first {_FIRST}:" if len(changes) > _FIRST else ":"
-        page.line(styled(f"{len(changes):,} {words}{shown}", "bold"), indent=2)
-        for change in changes[:_FIRST]:
+        attempted = [change for change in changes if was_attempted(change)]
+        shown = ":" if attempted else ""
+        if attempted and len(changes) > _FIRST:
+            shown = f", the first {min(_FIRST, len(attempted))}:"
+        title = f"{count(len(changes), noun)}{words}{never_words(changes)}{shown}"
+        page.line(styled(title, "bold"), indent=2)
+        for change in attempted[:_FIRST]:
             _put_brief(page, change)
 
 
@@ -98,7 +104,9 @@ def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
     page.labelled(
         "took", f"{count(attempts, 'attempt')} in {duration(record.duration_s)}, {spent}", indent=0
     )
-    page.literal(styled("report    ", "dim").append(report_path(run.path)))
+    where = report_path(run.path)
+    if os.path.exists(where):
+        page.literal(styled("report    ", "dim").append(where))
     for number, (command, purpose) in enumerate(next_commands(record, comparison)):
         line = styled("          " if number else "next      ", "dim").append(
             command, style="bold cyan"
@@ -109,7 +117,8 @@ def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
 
 
 def report_path(path: str) -> str:
-    """The bundle's report.md, relative to where the user stands when it is below."""
+    """The bundle's report.md, relative to where the user stands when it is below. A run that was
+    killed has none."""
     full = os.path.join(path, "report.md")
     relative = os.path.relpath(full) if os.path.isabs(full) else full
     return one_line(full if relative.startswith("..") else relative)
@@ -119,7 +128,8 @@ def next_commands(record: RunRecord, comparison: Comparison) -> list[tuple[str, 
     """(command, what for): what somebody would type after this run."""
     if record.state != "complete":
         return [(f"evalkit run --resume {record.id}", "goes on where it stopped")]
-    commands = [(f"evalkit diff {record.id}", "every case that changed")]
+    purpose = "every case that failed" if alone(comparison) else "every case that changed"
+    commands = [(f"evalkit diff {record.id}", purpose)]
     for suite in comparison.suites:
         if suite.changes:
             case = shlex.quote(one_line(suite.changes[0].case))

@@ -16,7 +16,6 @@ _PLACEHOLDERS = {
     "ipv4": re.compile(r"\[IP_[0-9]+\]"),
     "ipv6": re.compile(r"\[IP_[0-9]+\]"),
 }
-PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|SSN|IP|SECRET)_[0-9]+\]")
 # jsonschema is content with any "@". Quoted local parts, which may hold more, are not in use.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from evalkit.config.patterns import compile_pattern
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
-from evalkit.score.formats import PLACEHOLDER, format_checker
-from evalkit.score.patterns import compile_pattern
+from evalkit.records.placeholder import PLACEHOLDER
+from evalkit.score.formats import format_checker
 from evalkit.score.reply import NotJson, reply_json
 from evalkit.score.schema_check import local_registry
 from evalkit.score.scorer import Judgement, Scorer, ScorerError

@@ -1,19 +1,15 @@
 """A number within a tolerance, in exact arithmetic: 1.1 and 1.2 differ by 0.1, no less."""
 
 import math
-import re
 from fractions import Fraction
 from typing import Any
 
-from evalkit.config.scorers import NumericScorer
+from evalkit.config.scorers import PLAIN_DECIMAL, NumericScorer
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.score.reply import NotJson, no_reply, reply_field
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import show, stored
-
-# Plain decimal notation and nothing else: what "1,200" or "1.200" means depends on who wrote it.
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
 
 
 class Numeric(Scorer[tuple[Any]]):
@@ -97,7 +93,7 @@ def read_number(value: Any) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("is not a number")
     if isinstance(value, str):
-        if not _DECIMAL.fullmatch(value.strip()):
+        if not PLAIN_DECIMAL.fullmatch(value.strip()):
             raise ValueError("is not a number in plain decimal notation")
         return Fraction(value.strip())
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,10 +1,10 @@
 """A pattern that the output has to match."""
 
+from evalkit.config.patterns import PatternError, compile_pattern
 from evalkit.config.scorers import RegexScorer
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.score.expected import expected_text
-from evalkit.score.patterns import compile_pattern
 from evalkit.score.reply import without_reply
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import FOUND_LENGTH, clip, show
@@ -65,7 +65,7 @@ class Regex(Scorer[str]):
 def _check(pattern: str) -> None:
     try:
         compile_pattern(pattern)
-    except ValueError as error:
+    except PatternError as error:
         raise ScorerError(str(error)) from None
     if not pattern:
         raise ScorerError("an empty pattern matches every output")

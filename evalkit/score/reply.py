@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from evalkit.records.attempt import Attempt
+from evalkit.records.json_text import decode_json
 from evalkit.score.scorer import Judgement
 from evalkit.score.wording import MISSING, one_line, show, stored
 
@@ -24,7 +25,7 @@ def reply_json(attempt: Attempt) -> Any:
     if attempt.output is None:
         return NotJson(without_reply(attempt))
     try:
-        return msgspec.json.decode(attempt.output)
+        return decode_json(attempt.output)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         if not attempt.output.strip() and attempt.tool_calls:
             return NotJson("found tool calls and no text")

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from evalkit.score.patterns import compile_pattern
+from evalkit.config.patterns import PatternError, compile_pattern
+from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.score.wording import clip, show
 
 if TYPE_CHECKING:
     from referencing import Registry
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @cache
@@ -35,8 +34,8 @@ def schema_problems(schema: Any) -> list[str]:
     no_formats: Any = None
     if not isinstance(schema, dict | bool):
         return [f"a schema is an object, true or false, not {show(schema)}"]
-    if isinstance(schema, dict) and _dialect(schema) != DIALECT:
-        return [f"$schema is {show(schema['$schema'])}; evalkit reads {DIALECT}"]
+    if isinstance(schema, dict) and _dialect(schema) != JSON_SCHEMA_DIALECT:
+        return [f"$schema is {show(schema['$schema'])}; evalkit reads {JSON_SCHEMA_DIALECT}"]
     try:
         Draft202012Validator.check_schema(schema, format_checker=no_formats)
     except SchemaError as error:
@@ -45,7 +44,7 @@ def schema_problems(schema: Any) -> list[str]:
 
 
 def _dialect(schema: dict[str, Any]) -> str:
-    return str(schema.get("$schema", DIALECT)).removesuffix("#")
+    return str(schema.get("$schema", JSON_SCHEMA_DIALECT)).removesuffix("#")
 
 
 def _problems(schema: Any) -> Iterator[str]:
@@ -71,7 +70,7 @@ def _pattern_problems(schema: dict[str, Any]) -> Iterator[str]:
     for pattern in (*patterns, *schema.get("patternProperties", {})):
         try:
             compile_pattern(pattern)
-        except ValueError as error:
+        except PatternError as error:
             yield str(error)
 
 

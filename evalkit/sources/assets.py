@@ -147,15 +147,10 @@ def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt
     for path in files_of(reader.data(prompt.path)):
         digests[path] = reader.digests[path]
     digests[f"routes.{route.name}"] = digest_of(route.model_dump(mode="json", exclude={"owner"}))
-    waiting = []
     for name in route.models.order:
         if (model := config.models.get(name)) is not None:
             digests[f"models.{name}"] = digest_of(model.model_dump(mode="json"))
-            waiting.append(model.provider)
-    while waiting:
-        name = waiting.pop()
-        if f"providers.{name}" not in digests:
-            provider = config.providers[name]
-            digests[f"providers.{name}"] = digest_of(provider.model_dump(mode="json"))
-            waiting += [provider.without_key] if provider.without_key else []
+            for provider in config.answering(model.provider):
+                settings = config.providers[provider].model_dump(mode="json")
+                digests[f"providers.{provider}"] = digest_of(settings)
     return digests

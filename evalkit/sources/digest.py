@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,17 +12,7 @@ def digest_of(value: Any) -> str:
 
     Raises TypeError for what is not JSON, ValueError for NaN and Infinity.
     """
-    return digest_all((value,))
-
-
-def digest_all(values: Iterable[Any]) -> str:
-    """The digest of a sequence of values, one canonical JSON text a line."""
-    found = hashlib.sha256()
-    for index, value in enumerate(values):
-        if index:
-            found.update(b"\n")
-        found.update(canonical_json(value))
-    return f"sha256:{found.hexdigest()}"
+    return f"sha256:{hashlib.sha256(canonical_json(value)).hexdigest()}"
 
 
 def canonical_json(value: Any) -> bytes:

@@ -1,18 +1,17 @@
 """What the suites that use a golden set ask of its cases: a case that nothing reads cannot fail."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.config.assets import Expected
+from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
+from evalkit.config.scorers import PLAIN_DECIMAL
 from evalkit.config.suites import Suite
 from evalkit.errors import Problem
 from evalkit.records.case import Case
-from evalkit.sources.patterns import pattern_error
 
-_DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 KNOWN_KEYS = tuple(Expected.model_fields)
 
 Locate = Callable[[], Locator]
@@ -20,7 +19,8 @@ Locate = Callable[[], Locator]
 
 @dataclass(slots=True)
 class Expectations:
-    """Checks the cases of one golden set, one at a time, and remembers their tags.
+    """Checks the cases of one golden set, one at a time, and remembers their tags and the
+    invariants that any of them could break.
 
     `suites` are those that are loaded, `read` the keys that any suite of the project reads from
     this set. `inputs` maps a prompt's reference to the keys of `input` that it cannot do without.
@@ -32,11 +32,16 @@ class Expectations:
     tools: Callable[[], Collection[str]]
     inputs: Mapping[str, Collection[str]] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
+    invariants: set[str] = field(default_factory=set)
     _meant: dict[str, str | None] = field(default_factory=dict)
 
     def check(self, case: Case, locate: Locate) -> Iterator[Problem]:
         """Everything that is wrong with a case as the suites would use it."""
         self.tags.update(case.tags)
+        if case.expected.get("forbidden_tools"):
+            self.invariants.add("forbidden_tools")
+        if case.expected.get("blocked") is True:
+            self.invariants.add("policy")
         for name, suite in self.suites.items():
             yield from _undecided(name, suite, case, locate)
             yield from _wrong_numbers(suite, case, locate)
@@ -104,7 +109,7 @@ def _wrong_numbers(suite: Suite, case: Case, locate: Locate) -> Iterator[Problem
         if value is None and entry.numeric.field is not None:
             continue  # a field that has to be null
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number and not (isinstance(value, str) and _DECIMAL.fullmatch(value.strip())):
+        if not number and not (isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value.strip())):
             path = ("expected", key)
             yield locate().problem(path, "is no number", value=value, expected="a number")
 

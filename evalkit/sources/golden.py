@@ -70,36 +70,14 @@ def load_golden_set(
     path = _cases_file(reader, version)
     if path is None:
         return None
-    reading = _Reading(path, check, keep_cases)
-    try:
-        for read in read_cases(reader.tree, path):
-            reading.take(read)
-    except ConfigError as error:
-        reading.note(error.problems)
-    except OSError as error:
-        reading.note([Problem(file=path, message=f"cannot be read: {error.strerror}")])
-    if reading.count == 0 and not reading.problems:
-        reading.note([Problem(file=path, line=1, message="holds no case")])
-    reader.problems += reading.problems
-    if reading.unsaid:
-        reader.unsaid[path] = reading.unsaid
+    reading = _read_all(reader, _Reading(path, check, keep_cases))
     if document is None or file is None:
         return None
     locator = Locator(document)
     problems = name_problems(locator, version, file.name, file.version)
     digest = reading.digest.result()
     if not reading.broken and file.digest not in (None, digest):
-        problems.append(
-            locator.problem(
-                ("digest",),
-                f"the set is frozen, and the content of {path.rsplit('/', 1)[1]} is not what was "
-                "frozen",
-                value=digest,
-                expected=f"{file.digest}",
-                suggestion=f"bump the version: leave v{version.number} as it was and put the "
-                f"changed cases into {version.path.rsplit('/', 1)[0]}/v{version.number + 1}",
-            )
-        )
+        problems.append(_thawed(locator, version, path, found=digest, frozen=file.digest))
     reader.problems += problems
     if problems or reading.broken:
         return None
@@ -117,6 +95,39 @@ def load_golden_set(
         lines=reading.lines if keep_cases else {},
         count=reading.count,
         groups=reading.singles + len(reading.groups),
+    )
+
+
+def _read_all(reader: Reader, reading: "_Reading") -> "_Reading":
+    """Every case of the file is taken; what is wrong with them is noted in `reader` too."""
+    path = reading.path
+    try:
+        for read in read_cases(reader.tree, path):
+            reading.take(read)
+    except ConfigError as error:
+        reading.note(error.problems)
+    except OSError as error:
+        reading.note([Problem(file=path, message=f"cannot be read: {error.strerror}")])
+    if reading.count == 0 and not reading.problems:
+        reading.note([Problem(file=path, line=1, message="holds no case")])
+    reader.problems += reading.problems
+    if reading.unsaid:
+        reader.unsaid[path] = reading.unsaid
+    return reading
+
+
+def _thawed(
+    locator: Locator, version: Version, path: str, *, found: str, frozen: str | None
+) -> Problem:
+    """The cases of a frozen set are not what was frozen."""
+    folder = version.path.rsplit("/", 1)[0]
+    return locator.problem(
+        ("digest",),
+        f"the set is frozen, and the content of {path.rsplit('/', 1)[1]} is not what was frozen",
+        value=found,
+        expected=frozen,
+        suggestion=f"bump the version: leave v{version.number} as it was and put the changed cases "
+        f"into {folder}/v{version.number + 1}",
     )
 
 

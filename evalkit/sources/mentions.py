@@ -9,7 +9,8 @@ from evalkit.config.problems import Path, listed, suggest
 from evalkit.config.suites import SetBaseline
 from evalkit.errors import Problem
 from evalkit.sources.reading import Reader
-from evalkit.sources.references import PROMPTS, UnknownReference, Version
+from evalkit.sources.references import PROMPTS, Version
+from evalkit.sources.suite_files import resolve_noted
 from evalkit.sources.tools import tool_names
 
 
@@ -33,20 +34,11 @@ def _baseline_prompts(
     reader: Reader, examined: ExaminedConfig, path: Path, baseline: SetBaseline
 ) -> Iterator[Version]:
     for key, value in baseline.set.items():
-        if not key.endswith(".target.prompt"):
-            continue
-        try:
-            yield PROMPTS.resolve(reader, str(value))
-        except UnknownReference as error:
-            reader.problems.append(
-                examined.locator.problem(
-                    (*path, "set", key),
-                    str(error),
-                    value=value,
-                    expected=error.expected,
-                    suggestion=error.suggestion,
-                )
-            )
+        if key.endswith(".target.prompt"):
+            at = (*path, "set", key)
+            version = resolve_noted(reader, examined.locator, at, PROMPTS, str(value))
+            if version is not None:
+                yield version
 
 
 def _disallowed(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
@@ -85,12 +77,5 @@ def _reached(config: Config, suite: str) -> set[str]:
     """Providers that may answer a suite, stand-ins included."""
     route = config.route(config.suites[suite].route)
     names = route.models.order if route is not None else ()
-    waiting = [config.models[name].provider for name in names if name in config.models]
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        provider = config.providers.get(name)
-        if name not in found and provider is not None:
-            found.add(name)
-            waiting += [provider.without_key] if provider.without_key else []
-    return found
+    models = [config.models[name] for name in names if name in config.models]
+    return {provider for model in models for provider in config.answering(model.provider)}

@@ -86,8 +86,14 @@ class Shelf:
 
     def resolve(self, tree: Folders, reference: str) -> Version:
         """The version that a reference names. Raises UnknownReference."""
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
         versions = self.versions(tree, name)
+        if versions and not at:
+            raise UnknownReference(
+                f"{reference!r} names no version of the {self.noun}",
+                expected=f"one of {listed([each.reference for each in versions])}",
+                suggestion=None,
+            )
         if not versions:
             names = [each for each in tree.list(self.folder) if self.versions(tree, each)]
             raise UnknownReference(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.config.json_document import parse_json
 from evalkit.errors import ConfigError, Problem
 
 KEYS = ("case", "passed", "trial", "group", "tags", "cost_usd")
@@ -93,18 +94,14 @@ def _json_rows(
         if not content.strip():
             continue
         try:
-            row = json.loads(content, parse_constant=_no_constant)
-        except ValueError as error:
-            problems.append(_problem(path, line, f"is not JSON: {error}"))
+            row = parse_json(content.encode(), str(path), first_line=line).data
+        except ConfigError as error:
+            problems += error.problems
             continue
         if not isinstance(row, dict):
             problems.append(_problem(path, line, "is no object", value=content[:60]))
         elif _check_keys(path, line, list(row), problems):
             yield line, row
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number that can be compared")
 
 
 def _check_keys(path: Path, line: int, names: list[str], problems: list[Problem]) -> bool:

@@ -7,9 +7,9 @@ are recognised here. A schema that is not recognised is left to jsonschema, whic
 from collections.abc import Callable
 from typing import Any
 
+from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.sources.schema_walk import NAMED, ONE, SEVERAL
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES = frozenset(("null", "boolean", "object", "array", "number", "string", "integer"))
 
 
@@ -92,7 +92,7 @@ _FORM: dict[str, Callable[[Any], bool]] = {
     "enum": lambda value: isinstance(value, list),
     "examples": lambda value: isinstance(value, list),
     "contentMediaType": _is_text,
-    "$schema": lambda value: value == DIALECT,
+    "$schema": lambda value: value == JSON_SCHEMA_DIALECT,
     "$ref": _is_own_part,
     "$dynamicRef": _is_own_part,
     # Rare, and with a grammar of their own: left to the validator.

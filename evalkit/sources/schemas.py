@@ -5,11 +5,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from evalkit.config.document import Document
+from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.errors import Problem
-from evalkit.sources.patterns import pattern_error
+from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.sources.reading import Explain, Reader
-from evalkit.sources.schema_form import DIALECT, is_well_formed
+from evalkit.sources.schema_form import is_well_formed
 from evalkit.sources.schema_walk import KEYWORDS, Subschema, in_place, subschemas
 
 FORMATS = (
@@ -83,10 +84,10 @@ def _form_problems(locator: Locator, schema: Any, at: Path) -> Iterator[Problem]
 def _reference_problems(
     locator: Locator, schema: dict[str, Any], found: list[Subschema], at: Path
 ) -> Iterator[Problem]:
-    dialect = schema.get("$schema", DIALECT)
-    if dialect.rstrip("#") != DIALECT:
+    dialect = schema.get("$schema", JSON_SCHEMA_DIALECT)
+    if dialect.rstrip("#") != JSON_SCHEMA_DIALECT:
         path = (*at, "$schema")
-        yield locator.problem(path, "another dialect", value=dialect, expected=DIALECT)
+        yield locator.problem(path, "another dialect", value=dialect, expected=JSON_SCHEMA_DIALECT)
     pointers = {_pointer(each.path[len(at) :]): each for each in found}
     anchors = {
         each.schema[key]: each

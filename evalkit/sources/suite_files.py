@@ -6,12 +6,12 @@ from functools import cache, partial
 from typing import Any
 
 from evalkit.config.load import ExaminedConfig
+from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.suites import Suite
 from evalkit.records.asset import GoldenSet, Prompt
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import load_golden_set
-from evalkit.sources.patterns import pattern_error
 from evalkit.sources.prompts import load_prompt
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import (
@@ -63,6 +63,7 @@ def load_suite_files(
             each.golden = golden
             if golden is not None:
                 _check_slices(reader, examined, name, golden, expectations.tags)
+                _check_invariants(reader, examined, name, golden, expectations.invariants)
     return files
 
 
@@ -72,8 +73,8 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
     path: Path = ("suites", name)
     files = SuiteFiles()
     golden_at, prompt_at = (*path, "golden"), (*path, "target", "prompt")
-    files.golden_version = _resolve(reader, locator, golden_at, GOLDEN_SETS, suite.golden)
-    files.prompt_version = _resolve(reader, locator, prompt_at, PROMPTS, suite.target.prompt)
+    files.golden_version = resolve_noted(reader, locator, golden_at, GOLDEN_SETS, suite.golden)
+    files.prompt_version = resolve_noted(reader, locator, prompt_at, PROMPTS, suite.target.prompt)
     if files.prompt_version is not None:
         missing = partial(locator.problem, prompt_at)
         files.prompt = load_prompt(reader, files.prompt_version, missing)
@@ -93,9 +94,10 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
     return files
 
 
-def _resolve(
+def resolve_noted(
     reader: Reader, locator: Locator, at: Path, shelf: Shelf, reference: str
 ) -> Version | None:
+    """The version that a reference at `at` names, or None once its problem is noted."""
     try:
         return shelf.resolve(reader, reference)
     except UnknownReference as error:
@@ -144,6 +146,23 @@ def _inputs(prompt: Prompt) -> list[str]:
     sources = [message.content for message in prompt.messages]
     sources += [prompt.retrieve.query] if prompt.retrieve is not None else []
     return sorted({key for source in sources for key in fields_read(source, "input")})
+
+
+def _check_invariants(
+    reader: Reader, examined: ExaminedConfig, name: str, golden: GoldenSet, breakable: set[str]
+) -> None:
+    """An invariant that no case can break holds whatever happens."""
+    asked = {"forbidden_tools": "expected.forbidden_tools", "policy": "expected.blocked: true"}
+    for index, invariant in enumerate(examined.config.suites[name].gate.invariants):
+        if invariant not in breakable:
+            reader.problems.append(
+                examined.locator.problem(
+                    ("suites", name, "gate", "invariants", index),
+                    f"no case of {golden.reference} can break it",
+                    value=invariant,
+                    expected=f"a case with {asked[invariant]}",
+                )
+            )
 
 
 def _check_slices(

@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from evalkit.errors import ConfigError, Problem
 
+_INSIDE = "a file inside the project"
+
 
 class WorkingTree:
     """The files under `root`. Paths are relative to it, with `/` between folders."""
@@ -74,7 +76,7 @@ class WorkingTree:
             words = "is a symlink that leads round in a circle" if circle else error.strerror
             raise _refused(path, str(words)) from error
         if not real.is_relative_to(self.root):
-            raise _refused(path, "is a symlink that leads out of the project")
+            raise _refused(path, "is a symlink that leads out of the project", _INSIDE)
         return real
 
 
@@ -85,13 +87,9 @@ def check_path(path: str) -> str:
     """
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
-        raise _refused(path.replace("\0", "\\0"), "leads out of the project")
+        raise _refused(path.replace("\0", "\\0"), "leads out of the project", _INSIDE)
     return "/".join(part for part in parts if part not in ("", ".")) or "."
 
 
-def _refused(path: str, message: str) -> ConfigError:
-    return ConfigError(
-        [Problem(file=path, message=message, expected="a file inside the project")]
-        if "project" in message
-        else [Problem(file=path, message=message)]
-    )
+def _refused(path: str, message: str, expected: str | None = None) -> ConfigError:
+    return ConfigError([Problem(file=path, message=message, expected=expected)])

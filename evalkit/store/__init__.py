@@ -1,1 +1,1 @@
-"""The private state of a project: run bundles, the response cache, recordings."""
+"""The private state of a project: run bundles, the reply cache, recordings."""

@@ -1,13 +1,13 @@
 """One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from evalkit.errors import StoreError
-from evalkit.records.attempt import Attempt
-from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot, TraceRecord
+from evalkit.records.attempt import Attempt, Place
+from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
 from evalkit.store.files import explained, read_whole, write_whole
 from evalkit.store.journal import ATTEMPTS, TRACES, RunJournal, read_lines
@@ -16,8 +16,6 @@ from evalkit.store.schema import decode_record
 RECORD = "run.json"
 SCORES = "scores.jsonl"
 ASSETS = "assets"
-
-Place = tuple[str, str, str, int]
 
 
 class Bundle:
@@ -50,22 +48,33 @@ class Bundle:
         write_whole(self.path / ASSETS / f"{snapshot.suite}.json", _readable(snapshot))
 
     def snapshots(self) -> tuple[SuiteSnapshot, ...]:
-        """The snapshots of the record's suites, in its order. Raises StoreError for a lost one."""
+        """The snapshots of the record's suites, in its order.
+
+        Raises StoreError for a lost one, and for one that is not what the record says was run.
+        """
         decoder = msgspec.json.Decoder(SuiteSnapshot)
-        return tuple(
-            self._read_snapshot(suite.suite, decoder) for suite in self.read_record().suites
-        )
+        return tuple(self._read_snapshot(suite, decoder) for suite in self.read_record().suites)
 
     def _read_snapshot(
-        self, suite: str, decoder: msgspec.json.Decoder[SuiteSnapshot]
+        self, suite: SuiteRecord, decoder: msgspec.json.Decoder[SuiteSnapshot]
     ) -> SuiteSnapshot:
-        path = self.path / ASSETS / f"{suite}.json"
+        path = self.path / ASSETS / f"{suite.suite}.json"
         try:
-            return decoder.decode(read_whole(path))
+            snapshot = decoder.decode(read_whole(path))
         except FileNotFoundError as error:
-            raise StoreError(f"{path} is missing, so suite {suite} cannot be scored") from error
+            words = f"{path} is missing, so suite {suite.suite} cannot be scored"
+            raise StoreError(words) from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{path} is damaged ({error})") from error
+        for what, ran, kept in (
+            ("cases", suite.cases, len(snapshot.cases)),
+            ("trials", suite.trials, snapshot.trials),
+            ("gate", suite.gate, snapshot.gate),
+            ("scorers", suite.scorers, snapshot.scorers),
+        ):
+            if ran != kept:
+                raise StoreError(f"{path} holds other {what} than {RECORD} says were run")
+        return snapshot
 
     def journal(self) -> RunJournal:
         """The run's journal, opened for appending; it holds the run's lock until it is closed.
@@ -107,7 +116,7 @@ class Bundle:
         latest: dict[Place, TraceRecord] = {}
         for trace in read_lines(self.path / TRACES, decoder, journal=True):
             if suite in (None, trace.suite) and case in (None, trace.case):
-                latest[trace.suite, trace.variant, trace.case, trace.trial] = trace
+                latest[trace.place] = trace
         return tuple(latest.values())
 
     def write_scores(self, scores: Iterable[Score]) -> None:
@@ -117,10 +126,7 @@ class Bundle:
 
     def read_scores(self) -> tuple[Score, ...]:
         """scores.jsonl; empty for a run that was not scored."""
-        return tuple(self._scores())
-
-    def _scores(self) -> Iterator[Score]:
-        return read_lines(self.path / SCORES, msgspec.json.Decoder(Score))
+        return tuple(read_lines(self.path / SCORES, msgspec.json.Decoder(Score)))
 
     def write_report(self, name: str, text: str) -> Path:
         """Replace a report such as report.md and return its path."""

@@ -3,7 +3,6 @@
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 from evalkit.errors import StoreError
 from evalkit.store.files import explained
@@ -47,16 +46,3 @@ class RunLock:
         if self._held:
             self._held = False
             os.close(self._descriptor)
-
-    def __enter__(self) -> "RunLock":
-        """The lock itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Release it."""
-        self.release()

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.errors import StoreError
+from evalkit.config.json_lines import decode_lines
+from evalkit.config.problems import capped
+from evalkit.errors import ConfigError, Problem, StoreError
 from evalkit.records.recording import Recording
-from evalkit.store.files import write_whole
-from evalkit.store.journal import read_lines
+from evalkit.store.files import read_whole, write_whole
 
 
 class RecordingWriter:
@@ -26,8 +27,26 @@ class RecordingWriter:
         return self.root / model / f"{suite}.jsonl"
 
     def read(self, model: str, suite: str) -> tuple[Recording, ...]:
-        """What is recorded already; empty where nothing is."""
-        return tuple(read_lines(self.path(model, suite), msgspec.json.Decoder(Recording)))
+        """What is recorded already; empty where nothing is.
+
+        Raises ConfigError with every broken line: the file is the project's, not private state.
+        """
+        path = self.path(model, suite)
+        try:
+            raw = read_whole(path)
+        except FileNotFoundError:
+            return ()
+        problems: list[Problem] = []
+        file = path.relative_to(self.root.parent).as_posix()
+        found = [
+            recording
+            for _, recording in decode_lines(
+                raw, Recording, noun="recording", file=file, problems=problems
+            )
+        ]
+        if problems:
+            raise ConfigError(capped(problems))
+        return tuple(found)
 
     def write(self, model: str, suite: str, recordings: Iterable[Recording]) -> Path:
         """Replace a suite's recordings of a model; the same recordings give the same bytes.

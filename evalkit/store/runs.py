@@ -3,7 +3,7 @@
 import os
 import random
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from evalkit.store.folder import PRIVATE, private_folder
 
 LATEST = "latest"
 _SHOWN = 5
+_LAST = 0xFFFF
 _ID_START = re.compile(r"\d{8}T")
 
 
@@ -27,12 +28,17 @@ class RunStore:
         self.folder = root / PRIVATE / "runs"
 
     def new_id(self, now: datetime, chance: random.Random | None = None) -> str:
-        """An id that no run has: the second in UTC and four random hex digits; ids sort by time."""
+        """An id that no run has: the second in UTC and four random hex digits; ids sort by time.
+
+        After other runs of the same second it sorts behind them, so that it is the latest.
+        """
         chance = chance or random.SystemRandom()
-        while True:
-            found = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{chance.getrandbits(16):04x}"
-            if not (self.folder / found).exists():
-                return found
+        stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        taken = [name for name in self._ids() if re.fullmatch(stamp + "-[0-9a-f]{4}", name)]
+        least = int(taken[-1][-4:], 16) + 1 if taken else 0
+        if least > _LAST:
+            return self.new_id(now + timedelta(seconds=1), chance)
+        return f"{stamp}-{chance.randint(least, _LAST):04x}"
 
     def create(self, record: RunRecord) -> Bundle:
         """Make the run's folder with its run.json. Raises StoreError, also for an id in use."""

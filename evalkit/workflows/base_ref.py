@@ -11,10 +11,14 @@ from evalkit.sources.git import default_branch, git_state, merge_base, resolve_r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRef:
-    """A commit to compare with, or why there is none."""
+    """A commit to compare with, or why there is none.
+
+    `lost` tells that there is one and this clone does not have it.
+    """
 
     sha: str | None
     label: str
+    lost: bool = False
 
 
 def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
@@ -23,10 +27,11 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
     Never raises: without git, commits or the base in a shallow clone, `sha` is None and `label`
     says why and what to do.
     """
+    named = "GITHUB_BASE_REF" in environ or "CI_MERGE_REQUEST_DIFF_BASE_SHA" in environ
     try:
         state = git_state(root)
     except Refused as error:
-        return BaseRef(sha=None, label=str(error))
+        return BaseRef(sha=None, label=str(error), lost=named)
     if state.sha is None:
         return BaseRef(
             sha=None, label="there is no git history here; commit once, or name a bundle"
@@ -51,5 +56,6 @@ def _from_branch(root: Path, ref: str, words: str) -> BaseRef:
         return BaseRef(
             sha=None,
             label=f"{words} is not in this clone ({error}); check out with fetch-depth: 0",
+            lost=True,
         )
     return BaseRef(sha=sha, label=f"{words} ({sha[:7]})")

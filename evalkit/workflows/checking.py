@@ -22,7 +22,8 @@ class Checked:
 def check_project(root: Path) -> Checked:
     """Load everything under `root` that evalkit reads."""
     try:
-        assets = load_assets(WorkingTree(root))
+        # cases are checked one at a time and dropped: a set of any size fits into memory
+        assets = load_assets(WorkingTree(root), keep_cases=False)
     except ConfigError as error:
         errors = sum(problem.severity == "error" for problem in error.problems)
         return Checked(error.problems, f"{errors} error{'' if errors == 1 else 's'}")
@@ -48,7 +49,7 @@ def _too_small(suite: SuiteAssets) -> list[Problem]:
     margin = margin_of(gate.max_drop_pp)
     if margin is None:
         return []
-    groups = len({case.group or case.id for case in suite.golden.cases})
+    groups = suite.golden.groups
     needed = minimum_cases(margin, gate.alpha)
     if groups >= needed:
         return []
@@ -68,8 +69,8 @@ def _too_small(suite: SuiteAssets) -> list[Problem]:
 
 
 def _summary(assets: Assets, warnings: int) -> str:
-    cases = sum(len(suite.golden.cases) for suite in assets.suites.values())
+    cases = sum(suite.golden.count for suite in assets.suites.values())
     found = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else "no problem"
-    return (
-        f"{found}: {len(assets.config.routes)} routes, {len(assets.suites)} suites, {cases} cases"
-    )
+    counts = ((len(assets.config.routes), "route"), (len(assets.suites), "suite"), (cases, "case"))
+    held = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return f"{found}: {held}"

@@ -14,7 +14,6 @@ from evalkit.records.verdict import Verdict
 from evalkit.sources.results import RawResult, read_results
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import decide
-from evalkit.workflows.project import find_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,21 +50,29 @@ def compare(
     return _compared(_frame_rows(baseline), _frame_rows(candidate), max_drop_pp, rule)
 
 
-def decide_stored(base: str, cand: str | None) -> Verdict:
+def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
     """The verdict of a stored run, or of the candidate of one against the candidate of another.
 
     Raises UsageError for an unknown run, Refused for runs that did not finish or were not measured
     alike.
     """
-    store = RunStore(find_root())
+    store = RunStore(root)
     run = _whole(store.open(base).load())
     if cand is None:
         if not run.record.gates:
-            raise Refused(
-                f"run {run.record.id} ran selected cases only, so there is nothing to gate"
-            )
+            raise Refused(f"run {run.record.id} ran selected cases only, so it cannot gate")
         return decide(run.snapshots, run.attempts, run.scores)
-    other = _whole(store.open(cand).load())
+    return decide_between(run, _whole(store.open(cand).load()))
+
+
+def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
+    """The candidate of `other` against the candidate of `run`, under the gates of `other`.
+
+    Raises Refused for runs that were not measured alike, or ran selected cases only.
+    """
+    for each in (run, other):
+        if not each.record.gates:
+            raise Refused(f"run {each.record.id} ran selected cases only, so it cannot gate")
     _check_alike(run, other)
     snapshots = [
         msgspec.structs.replace(

@@ -5,10 +5,13 @@ Everything here works on what a bundle holds: redacted attempts and the suite's 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
 
+from evalkit.config.scorers import ScorerEntry
 from evalkit.config.suites import Gate
+from evalkit.errors import Problem
 from evalkit.gate import (
     CaseResult,
     GateSettings,
@@ -20,37 +23,64 @@ from evalkit.gate import (
     decide_suite,
     decide_verdict,
 )
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.case import Case
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
 from evalkit.score.registry import build_scorers
+from evalkit.score.scorer import Scorer
 from evalkit.score.scoring import (
     attempt_passed,
+    case_problems,
     guardrail_triggered,
     score_attempt,
     violations,
 )
-
-Place = tuple[str, str, str, int]
+from evalkit.score.state import STATE
 
 
 class SuiteScoring:
-    """Scores the attempts of one suite by its snapshot. Raises ValueError for broken scorers."""
+    """Scores the attempts of one suite by its snapshot.
+
+    Scorers are built when the first attempt is scored, which raises ConfigError for broken ones;
+    reading what stored scores come to needs none.
+    """
 
     def __init__(self, snapshot: SuiteSnapshot) -> None:
-        """Build the scorers once."""
+        """Nothing is built yet."""
         self.snapshot = snapshot
-        self._scorers = build_scorers(snapshot.scorers, snapshot.schemas)
         self._cases: Mapping[str, Case] = {case.id: case for case in snapshot.cases}
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        """What the scores of an attempt are called."""
+        entries = (ScorerEntry.model_validate(entry) for entry in self.snapshot.scorers)
+        return frozenset((STATE, *(entry.label for entry in entries)))
+
+    @cached_property
+    def _scorers(self) -> tuple[Scorer[Any], ...]:
+        return build_scorers(self.snapshot.scorers, self.snapshot.schemas)
 
     def scores(self, attempt: Attempt) -> tuple[Score, ...]:
         """Every scorer on one attempt."""
         return score_attempt(self._scorers, attempt, self._cases[attempt.case])
 
+    def problems(self) -> Iterator[Problem]:
+        """What would keep every attempt at a case from having a result, before one is paid for."""
+        for case in self.snapshot.cases:
+            for message in case_problems(self._scorers, case):
+                yield Problem(
+                    file=self.snapshot.golden_path,
+                    line=self.snapshot.lines.get(case.id),
+                    key=f"{case.id}.expected",
+                    message=message,
+                )
+
     def passed(self, scores: Sequence[Score], attempt: Attempt) -> bool | None:
-        """Whether the attempt passed; None where it has no result."""
+        """Whether the attempt passed; None where it has no result, or a score of it is lost."""
+        if not self._labels <= {score.scorer for score in scores}:
+            return None
         fallback: Literal["error", "accept"] = (
             "accept" if self.snapshot.fallback == "accept" else "error"
         )
@@ -93,7 +123,7 @@ def group_scores(scores: Iterable[Score]) -> defaultdict[Place, list[Score]]:
     """The scores of every attempt."""
     grouped: defaultdict[Place, list[Score]] = defaultdict(list)
     for score in scores:
-        grouped[score.suite, score.variant, score.case, score.trial].append(score)
+        grouped[score.place].append(score)
     return grouped
 
 

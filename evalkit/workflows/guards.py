@@ -5,21 +5,32 @@ Every weakening is listed first in the report and keeps the verdict from passing
 accepts it with `--accept-gate-change`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evalkit.config.load import load_config
 from evalkit.config.model import Config
-from evalkit.errors import ConfigError, EvalkitError, Refused
-from evalkit.records.asset import GoldenSet
+from evalkit.errors import ConfigError, EvalkitError
 from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import load_assets
-from evalkit.sources.git import GitTree, changed_files
+from evalkit.sources.git import GitTree
+from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.base_ref import BaseRef
-from evalkit.workflows.loosening import weaker_suite, wider_route, wider_tools
+from evalkit.workflows.loosening import (
+    weaker_evidence,
+    weaker_suite,
+    wider_route,
+    wider_tools,
+)
+from evalkit.workflows.replays import changed_replies
 from evalkit.workflows.variants import CONFIG_FILE, SuiteSetup
-
-_TARGET_FOLDERS = ("prompts/", "tools/", "schemas/")
+from evalkit.workflows.yardstick import (
+    changed_alike,
+    changed_baseline,
+    changed_cases,
+    changed_schemas,
+    moved_baseline,
+)
 
 
 def guard_suites(
@@ -30,43 +41,25 @@ def guard_suites(
     The first value maps a suite to sentences; the second lists suites that the base had and the
     working tree lacks. Without a base only the two variants are compared.
     """
-    found: dict[str, list[str]] = {setup.name: list(_wider_variant(setup)) for setup in setups}
+    found: dict[str, list[str]] = {
+        setup.name: [*_wider_variant(setup), *_failed_baseline(setup)] for setup in setups
+    }
     gone: list[str] = []
-    if base.sha is not None:
-        tree = GitTree(root, base.sha)
-        if tree.exists(CONFIG_FILE):
-            try:
-                config = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
-            except ConfigError:
-                note = (
-                    f"evalkit.yaml at {base.label} cannot be read, so nothing shows that the gate "
-                    "was not loosened"
-                )
-                for sentences in found.values():
-                    sentences.append(note)
-                return {name: tuple(each) for name, each in found.items()}, ()
+    unseen = f"{base.label}; so" if base.lost else None
+    tree = None if base.sha is None else GitTree(root, base.sha)
+    if tree is not None and tree.exists(CONFIG_FILE):
+        try:
+            config = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+        except ConfigError:
+            unseen = f"evalkit.yaml at {base.label} cannot be read, so"
+        else:
             for setup in setups:
                 found[setup.name] += _since_base(setup, tree, config, base)
             gone = _gone_suites(config, setups)
+    if unseen is not None:
+        for sentences in found.values():
+            sentences.append(f"{unseen} nothing shows that the gate was not loosened")
     return {name: tuple(dict.fromkeys(each)) for name, each in found.items()}, tuple(gone)
-
-
-def find_unexercised(root: Path, setups: Sequence[SuiteSetup], base: BaseRef) -> tuple[str, ...]:
-    """Changed prompts, tools, schemas and routes that no suite of the run looks at.
-
-    Both variants would be equal and green whatever the change does.
-    """
-    if base.sha is None:
-        return ()
-    tested = {
-        path for setup in setups for variant in setup.variants for path in variant.assets.digests
-    }
-    changed = [
-        path
-        for path in changed_files(root, base.sha)
-        if path.startswith(_TARGET_FOLDERS) and path not in tested and (root / path).exists()
-    ]
-    return (*changed, *_unexercised_routes(root, setups, base.sha))
 
 
 def guard_part(sentences: Sequence[str], owner: str | None) -> PartVerdict:
@@ -89,28 +82,85 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
     before = config.suites.get(setup.name)
     if before is None:
         return
-    for sentence in weaker_suite(before, setup.assets.suite):
-        yield f"{sentence} (since {base.label})"
     try:
         old = load_assets(tree, suites=[setup.name]).suites[setup.name]
     except EvalkitError:
         yield f"the assets of the suite at {base.label} cannot be read to compare with"
+        for sentence in weaker_suite(before, setup.assets.suite):
+            yield f"{sentence} (since {base.label})"
         return
-    yield from _vanished(old.golden, setup.assets.golden, base)
-    for sentence in wider_route(old.route, setup.candidate.assets.route):
+    new = setup.candidate
+    slices = [tag for tag, rules in before.gate.slices.items() if rules.required]
+    found = (
+        *weaker_suite(before, setup.assets.suite),
+        *changed_schemas(old, setup.assets),
+        *changed_cases(old.golden, setup.assets.golden, slices),
+        *moved_baseline(
+            before.baseline or config.baseline, setup.assets.suite.baseline or new.config.baseline
+        ),
+        *weaker_evidence(config, new.config, new.assets.route.models.order),
+        *changed_replies(
+            (tree, config),
+            (WorkingTree(tree.root), new.config),
+            suite=setup.name,
+            models=new.assets.route.models.order,
+        ),
+        *wider_route(old.route, new.assets.route),
+        *wider_tools(old.prompt.tools, new.assets.prompt.tools),
+    )
+    for sentence in found:
         yield f"{sentence} (since {base.label})"
-    for sentence in wider_tools(old.prompt.tools, setup.candidate.assets.prompt.tools):
-        yield f"{sentence} (since {base.label})"
+    yield from _incomparable(setup, old.digests, tree, base)
 
 
-def _vanished(old: GoldenSet, new: GoldenSet, base: BaseRef) -> Iterable[str]:
-    gone = sorted({case.id for case in old.cases} - {case.id for case in new.cases})
-    if gone and (old.name != new.name or old.version == new.version):
-        shown = ", ".join(gone[:5]) + (f" and {len(gone) - 5} more" if len(gone) > 5 else "")
+def _incomparable(
+    setup: SuiteSetup, old: Mapping[str, str], tree: GitTree, base: BaseRef
+) -> Iterable[str]:
+    """What changed in a way that no comparison of the two variants can show to be harmless.
+
+    A baseline of `{set: …}` reads the working tree as well, so an edit can reach both variants, or
+    make the baseline worse.
+    """
+    candidate, baseline = setup.candidate.assets.digests, _baseline_digests(setup)
+    alike = changed_alike(old, baseline, candidate)
+    if alike:
         yield (
-            f"{len(gone)} cases that {old.reference} had at {base.label} are gone: {shown}; "
-            "a changed set needs a new version"
+            f"{', '.join(alike)} changed since {base.label} in both variants alike, so comparing "
+            "them says nothing about it; make it a new version and a candidate, or compare with "
+            "--baseline REF"
         )
+    if setup.baseline is None or setup.baseline.changes is None:
+        return
+    try:
+        was = load_assets(tree, changes=setup.baseline.changes, suites=[setup.name])
+    except EvalkitError:
+        yield f"the baseline cannot be made of the files at {base.label} to compare it with"
+        return
+    edited = changed_baseline(was.suites[setup.name].digests, baseline, candidate)
+    if edited:
+        yield (
+            f"{', '.join(edited)} changed since {base.label} in the baseline; leave what it is "
+            "made of as it was, or compare with --baseline REF"
+        )
+
+
+def _baseline_digests(setup: SuiteSetup) -> Mapping[str, str]:
+    """What the baseline is, or was when a stored run measured it."""
+    if setup.baseline is not None:
+        return setup.baseline.assets.digests
+    suites = () if setup.stored is None else setup.stored.record.suites
+    measured = next(
+        (each.variant("candidate") for each in suites if each.suite == setup.name), None
+    )
+    return {} if measured is None else measured.digests
+
+
+def _failed_baseline(setup: SuiteSetup) -> Iterable[str]:
+    """A stored run that failed its own gate: to be no worse than it is no achievement."""
+    verdict = None if setup.stored is None else setup.stored.record.verdict
+    for each in () if verdict is None else verdict.suites:
+        if each.suite == setup.name and each.outcome is Outcome.FAIL and setup.stored is not None:
+            yield f"the baseline, run {setup.stored.record.id}, failed its own gate"
 
 
 def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
@@ -130,30 +180,3 @@ def _gone_suites(config: Config, setups: Sequence[SuiteSetup]) -> list[str]:
     before = config.suites if config.run.suites is None else config.run.suites
     now = current.suites if current.run.suites is None else current.run.suites
     return [name for name in before if name not in now]
-
-
-def _unexercised_routes(root: Path, setups: Sequence[SuiteSetup], sha: str) -> list[str]:
-    tree = GitTree(root, sha)
-    if not setups or not tree.exists(CONFIG_FILE):
-        return []
-    try:
-        old = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
-    except ConfigError:
-        return []
-    tested = {variant.assets.route.name for setup in setups for variant in setup.variants}
-    config = setups[0].candidate.config
-    return [
-        f"route {route.name}"
-        for route in config.routes
-        if route.name not in tested and old.route(route.name) not in (None, route)
-    ]
-
-
-def unexercised_error(found: Sequence[str], names: str) -> Refused:
-    """The refusal that names what nobody tested."""
-    listed = ", ".join(found)
-    return Refused(
-        f"changed since the base and tested by no suite of this run ({names}): {listed}. Both "
-        "variants would be equal and green. Run a suite that uses it, try it with --set "
-        "suites.NAME.target.prompt=NAME@vN, or accept it with --allow-unexercised"
-    )

@@ -5,12 +5,15 @@ Pure comparisons; `guards` decides what they are held against and what they mean
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from evalkit.config.model import Config
 from evalkit.config.routes import Route
 from evalkit.config.suites import Gate, Suite
 from evalkit.records.asset import Tool
 
 _RULES = ("strict", "statistical", "simple")
 _INCONCLUSIVE = ("fail", "escalate", "warn")
+# what a reply rests on, the most first
+_EVIDENCE = ("a live model", "a live model or its stand-in", "recordings", "a script")
 
 
 def weaker_suite(old: Suite, new: Suite) -> Iterable[str]:
@@ -71,6 +74,23 @@ def _weaker_gate(old: Gate, new: Gate) -> Iterable[str]:
             limits.max_increase_pp, current.max_increase_pp
         ):
             yield f"the metric {metric} may rise more"
+
+
+def weaker_evidence(old: Config, new: Config, models: Sequence[str]) -> Iterable[str]:
+    """Models that are asked less than they were: their replies are replayed or written by hand."""
+    for name in models:
+        if name in old.models and name in new.models:
+            before, after = _evidence(old, name), _evidence(new, name)
+            if after > before:
+                yield f"model {name} went from {_EVIDENCE[before]} to {_EVIDENCE[after]}"
+
+
+def _evidence(config: Config, model: str) -> int:
+    """The place in _EVIDENCE of a configured model."""
+    provider = config.providers[config.models[model].provider]
+    if provider.kind == "scripted":
+        return 3
+    return 2 if provider.recordings else int(provider.without_key is not None)
 
 
 def wider_route(old: Route, new: Route) -> Iterable[str]:

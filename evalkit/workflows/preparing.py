@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.model import Config
+from evalkit.config.problems import capped
 from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
 from evalkit.control.redaction import redact_case
-from evalkit.errors import Refused
+from evalkit.errors import ConfigError, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.gate.power import detectable_drop, minimum_cases
 from evalkit.plan.build import PlanJob, build_plan
-from evalkit.ports import Cache, Clock
+from evalkit.ports import Cache, Clock, EventSink
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
@@ -22,9 +23,10 @@ from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
 from evalkit.records.run import SuiteSnapshot
 from evalkit.store.runs import RunStore
 from evalkit.workflows.base_ref import find_base
-from evalkit.workflows.deciding import gate_settings, passes_of
-from evalkit.workflows.guards import find_unexercised, guard_part, guard_suites, unexercised_error
+from evalkit.workflows.deciding import SuiteScoring, gate_settings, passes_of
+from evalkit.workflows.guards import guard_part, guard_suites
 from evalkit.workflows.request import RunRequest
+from evalkit.workflows.unexercised import find_unexercised, unexercised_error
 from evalkit.workflows.variants import SuiteSetup, set_up_suites
 from evalkit.workflows.wiring import Wiring
 
@@ -82,6 +84,7 @@ async def prepare_run(
     cache: Cache | None,
     ledger: Callable[[Config], Ledger],
     seed: int,
+    emit: EventSink | None = None,
 ) -> PreparedRun:
     """Load, wire and plan. Nothing is called and nothing is written.
 
@@ -90,9 +93,10 @@ async def prepare_run(
     """
     assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
     guards, warnings = _guards(request, setups, wiring)
+    _check_selection(request, setups)
     selected = {setup.name: _select(setup, request, store) for setup in setups}
     if not any(selected.values()):
-        raise Refused(_no_case(request, setups))
+        raise Refused(_no_case(_asked(request), setups))
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
     arms: dict[tuple[str, str], Arm] = {
@@ -103,6 +107,7 @@ async def prepare_run(
                 suite=setup.name,
                 ledger=book,
                 cache=cache,
+                emit=emit,
             ),
             PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
         )
@@ -114,6 +119,7 @@ async def prepare_run(
         _snapshot(setup, selected[setup.name], request, guards.get(setup.name, ()))
         for setup in setups
     )
+    _check_scorable(snapshots)
     plan = await build_plan(
         [
             PlanJob(
@@ -140,28 +146,10 @@ async def prepare_run(
     )
 
 
-def check_plan(prepared: PreparedRun) -> None:
-    """Raise Refused for a plan that cannot be executed as it stands: replies that are missing,
-    models without a price under a USD cap, replays where live evidence is asked for."""
-    attempts = prepared.plan.attempts
-    missing = [each for each in attempts if each.missing]
-    if missing:
-        raise Refused(_missing(missing))
-    unpriced = sorted({name for suite in prepared.plan.suites for name in suite.unpriced_models})
-    capped = any(budget.max_usd is not None for budget in prepared.config.budgets)
-    if unpriced and capped:
-        raise Refused(
-            f"no price is known for {', '.join(unpriced)}, and a USD cap applies that could not be "
-            "kept; add `models.NAME.price`, or cap the budget in tokens (max_tokens)"
-        )
-    for setup in prepared.setups:
-        origins = {a.origin for a in attempts if a.suite == setup.name}
-        replayed = [name for name in ("recording", "scripted") if name in origins]
-        if setup.assets.suite.evidence == "live" and replayed:
-            raise Refused(
-                f"suite {setup.name} asks for live evidence, and its replies would be "
-                f"{' and '.join(replayed)}; run with --live"
-            )
+def run_cap_usd(config: Config) -> float | None:
+    """The tightest cap in USD of a run; None without one."""
+    caps = [budget.max_usd for budget in config.budgets if budget.max_usd is not None]
+    return min(caps, default=None)
 
 
 def _guards(
@@ -221,10 +209,24 @@ def broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
     }
 
 
-def _no_case(request: RunRequest, setups: Sequence[SuiteSetup]) -> str:
+def _check_selection(request: RunRequest, setups: Sequence[SuiteSetup]) -> None:
+    """Raise Refused for a case or tag that no suite has: a typo would only make the run smaller."""
+    cases = [case for setup in setups for case in setup.assets.golden.cases]
+    ids, tags = {case.id for case in cases}, {tag for case in cases for tag in case.tags}
+    unknown = [f"--case {case}" for case in request.cases if case not in ids]
+    unknown += [f"--tag {tag}" for tag in request.tags if tag not in tags]
+    if unknown:
+        raise Refused(_no_case(unknown, setups))
+
+
+def _asked(request: RunRequest) -> list[str]:
     asked = [f"--case {case}" for case in request.cases] + [f"--tag {tag}" for tag in request.tags]
     if request.broken_in:
         asked.append(f"--cases-from {request.broken_in} --regressed")
+    return asked
+
+
+def _no_case(asked: Sequence[str], setups: Sequence[SuiteSetup]) -> str:
     tags = sorted({t for setup in setups for case in setup.assets.golden.cases for t in case.tags})
     known = f"; tags are {', '.join(tags)}" if tags else ""
     return f"no case matches {' '.join(asked) or 'the suites'}, so there is nothing to run{known}"
@@ -257,6 +259,13 @@ def _snapshot(
     except ValueError as error:
         raise Refused(f"suite {setup.name}: {error}") from error
     return snapshot
+
+
+def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:
+    """Raise ConfigError for cases that no attempt could pass or fail, whatever it answers."""
+    problems = [each for snapshot in snapshots for each in SuiteScoring(snapshot).problems()]
+    if problems:
+        raise ConfigError(capped(problems))
 
 
 def _prepare(
@@ -293,15 +302,4 @@ def _powered(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
             groups, ASSUMED_FLIP_SHARE, alpha=settings.alpha, margin=settings.margin
         ),
         cases_to_pass=minimum_cases(settings.margin, settings.alpha),
-    )
-
-
-def _missing(missing: Sequence[PlannedAttempt]) -> str:
-    suites = " ".join(dict.fromkeys(each.suite for each in missing))
-    models = ", ".join(dict.fromkeys(each.model for each in missing))
-    lines = [f"  {each.suite} {each.variant} {each.case}: {each.missing}" for each in missing]
-    return (
-        f"not measured: {len(missing)} replies of {models} are not recorded, and a run never asks "
-        f"a recorded model by itself. Record them with `evalkit record {suites}`, or ask the model "
-        "itself with --live. Missing:\n" + "\n".join(lines)
     )

@@ -54,6 +54,25 @@ def find_root(start: Path | str = ".") -> Path:
     )
 
 
+def find_runs_root(*names: str | None) -> Path:
+    """The folder whose runs are meant: the project around here.
+
+    Runs that are all named by their paths need no project, so a bundle can be read anywhere; a
+    name that is None was not given.
+    Raises ConfigError as `find_root` does.
+    """
+    try:
+        return find_root()
+    except ConfigError:
+        if all(_is_bundle(Path(name)) for name in names if name is not None):
+            return Path()
+        raise
+
+
+def _is_bundle(path: Path) -> bool:
+    return (path / "run.json").is_file() or (path.name == "run.json" and path.is_file())
+
+
 class Run:
     """A finished run: its verdict, its exit code, its results as a table."""
 
@@ -67,9 +86,7 @@ class Run:
 
         Raises UsageError for one that is not there, StoreError for one that cannot be read.
         """
-        folder = Path(path)
-        root = folder.resolve().parent if (folder / "run.json").is_file() else find_root()
-        return cls(RunStore(root).open(str(path)).load())
+        return cls(RunStore(find_runs_root(str(path))).open(str(path)).load())
 
     @property
     def record(self) -> RunRecord:

@@ -1,10 +1,11 @@
 """Stored runs: found by name, compared, re-scored, re-decided. No model is called here."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from evalkit.errors import Refused, UsageError
+from evalkit.errors import Refused, StoreError, UsageError
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import StoredRun
@@ -12,13 +13,21 @@ from evalkit.report.case_view import build_case_view
 from evalkit.report.comparison import compare_run, compare_runs
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
+from evalkit.workflows.compare import decide_between
 from evalkit.workflows.deciding import decide, passes_of, score_attempts
 from evalkit.workflows.reporting import write_reports
 
 
 def load_run(root: Path, name: str) -> StoredRun:
-    """A run by id, unique prefix, path, or `latest`. Raises UsageError for an unknown one."""
-    return RunStore(root).open(name).load()
+    """A run by id, unique prefix, path, or `latest`. Raises UsageError for an unknown one.
+
+    A run that is under way or was killed has no scores yet: what it journalled is scored here.
+    """
+    run = RunStore(root).open(name).load()
+    if run.record.state == "running" and not run.scores:
+        scores = score_attempts(run.snapshots, run.attempts)
+        return msgspec.structs.replace(run, scores=scores)
+    return run
 
 
 def view_case(run: StoredRun, case: str) -> CaseView:
@@ -43,13 +52,17 @@ def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
             f"runs {a.record.id} and {b.record.id} have no suite in common, so there is nothing to "
             "compare"
         )
-    return compare_runs(a, _passes(a), b, _passes(b))
+    verdict = None
+    if {a.record.state, b.record.state} == {"complete"}:
+        with suppress(Refused):  # not measured alike: the comparison's notes say so
+            verdict = decide_between(a, b)
+    return compare_runs(a, _passes(a), b, _passes(b), verdict=verdict)
 
 
 def rescore_run(root: Path, name: str) -> StoredRun:
     """Score the stored attempts again with the bundle's own scorers, decide again, and write both.
 
-    Raises Refused for a run that has not finished: its attempts are not all there.
+    Raises Refused for a run that has not finished, StoreError for one that lost attempts.
     """
     bundle = RunStore(root).open(name)
     run = bundle.load()
@@ -57,6 +70,12 @@ def rescore_run(root: Path, name: str) -> StoredRun:
         raise Refused(
             f"run {run.record.id} is {run.record.state}; resume it first: "
             f"evalkit run --resume {run.record.id}"
+        )
+    known = sum(totals.attempts for suite in run.record.suites for totals in suite.totals)
+    if len(run.attempts) != known:
+        raise StoreError(
+            f"{bundle.path} holds {len(run.attempts)} attempts and its record tells of {known}; "
+            "nothing was changed, restore the bundle from where it came"
         )
     scores = score_attempts(run.snapshots, run.attempts)
     scored = msgspec.structs.replace(run, scores=scores)

@@ -8,8 +8,11 @@ and this order can be repeated.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from evalkit.config.suites import SetBaseline, Suite
 from evalkit.control.budget import Ledger
+from evalkit.control.factory import ControlPlane
 from evalkit.errors import ProviderError, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Provider
@@ -130,34 +133,57 @@ async def _record(
     )
     target = PromptTarget(suite.prompt, route=suite.route.name)
     reference = suite.prompt.reference
-    cases = suite.golden.cases
-    trials = suite.suite.trials
+    writer = RecordingWriter(wiring.root / folder)
+    earlier = writer.read(model, suite.name)
+    whole = False
     try:
-        for trial in range(1, trials + 1):
-            for done, case in enumerate(cases, start=1):
-                session = plane.open(case, suite=suite.name, variant="candidate", prompt=reference)
-                attempt = await target.attempt(
-                    session,
-                    case,
-                    suite=suite.name,
-                    variant="candidate",
-                    trial=trial,
-                    clock=wiring.clock,
-                )
-                if attempt.state == "error":
-                    raise ProviderError(
-                        str(attempt.failure_mode), f"{reference}, case {case.id}: {attempt.error}"
-                    )
-                on_reply(reference, (trial - 1) * len(cases) + done, trials * len(cases))
+        await _ask_in_order(suite, plane, target, wiring, taken, on_reply)
+        whole = True
     finally:
         await wiring.close()
-    writer = RecordingWriter(wiring.root / folder)
-    kept = [each for each in writer.read(model, suite.name) if each.prompt != reference]
-    path = writer.write(model, suite.name, [*kept, *taken])
+        if taken:
+            # what was answered before an interruption is kept beside what was recorded earlier; a
+            # whole recording replaces its prompt's earlier one
+            kept = [each for each in earlier if not (whole and each.prompt == reference)]
+            writer.write(model, suite.name, [*kept, *taken])
     return Recorded(
         suite=suite.name,
         prompt=reference,
         model=model,
         replies=len(taken),
-        path=path.relative_to(wiring.root).as_posix(),
+        path=writer.path(model, suite.name).relative_to(wiring.root).as_posix(),
     )
+
+
+async def _ask_in_order(
+    suite: SuiteAssets,
+    plane: ControlPlane,
+    target: PromptTarget,
+    wiring: Wiring,
+    taken: list[Recording],
+    on_reply: OnReply,
+) -> None:
+    """Every case in every trial, one call at a time. Raises ProviderError for the first failure."""
+    reference = suite.prompt.reference
+    cases, trials = suite.golden.cases, suite.suite.trials
+    for trial in range(1, trials + 1):
+        for done, case in enumerate(cases, start=1):
+            session = plane.open(case, suite=suite.name, variant="candidate", prompt=reference)
+            attempt = await target.attempt(
+                session,
+                case,
+                suite=suite.name,
+                variant="candidate",
+                trial=trial,
+                clock=wiring.clock,
+            )
+            # as in a run, what a recording says of people are placeholders
+            taken[-1:] = [
+                msgspec.structs.replace(each, reply=session.redacted_reply(each.reply))
+                for each in taken[-1:]
+            ]
+            if attempt.state == "error":
+                raise ProviderError(
+                    str(attempt.failure_mode), f"{reference}, case {case.id}: {attempt.error}"
+                )
+            on_reply(reference, (trial - 1) * len(cases) + done, trials * len(cases))

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from evalkit.records.attempt import Place
 from evalkit.records.run import StoredRun
 from evalkit.report.comparison import compare_run
 from evalkit.report.junit import junit_xml
 from evalkit.report.markdown import report_markdown
 from evalkit.store.bundle import Bundle
-from evalkit.workflows.deciding import Place
 
 
 def write_reports(bundle: Bundle, run: StoredRun, passes: Mapping[Place, bool | None]) -> None:

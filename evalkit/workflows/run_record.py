@@ -4,10 +4,85 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from evalkit.records.attempt import Attempt
-from evalkit.records.run import SuiteRecord, SuiteSnapshot, Totals, VariantRecord
-from evalkit.workflows.deciding import Place
+import msgspec
+
+from evalkit._version import __version__
+from evalkit.errors import Refused
+from evalkit.records.attempt import Attempt, Place
+from evalkit.records.run import RunRecord, SuiteRecord, SuiteSnapshot, Totals, VariantRecord
+from evalkit.score.scoring import guardrail_triggered
+from evalkit.sources.git import read_git_state
+from evalkit.workflows.preparing import PreparedRun, run_cap_usd
+from evalkit.workflows.request import RunRequest
 from evalkit.workflows.variants import SuiteSetup, Variant
+from evalkit.workflows.wiring import Wiring
+
+EXIT_INCOMPLETE = 4
+
+
+def started_record(
+    prepared: PreparedRun,
+    request: RunRequest,
+    wiring: Wiring,
+    run_id: str,
+    command: tuple[str, ...],
+    before: RunRecord | None,
+) -> RunRecord:
+    """run.json as it stands while the run is under way: a killed run stays like this."""
+    now = wiring.clock.now().isoformat()
+    return RunRecord(
+        schema="evalkit.run/1",
+        id=run_id,
+        evalkit=__version__,
+        state="running",
+        started_at=now if before is None else before.started_at,
+        finished_at=now,
+        duration_s=0.0 if before is None else before.duration_s,
+        command=command,
+        suites=tuple(
+            suite_record(setup, snapshot)
+            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
+        ),
+        verdict=None,
+        exit_code=EXIT_INCOMPLETE,
+        git=read_git_state(wiring.root),
+        gates=not request.selects,
+        why=("The run did not finish.",),
+        warnings=prepared.warnings,
+        budget_usd=run_cap_usd(prepared.config),
+        concurrency=request.concurrency or prepared.config.run.concurrency,
+        changes=dict(request.changes),
+        baseline=request.baseline,
+        request=msgspec.to_builtins(request),
+    )
+
+
+def check_unchanged(before: RunRecord, now: RunRecord) -> None:
+    """Raise Refused where the project is no longer what the stopped run was measuring."""
+    for old, new in zip(before.suites, now.suites, strict=False):
+        changed = [
+            name
+            for name, a, b in (
+                ("the suites", old.suite, new.suite),
+                ("the golden set", old.golden_digest, new.golden_digest),
+                ("the scorers", old.scorers_digest, new.scorers_digest),
+                ("the gate", old.gate, new.gate),
+                ("the trials", old.trials, new.trials),
+                ("the fallback rule", old.fallback, new.fallback),
+            )
+            if a != b
+        ]
+        for variant in new.variants:
+            known = old.variant(variant.variant)
+            if known is None or known.digests != variant.digests:
+                changed.append(f"the {variant.variant}'s assets")
+        if changed:
+            raise Refused(
+                f"{', '.join(changed)} of suite {new.suite} changed since run {before.id} was "
+                "started, so its attempts cannot be joined with new ones; start a new run"
+            )
+    if len(before.suites) != len(now.suites):
+        raise Refused(f"the suites changed since run {before.id} was started; start a new run")
 
 
 def suite_record(
@@ -84,7 +159,8 @@ def variant_totals(
 ) -> Totals:
     """Sums over one variant's attempts, errors included."""
     latencies = [a.latency_s for a in attempts if a.origin == "live" and a.latency_s is not None]
-    costs = [a.cost_usd for a in attempts if a.state != "error"]
+    # what was stopped before any call cost nothing, whether its model has a price or not
+    costs = [a.cost_usd for a in attempts if a.state != "error" and a.usage.total]
     trials = Counter(attempt.case for attempt in attempts)
     return Totals(
         variant=variant,
@@ -99,7 +175,7 @@ def variant_totals(
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
         billed_usd=sum(a.billed_usd for a in attempts),
         fallbacks=sum(bool(a.fallbacks) for a in attempts),
-        guardrails=sum(any(d.outcome == "denied" for d in a.decisions) for a in attempts),
+        guardrails=sum(guardrail_triggered(attempt) for attempt in attempts),
         latency_p50_s=statistics.median(latencies) if latencies else None,
         latency_p95_s=_p95(latencies),
     )

@@ -9,32 +9,34 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit._version import __version__
 from evalkit.config.model import Config
 from evalkit.control.budget import Ledger
 from evalkit.errors import Refused
 from evalkit.execute.runner import ExecutionEnd, execute
 from evalkit.execute.stopping import StopSignal
-from evalkit.ports import Cache, EventSink
-from evalkit.records.attempt import Attempt
-from evalkit.records.call import Reply
-from evalkit.records.event import Event
+from evalkit.ports import EventSink
+from evalkit.records.attempt import Attempt, Place
+from evalkit.records.event import Event, RunStopping
 from evalkit.records.run import RunRecord, RunState, StoredRun
 from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
-from evalkit.sources.git import read_git_state
 from evalkit.store.bundle import Bundle
-from evalkit.store.cache import ReplyCache
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import Place, SuiteScoring, decide
-from evalkit.workflows.preparing import PreparedRun, check_plan, prepare_run
+from evalkit.workflows.caching import open_cache
+from evalkit.workflows.deciding import SuiteScoring, decide
+from evalkit.workflows.plan_checks import check_plan
+from evalkit.workflows.preparing import PreparedRun, prepare_run
 from evalkit.workflows.reporting import write_reports
 from evalkit.workflows.request import RunRequest
-from evalkit.workflows.run_record import suite_record
+from evalkit.workflows.run_record import (
+    EXIT_INCOMPLETE,
+    check_unchanged,
+    started_record,
+    suite_record,
+)
 from evalkit.workflows.wiring import Wiring
 
 EXIT_NOT_GATED = 3
-EXIT_INCOMPLETE = 4
 EXIT_INTERRUPTED = 130
 
 
@@ -104,20 +106,22 @@ async def _run(
     before = None if resumed is None else resumed.read_record()
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     try:
-        prepared = await prepare_run(
-            request,
-            wiring=wiring,
-            store=store,
-            cache=_cache(wiring.root, request),
-            ledger=lambda config: _ledger(config, resumed),
-            seed=int.from_bytes(run_id.encode()[-4:], "big"),
-        )
-        check_plan(prepared)
-        record = _started(prepared, request, wiring, run_id, command, before)
-        if before is not None:
-            _check_unchanged(before, record)
-        bundle = store.create(record) if resumed is None else resumed
-        return await _execute(prepared, record, bundle, wiring, emit)
+        with open_cache(wiring.root, request) as cache:
+            prepared = await prepare_run(
+                request,
+                wiring=wiring,
+                store=store,
+                cache=cache,
+                ledger=lambda config: _ledger(config, resumed),
+                seed=int.from_bytes(run_id.encode()[-4:], "big"),
+                emit=emit,
+            )
+            check_plan(prepared)
+            record = started_record(prepared, request, wiring, run_id, command, before)
+            if before is not None:
+                check_unchanged(before, record)
+            bundle = store.create(record) if resumed is None else resumed
+            return await _execute(prepared, record, bundle, wiring, emit)
     finally:
         await wiring.close()
 
@@ -144,7 +148,7 @@ async def _execute(
                 journal.append(attempt)
                 results.take(attempt)
         stop = StopSignal()
-        with _signals(stop):
+        with _signals(stop, emit):
             end = await execute(
                 prepared.plan.attempts,
                 prepared.make,
@@ -242,71 +246,6 @@ def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple
     return tuple(reasons)
 
 
-def _started(
-    prepared: PreparedRun,
-    request: RunRequest,
-    wiring: Wiring,
-    run_id: str,
-    command: tuple[str, ...],
-    before: RunRecord | None,
-) -> RunRecord:
-    """run.json as it stands while the run is under way: a killed run stays like this."""
-    now = wiring.clock.now().isoformat()
-    caps = [budget.max_usd for budget in prepared.config.budgets if budget.max_usd is not None]
-    return RunRecord(
-        schema="evalkit.run/1",
-        id=run_id,
-        evalkit=__version__,
-        state="running",
-        started_at=now if before is None else before.started_at,
-        finished_at=now,
-        duration_s=0.0 if before is None else before.duration_s,
-        command=command,
-        suites=tuple(
-            suite_record(setup, snapshot)
-            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
-        ),
-        verdict=None,
-        exit_code=EXIT_INCOMPLETE,
-        git=read_git_state(wiring.root),
-        gates=not request.selects,
-        why=("The run did not finish.",),
-        warnings=prepared.warnings,
-        budget_usd=min(caps, default=None),
-        concurrency=request.concurrency or prepared.config.run.concurrency,
-        changes=dict(request.changes),
-        baseline=request.baseline,
-        request=msgspec.to_builtins(request),
-    )
-
-
-def _check_unchanged(before: RunRecord, now: RunRecord) -> None:
-    """Raise Refused where the project is no longer what the stopped run was measuring."""
-    for old, new in zip(before.suites, now.suites, strict=False):
-        changed = [
-            name
-            for name, a, b in (
-                ("the suites", old.suite, new.suite),
-                ("the golden set", old.golden_digest, new.golden_digest),
-                ("the scorers", old.scorers_digest, new.scorers_digest),
-                ("the gate", old.gate, new.gate),
-                ("the trials", old.trials, new.trials),
-            )
-            if a != b
-        ]
-        for variant in new.variants:
-            known = old.variant(variant.variant)
-            if known is None or known.digests != variant.digests:
-                changed.append(f"the {variant.variant}'s assets")
-        if changed:
-            raise Refused(
-                f"{', '.join(changed)} of suite {new.suite} changed since run {before.id} was "
-                "started, so its attempts cannot be joined with new ones; start a new run"
-            )
-    if len(before.suites) != len(now.suites):
-        raise Refused(f"the suites changed since run {before.id} was started; start a new run")
-
-
 def _from_stored(prepared: PreparedRun) -> list[Attempt]:
     """The attempts of bundles that stand for a baseline, as this run's baseline."""
     taken = []
@@ -330,35 +269,20 @@ def _ledger(config: Config, resumed: Bundle | None) -> Ledger:
     return Ledger(config.budgets, spent_usd=usd, spent_tokens=tokens)
 
 
-class _Refresh:
-    """A cache that forgets: everything is asked again, and stored."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def get(self, key: str) -> Reply | None:
-        return None
-
-    def put(self, key: str, reply: Reply) -> None:
-        self._cache.put(key, reply)
-
-
-def _cache(root: Path, request: RunRequest) -> Cache | None:
-    if request.cache == "off":
-        return None
-    cache = ReplyCache(root)
-    return _Refresh(cache) if request.cache == "refresh" else cache
-
-
 @contextmanager
-def _signals(stop: StopSignal) -> Iterator[None]:
+def _signals(stop: StopSignal, emit: EventSink) -> Iterator[None]:
     """Pass SIGINT and SIGTERM to the stop signal while a run executes, where the loop allows it."""
     loop = asyncio.get_running_loop()
     installed = []
+
+    def ask() -> None:
+        emit(RunStopping(again=stop.draining))
+        stop.request()
+
     for each in (signal.SIGINT, signal.SIGTERM):
         # not in another thread, and not on every platform: there the default stays
         with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(each, stop.request)
+            loop.add_signal_handler(each, ask)
             installed.append(each)
     try:
         yield

@@ -25,12 +25,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One arm of a suite that is going to be measured."""
+    """One arm of a suite that is going to be measured.
+
+    `changes` are what made a baseline of the working tree; None for every other arm.
+    """
 
     name: VariantName
     source: str
     config: Config
     assets: SuiteAssets
+    changes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +157,15 @@ def _on_floors(suite: SuiteAssets, candidate: Variant, why: str) -> SuiteSetup:
 
 
 def _requires_without_baseline(suite: Suite) -> bool:
+    """A floor; or invariants, where they are all that the gate asks for.
+
+    An invariant says nothing of quality, so it cannot stand in for a drop that is not measured.
+    """
     gate = suite.gate
     floors = [rules.min_pass_rate for rules in gate.slices.values() if rules.required]
-    return gate.min_pass_rate is not None or bool(gate.invariants) or any(floors)
+    if gate.min_pass_rate is not None or any(floors):
+        return True
+    return bool(gate.invariants) and gate.max_drop_pp is None
 
 
 def _from_changes(
@@ -171,6 +181,7 @@ def _from_changes(
         source=f"working tree with {words}",
         config=base.config,
         assets=base.suites[suite.name],
+        changes=changes,
     )
     return SuiteSetup(assets=suite, candidate=candidate, baseline=baseline)
 

@@ -14,7 +14,7 @@ from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
 from evalkit.control.providers.identity import identity_of
 from evalkit.errors import Refused
-from evalkit.ports import Cache, Clock, Transport
+from evalkit.ports import Cache, Clock, EventSink, Transport
 from evalkit.ports import Provider as ProviderPort
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -72,6 +72,7 @@ class Wiring:
         suite: str,
         ledger: Ledger,
         cache: Cache | None,
+        emit: EventSink | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
@@ -90,7 +91,8 @@ class Wiring:
             clock=self.clock,
             timeout_s=config.run.timeout_s,
             retries=config.run.retries,
-            jitter=random.Random(0),
+            jitter=random.Random(),
+            emit=emit,
         )
 
     def provider(self, config: Config, model: str, *, suite: str) -> ProviderPort:

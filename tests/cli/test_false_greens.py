@@ -400,3 +400,81 @@ def test_two_runs_at_once_in_one_project_both_gate(evalkit: Evalkit, project: Pr
     for each in both:
         each.communicate(timeout=60)
     assert [each.returncode for each in both] == [0, 1]
+
+
+def test_scores_that_are_lost_leave_no_result(evalkit: Evalkit, project: ProjectFiles) -> None:
+    project.replies["ask@v2"] = wrong_in_first(12)
+    project.write()
+    assert evalkit("run", *V2, cwd=project.root).returncode == 1
+    path = project.root / ".evalkit/runs" / run_of(project)["id"] / "scores.jsonl"
+    kept = [line for line in path.read_text().splitlines() if '"passed":false' not in line]
+    path.write_text("\n".join(kept) + "\n")
+    assert evalkit("gate", "latest", cwd=project.root).returncode == 4
+
+
+@pytest.mark.parametrize("change", [{"cases": []}, {"gate": {"max_drop_pp": 50}}])
+def test_a_snapshot_that_is_not_what_was_run_decides_nothing(
+    evalkit: Evalkit, project: ProjectFiles, change: dict[str, object]
+) -> None:
+    project.replies["ask@v2"] = wrong_in_first(12)
+    project.write()
+    assert evalkit("run", *V2, cwd=project.root).returncode == 1
+    path = project.root / ".evalkit/runs" / run_of(project)["id"] / "assets/ask.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    done = evalkit("gate", "latest", cwd=project.root)
+    assert done.returncode == 4
+    assert "than run.json says were run" in done.stderr
+
+
+def test_a_reply_that_says_two_things_is_no_pass(evalkit: Evalkit, project: ProjectFiles) -> None:
+    project.suite["scorers"] = [{"exact": {"fields": ["a"]}}]
+    project.case_changes = {number: {"expected": {"a": 1}} for number in range(120)}
+    project.replies["ask@v1"] = always({"content": '{"a": 1}'})
+    project.replies["ask@v2"] = always({"content": '{"a": 2, "a": 1}'})
+    project.write()
+    assert evalkit("run", *V2, cwd=project.root).returncode == 1
+
+
+@pytest.mark.parametrize(("contains", "normalise"), [([], []), ([" "], ["strip"]), ([""], [])])
+def test_an_expectation_that_asks_for_nothing_is_refused_before_anything_runs(
+    evalkit: Evalkit, project: ProjectFiles, contains: list[str], normalise: list[str]
+) -> None:
+    project.suite["scorers"] = [{"contains": {"normalise": normalise}}]
+    project.case_changes = {number: {"expected": {"contains": ["yes"]}} for number in range(120)}
+    project.case_changes[7] = {"expected": {"contains": contains}}
+    project.write()
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 2, done.stdout
+    assert "goldensets/ask/v1/cases.jsonl:8" in done.stderr
+
+
+def test_an_invariant_that_no_case_can_break_is_refused(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    project.suite["gate"] = {"max_drop_pp": None, "invariants": ["forbidden_tools"]}
+    project.write()
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 2
+    assert "expected.forbidden_tools" in done.stderr
+
+
+def test_an_invariant_does_not_stand_in_for_a_drop_that_is_not_measured(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    project.suite["gate"] = {"max_drop_pp": 3, "invariants": ["policy"]}
+    project.case_changes = {0: {"expected": {"output": "yes", "blocked": True}}}
+    project.write()
+    done = evalkit("run", "--no-baseline", cwd=project.root)
+    assert done.returncode == 2
+    assert "min_pass_rate" in done.stderr
+
+
+def test_the_latest_run_is_the_last_even_of_the_same_second(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    project.cases = 100
+    project.replies["ask@v2"] = wrong_in_first(40)
+    project.write()
+    for flags, code in (((), 0), (V2, 1), ((), 0), (V2, 1)):
+        assert evalkit("run", *flags, cwd=project.root).returncode == code
+        assert evalkit("gate", "latest", cwd=project.root).returncode == code

@@ -163,7 +163,8 @@ def test_a_cap_in_usd_is_never_passed_on_the_servers_side(
     served.write()
     done = evalkit("run", *V2, "--concurrency", str(concurrency), cwd=served.root)
     assert done.returncode == 4, done.stderr + done.stdout
-    assert 0 < openai_server.books.usd <= cap
+    # nearly all of it is used: holds are upper bounds and most of each comes back
+    assert 0.9 * cap < openai_server.books.usd <= cap
     assert "budget exhausted" in done.stdout
 
 

@@ -118,7 +118,7 @@ def error_in(body: bytes) -> ErrorBody:
     """The error in a body of whatever shape; the start of the text where it is no JSON."""
     try:
         data = msgspec.json.decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # A proxy's HTML page: its title says most.
         text = body[:4000].decode("utf-8", "replace")
         title = re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)

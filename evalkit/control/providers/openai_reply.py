@@ -1,5 +1,6 @@
 """The body of a chat completion as a Reply."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -8,7 +9,10 @@ from evalkit.control.providers.openai_request import tool_payload
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Reply, Request, ToolCall, Usage
+from evalkit.records.json_text import decode_json
 
+# Nobody counted: the length of a token of English text, about.
+BYTES_A_TOKEN = 4
 FILTERED = "the provider's content filter withheld the reply"
 
 
@@ -58,7 +62,7 @@ def decode_completion(provider: str, body: bytes) -> ChatCompletion:
     """The body of a 200. Raises ProviderError(malformed_reply)."""
     try:
         return msgspec.json.decode(body, type=ChatCompletion)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(provider, f"no chat completion: {error}") from None
 
 
@@ -162,8 +166,8 @@ def _call(call: _ToolCall) -> ToolCall:
     if isinstance(arguments, str):
         raw = arguments
         try:
-            decoded = msgspec.json.decode(arguments) if arguments.strip() else {}
-        except msgspec.MsgspecError:
+            decoded = decode_json(arguments) if arguments.strip() else {}
+        except (msgspec.MsgspecError, RecursionError):
             decoded = None
         arguments = decoded if isinstance(decoded, dict) else None
         raw = raw if arguments is None else None
@@ -193,8 +197,12 @@ def _usage(
 
 
 def estimate_usage(request: Request, content: str, calls: tuple[ToolCall, ...] = ()) -> Usage:
-    """Tokens by length, four bytes each, for what nobody counted; marked as estimated."""
+    """Tokens by length, `BYTES_A_TOKEN` each, for what nobody counted; marked as estimated."""
     sent = sum(len(message.content.encode()) for message in request.messages)
     sent += sum(len(msgspec.json.encode(tool_payload(tool))) for tool in request.tools)
     received = len(content.encode()) + sum(len(msgspec.json.encode(call)) for call in calls)
-    return Usage(input_tokens=-(-sent // 4), output_tokens=-(-received // 4), estimated=True)
+    return Usage(
+        input_tokens=math.ceil(sent / BYTES_A_TOKEN),
+        output_tokens=math.ceil(received / BYTES_A_TOKEN),
+        estimated=True,
+    )

@@ -5,7 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from evalkit.control.providers.lines import capped, read_lines
+from evalkit.config.json_lines import decode_lines
+from evalkit.config.problems import capped
 from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Reply, Request
@@ -71,9 +72,20 @@ class RecordingProvider:
         replies: dict[str, Reply] = {}
         problems: list[Problem] = []
         for path in sorted(self._folder.glob("*.jsonl")):
-            for _, recording in read_lines(
-                path, Recording, shown=self._shown(path), problems=problems
+            shown = self._shown(path)
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                problems.append(Problem(message=f"cannot be read: {error.strerror}", file=shown))
+                continue
+            seen: dict[str, tuple[int, Reply]] = {}
+            for number, recording in decode_lines(
+                raw, Recording, noun="recording", file=shown, problems=problems
             ):
+                first, reply = seen.setdefault(recording.key, (number, recording.reply))
+                if reply != recording.reply:
+                    message = f"is another reply to the request of line {first}; keep one"
+                    problems.append(Problem(message=message, file=shown, line=number))
                 replayed = msgspec.structs.replace(recording.reply, origin="recording")
                 replies.setdefault(recording.key, replayed)
         if problems:

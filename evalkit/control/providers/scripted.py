@@ -9,15 +9,14 @@ from typing import Literal
 
 import msgspec
 
+from evalkit.config.json_lines import decode_lines
+from evalkit.config.problems import capped
 from evalkit.control.providers.identity import identity_of
-from evalkit.control.providers.lines import capped, read_lines
-from evalkit.control.providers.openai_reply import estimate_usage
+from evalkit.control.providers.openai_reply import BYTES_A_TOKEN, estimate_usage
 from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.ports import Clock
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Reply, Request, ToolCall
-
-BYTES_A_TOKEN = 4  # as estimate_usage counts
 
 
 class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,11 +101,16 @@ class ScriptedProvider:
         return self._replies
 
     def _read(self) -> dict[tuple[str, str], ScriptedReply]:
+        try:
+            raw = self._path.read_bytes()
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}"
+            raise ConfigError([Problem(message=message, file=self._shown)]) from error
         replies: dict[tuple[str, str], ScriptedReply] = {}
         seen: dict[tuple[str, str], int] = {}
         problems: list[Problem] = []
-        for number, line in read_lines(
-            self._path, ScriptedLine, shown=self._shown, problems=problems
+        for number, line in decode_lines(
+            raw, ScriptedLine, noun="scripted reply", file=self._shown, problems=problems
         ):
             place = (line.case, line.prompt)
             if place in seen:

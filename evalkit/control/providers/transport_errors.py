@@ -5,12 +5,23 @@ decides if money may have been spent: so the cause is mapped, not the wrapper.
 """
 
 import ssl
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
 
 CONNECT_TIMEOUT_S = 10.0
+
+
+class _Row(NamedTuple):
+    """What errors of these kinds mean. `may_have_left`: the request may have reached the server."""
+
+    kinds: tuple[type[BaseException], ...]
+    code: FailureMode
+    meaning: str
+    retryable: bool = True
+    may_have_left: bool = False
 
 
 def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderError | None:
@@ -24,24 +35,42 @@ def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderErro
     cause = error.__cause__
     if isinstance(error, httpx.TransportError) and isinstance(cause, aiohttp.ClientError | OSError):
         error = cause
-    # The first line that fits; subclasses stand before their bases. The last flag tells whether
-    # the request may have left.
-    table: tuple[tuple[tuple[type[BaseException], ...], FailureMode, str, bool, bool], ...] = (
-        (
+    row = next((each for each in _table(timeout_s) if isinstance(error, each.kinds)), None)
+    if row is None:
+        return None
+    reason = _reason(error)
+    return ProviderError(
+        row.code,
+        f"{where}: {row.meaning}" + (f" ({reason})" if reason else ""),
+        retryable=row.retryable,
+        may_be_billed=row.may_have_left,
+    )
+
+
+def _table(timeout_s: float) -> tuple[_Row, ...]:
+    """The first row that fits counts: subclasses stand before their bases."""
+    return (*_rows_before_sending(timeout_s), *_rows_once_sent(timeout_s))
+
+
+def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
+    """Nothing has left, so nothing can be billed."""
+    import aiohttp
+    import httpx
+
+    return (
+        _Row(
             (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
             FailureMode.CONNECTION,
             "its certificate is not trusted (SSL_CERT_FILE names other authorities)",
-            False,
-            False,
+            retryable=False,
         ),
-        (
+        _Row(
             (aiohttp.ServerFingerprintMismatch,),
             FailureMode.CONNECTION,
             "its certificate is another than the pinned one",
-            False,
-            False,
+            retryable=False,
         ),
-        (
+        _Row(
             (
                 aiohttp.ClientProxyConnectionError,
                 aiohttp.ClientHttpProxyError,
@@ -49,31 +78,18 @@ def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderErro
             ),
             FailureMode.CONNECTION,
             "the proxy could not be used",
-            True,
-            False,
         ),
-        (
+        _Row(
             (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, httpx.PoolTimeout),
             FailureMode.TIMEOUT,
             f"no connection within {min(CONNECT_TIMEOUT_S, timeout_s):g} s",
-            True,
-            False,
         ),
-        (
+        _Row(
             (aiohttp.ClientConnectorError, httpx.ConnectError),
             FailureMode.CONNECTION,
             "no connection",
-            True,
-            False,
         ),
-        (
-            (TimeoutError, httpx.TimeoutException),
-            FailureMode.TIMEOUT,
-            f"no whole reply within {timeout_s:g} s",
-            True,
-            True,
-        ),
-        (
+        _Row(
             (
                 aiohttp.InvalidURL,
                 aiohttp.NonHttpUrlClientError,
@@ -85,34 +101,36 @@ def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderErro
             ),
             FailureMode.BAD_REQUEST,
             "the address or a header cannot be sent; look at base_url and the key",
-            False,
-            False,
+            retryable=False,
         ),
-        (
+    )
+
+
+def _rows_once_sent(timeout_s: float) -> tuple[_Row, ...]:
+    """The request may have arrived, and its answer may be billed."""
+    import aiohttp
+    import httpx
+
+    return (
+        _Row(
+            (TimeoutError, httpx.TimeoutException),
+            FailureMode.TIMEOUT,
+            f"no whole reply within {timeout_s:g} s",
+            may_have_left=True,
+        ),
+        _Row(
             (httpx.DecodingError,),
             FailureMode.MALFORMED_REPLY,
             "the reply is not compressed as it says",
-            True,
-            True,
+            may_have_left=True,
         ),
-        (
+        _Row(
             (aiohttp.ClientError, httpx.HTTPError, httpx.StreamError, OSError),
             FailureMode.CONNECTION,
             "the connection was lost before the reply was whole",
-            True,
-            True,
+            may_have_left=True,
         ),
     )
-    for kinds, code, meaning, retryable, may_have_left in table:
-        if isinstance(error, kinds):
-            reason = _reason(error)
-            return ProviderError(
-                code,
-                f"{where}: {meaning}" + (f" ({reason})" if reason else ""),
-                retryable=retryable,
-                may_be_billed=may_have_left,
-            )
-    return None
 
 
 def _reason(error: BaseException) -> str:

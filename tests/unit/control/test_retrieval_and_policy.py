@@ -92,7 +92,11 @@ def test_documents_of_other_indexes_are_never_returned() -> None:
         ("[sic] [EMAIL_1] [link](x) [2026]", None, ()),
         ("text [kb-1]", {"citations": ["kb-2"]}, ("kb-2",)),
         ("text [kb-1]", {"citations": []}, ()),
+        ("[kb-1\n]", None, ()),
+        ("", None, ()),
         ("text [kb-1]", {"answer": "yes"}, ("kb-1",)),
+        ("text [kb-1]", {"citations": "kb-2"}, ("kb-1",)),
+        ("text [kb-1]", ["kb-2"], ("kb-1",)),
         ("", {"citations": [7, "kb-1"]}, ("7", "kb-1")),
     ],
 )

@@ -1,15 +1,16 @@
 """Opening sessions, whose they are, and the trace they leave."""
 
 import asyncio
+import json
 import random
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
-from evalkit.errors import PolicyBlocked
-from evalkit.execute.play import pseudonym as pseudonym_of_attempts
+from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.call import Attribution, Message
 from evalkit.records.case import Case
 from tests.unit.control.fakes import (
@@ -19,6 +20,7 @@ from tests.unit.control.fakes import (
     call,
     documents,
     error_of,
+    reply_of,
     route_with,
     tool,
     traced,
@@ -37,12 +39,60 @@ def test_a_request_says_whose_it_is_and_never_who_asks() -> None:
     assert "acme" not in repr(request)
 
 
-def test_a_trace_knows_the_identity_by_the_pseudonym_of_its_attempt() -> None:
+def test_a_trace_knows_the_identity_by_the_pseudonym_of_its_session() -> None:
     session = World(case=Case(id="c", input={}, identity=IDENTITY)).open()
     ask(session)
-    pseudonym = traced(session, "models.primary")[0].data["identity"]
-    assert pseudonym == pseudonym_of_attempts(IDENTITY)
+    assert traced(session, "models.primary")[0].data["identity"] == session.identity
     assert "acme" not in repr(session.decisions)
+
+
+def test_the_identity_is_a_stable_pseudonym() -> None:
+    def pseudonym(**identity: str) -> str:
+        return World(case=Case(id="c", input={}, identity=identity)).open().identity
+
+    first = pseudonym(user="u-21", team="billing")
+    assert first == pseudonym(team="billing", user="u-21")
+    assert first != pseudonym(user="u-22", team="billing")
+    assert first.startswith("u-")
+    assert len(first) == 12
+    assert pseudonym() == ""
+
+
+def test_a_stored_reply_that_is_json_stays_json() -> None:
+    session = World().open()
+    stored = session.redacted_reply(reply_of('{"phone": 5550129}'))
+    assert json.loads(stored.content) == {"phone": "[PHONE_1]"}
+    assert session.redacted_reply(stored) == stored
+
+
+@pytest.mark.parametrize("pii_redaction", [True, False])
+@pytest.mark.parametrize("depth", [800, 20_000])
+def test_a_text_that_is_nested_without_end_is_a_text(pii_redaction: bool, depth: int) -> None:
+    content = "[" * depth + "]" * depth
+    world = World(
+        route=route_with(policies={"pii_redaction": pii_redaction}),
+        one=FakeProvider(reply_of(content), name="first"),
+    )
+    assert ask(world.open()).reply.content == content
+
+
+def test_arguments_that_are_nested_without_end_are_none() -> None:
+    deep: Any = []
+    for _ in range(800):
+        deep = [deep]
+    asked = reply_of(tool_calls=(call("look", a=deep),))
+    world = World(
+        route=route_with(policies={"pii_redaction": True}), one=FakeProvider(asked, name="first")
+    )
+    with pytest.raises(InvalidReply, match="look are not a JSON object"):
+        ask(world.open(), tools=[tool("look")])
+
+
+def test_a_session_knows_the_documents_that_a_reply_may_cite() -> None:
+    case = Case(id="c", input={}, documents=documents("kb", "kb-1"))
+    session = World(case=case).open()
+    assert session.cited("see [kb-1] and [kb-999], [sic]", None) == ("kb-1", "kb-999")
+    assert session.cited("see [kb-1]", {"citations": ["kb-2"]}) == ("kb-2",)
 
 
 def test_a_program_opens_a_session_over_its_own_documents_and_approvals() -> None:

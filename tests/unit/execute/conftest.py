@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from evalkit.errors import PolicyBlocked
@@ -34,6 +35,9 @@ class StubSession:
     denied: frozenset[str] = frozenset()
     decisions: list[Decision] = field(default_factory=list)
     tries: int = 1
+    identity: str = "u-0123456789"
+    cites: tuple[str, ...] = ()
+    read: list[tuple[str, Any]] = field(default_factory=list)
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
@@ -90,6 +94,13 @@ class StubSession:
 
     def redacted(self, text: str) -> str:
         return ADDRESS.sub("[PII_1]", text)
+
+    def redacted_reply(self, reply: Reply) -> Reply:
+        return msgspec.structs.replace(reply, content=self.redacted(reply.content))
+
+    def cited(self, text: str, parsed: Any) -> tuple[str, ...]:
+        self.read.append((text, parsed))
+        return self.cites
 
     def acts(self) -> list[str]:
         return [act for act, _ in self.asked]

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from evalkit.control.factory import pseudonym as control_pseudonym
 from evalkit.errors import (
     BudgetExhausted,
     ConfigError,
@@ -92,12 +91,23 @@ def test_documents_are_retrieved_once_and_reach_the_prompt(
     assert attempt.documents == ("kb-1",)
 
 
-def test_json_is_parsed_and_cites(play: Build, open_session: Build, completion: Build) -> None:
-    session = open_session(completion('{"intent": "other", "citations": ["kb-1"]}'))
-    attempt = play(session, output=JSON)
+@pytest.mark.parametrize("output", [JSON, Output()])
+def test_json_is_read_for_citations_whatever_was_asked_for(
+    play: Build, open_session: Build, completion: Build, output: Output
+) -> None:
+    content, parsed = '{"citations": ["kb-1"]}', {"citations": ["kb-1"]}
+    session = open_session(completion(content), cites=("kb-1",))
+    attempt = play(session, output=output)
     assert attempt.state == "answered"
-    assert attempt.parsed == {"intent": "other", "citations": ["kb-1"]}
+    assert attempt.parsed == (parsed if output is JSON else None)
+    assert session.read == [(content, parsed)]
     assert attempt.citations == ("kb-1",)
+
+
+def test_a_text_is_read_for_citations(play: Build, open_session: Build, completion: Build) -> None:
+    session = open_session(completion("See [kb-1]."), cites=("kb-1",))
+    assert play(session).citations == ("kb-1",)
+    assert session.read == [("See [kb-1].", None)]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +257,7 @@ def test_nothing_personal_is_stored(play: Build, open_session: Build, completion
     attempt = play(session, output=JSON)
     stored = msgspec.json.encode(attempt).decode()
     assert who not in stored
+    assert who not in repr(session.read)
     assert "4111111111111111" not in stored
     assert attempt.parsed["reply"] == "Dear [PII_1]"
     assert attempt.tool_calls[0].arguments == {"email": "[PII_1]", "card": "[PII_1]"}
@@ -268,19 +279,11 @@ def test_what_a_model_writes_can_always_be_journalled(
     assert msgspec.json.decode(msgspec.json.encode(attempt), type=Attempt) == attempt
 
 
-def test_the_identity_is_a_stable_pseudonym(
+def test_the_identity_is_the_pseudonym_of_the_session(
     play: Build, open_session: Build, completion: Build, case: Build
 ) -> None:
-    def stored(**identity: str) -> str:
-        return play(open_session(completion("ok")), of=case(identity=identity)).identity
-
-    first = stored(user="u-21", team="billing")
-    assert first == stored(team="billing", user="u-21")
-    assert first != stored(user="u-22", team="billing")
-    assert first.startswith("u-")
-    assert len(first) == 12
-    assert stored() == ""
-    assert first == control_pseudonym({"user": "u-21", "team": "billing"})
+    session = open_session(completion("ok"), identity="u-21ab")
+    assert play(session, of=case(identity={"user": "ada"})).identity == "u-21ab"
 
 
 def test_an_error_of_the_template_is_raised_and_nothing_is_asked(

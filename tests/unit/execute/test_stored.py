@@ -5,7 +5,9 @@ import math
 import msgspec
 import pytest
 
+from evalkit.control.redaction import Redactor, redact_case
 from evalkit.execute.stored import MAX_DEPTH, TOO_DEEP, TOO_LONG, stored_text, stored_value
+from evalkit.records.case import Case
 
 
 def redact(text: str) -> str:
@@ -23,6 +25,13 @@ def test_texts_and_keys_at_every_depth_are_redacted() -> None:
 @pytest.mark.parametrize("number", [4111111111111111, 4111111111111111.0])
 def test_a_number_that_is_personal_data_becomes_its_placeholder(number: float) -> None:
     assert stored_value({"card": number}, redact) == {"card": "[CARD_1]"}
+
+
+def test_a_short_number_is_looked_at_too() -> None:
+    case = Case(id="c", input={}, expected={"phone": 5550129})
+    redactor = Redactor.primed_with(case)
+    assert redact_case(case).expected == {"phone": "[PHONE_1]"}
+    assert stored_value({"phone": 5550129}, redactor.redact) == {"phone": "[PHONE_1]"}
 
 
 @pytest.mark.parametrize("value", [0, -3, 1312.4, 10**12, -(10**12), 1e300, True, None, ""])

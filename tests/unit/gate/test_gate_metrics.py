@@ -103,8 +103,9 @@ def test_clustering_widens_the_interval() -> None:
 
 def test_a_candidate_that_resolves_nothing_does_not_pass() -> None:
     part = _metric(_cases([0.01] * 100, [0.0] * 100, [(True, False)] * 100))
-    assert part.outcome is Outcome.INCONCLUSIVE
+    assert part.outcome is Outcome.NOT_MEASURED  # which `on_inconclusive` never maps to a pass
     assert part.candidate_value is None
+    assert part.what_would_settle is not None
 
 
 def test_a_baseline_that_resolved_nothing_cannot_be_compared_with() -> None:

@@ -92,6 +92,17 @@ def test_errors_above_the_share_are_4_under_every_policy(
 
 
 @pytest.mark.parametrize("policy", ["warn", "fail"])
+@pytest.mark.parametrize("lost", [1, 40])
+def test_on_inconclusive_maps_nothing_while_attempts_lack_a_result(
+    table: Table, policy: OnInconclusive, lost: int
+) -> None:
+    settings = GateSettings(on_inconclusive=policy, max_error_share=1)
+    suite = decide_suite("s", table(40, lost=lost), settings)
+    assert suite.outcome is Outcome.INCONCLUSIVE  # at any result: forty cases are too few
+    assert suite_exit_code(suite) == 3
+
+
+@pytest.mark.parametrize("policy", ["warn", "fail"])
 def test_on_inconclusive_does_not_map_what_was_not_measured(
     table: Table, policy: OnInconclusive
 ) -> None:

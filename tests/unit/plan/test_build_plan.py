@@ -179,6 +179,8 @@ def test_what_a_replay_lacks_is_carried_into_the_plan() -> None:
 
     plan = planned(Lacking(), cases=1)
     assert {each.missing for each in plan.attempts} == {"recordings/m/triage.jsonl has no reply"}
+    (suite,) = plan.suites
+    assert (suite.missing, suite.replayed, suite.origins) == (len(plan.attempts), 0, {})
 
 
 def test_every_case_that_cannot_be_prepared_is_reported_once() -> None:

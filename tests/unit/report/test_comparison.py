@@ -177,7 +177,9 @@ outcomes = st.sampled_from([T, F, N])
         max_size=12,
     )
 )
-def test_rates_and_flips_are_the_gates_own(sides: list[tuple[list[Any], list[Any]]]) -> None:
+def test_rates_and_flips_are_the_gates_own_where_nothing_is_unknown(
+    sides: list[tuple[list[Any], list[Any]]],
+) -> None:
     results = {
         f"c{number}": (tuple(before), tuple(after[:3]))
         for number, (before, after) in enumerate(sides)
@@ -188,10 +190,35 @@ def test_rates_and_flips_are_the_gates_own(sides: list[tuple[list[Any], list[Any
     assert suite.verdict is not None
     part = suite.verdict.parts[0]
     assert part.counts is not None
-    assert suite.overall.before_rate == pytest.approx(part.baseline_rate)
-    assert suite.overall.after_rate == pytest.approx(part.candidate_rate)
-    assert (suite.overall.b, suite.overall.c) == pytest.approx((part.counts.b, part.counts.c))
-    assert suite.overall.unknown == suite.verdict.unknown
+    row = suite.overall
+    assert row.unknown == suite.verdict.unknown
+    assert row.whole == (row.unknown == 0)
+    if row.whole:
+        assert row.before_rate == pytest.approx(part.baseline_rate)
+        assert row.after_rate == pytest.approx(part.candidate_rate)
+        assert (row.b, row.c) == pytest.approx((part.counts.b, part.counts.c))
+        return
+    for rate, known, side in (
+        (row.before_rate, row.before_known, 0),
+        (row.after_rate, row.after_known, 1),
+    ):
+        made = [result for case in results.values() for result in case[side] if result is not None]
+        assert known == len(made)
+        assert rate == (pytest.approx(sum(made) / len(made)) if made else None)
+
+
+def test_a_case_without_a_result_on_a_side_is_no_flip(make_run: MakeRun) -> None:
+    run, passes = make_run(
+        {
+            "never": ((N,), (N,)),
+            "after": ((T,), (N,)),
+            "before": ((N,), (T,)),
+            "lost": ((T,), (F,)),
+        }
+    )
+    row = compare_run(run, passes).suites[0].overall
+    assert (row.b, row.c, row.unknown) == (1.0, 0.0, 3)
+    assert (row.before_rate, row.after_rate) == (1.0, 0.5)
 
 
 def test_slices_are_rows_with_the_largest_loss_first(make_run: MakeRun) -> None:

@@ -64,14 +64,14 @@ def test_the_diff_of_a_run(make_run: MakeRun) -> None:
   Unchanged: 0 of 4 cases pass on both sides.
 
   Slices
-  slice        cases   before   after   change  b  c
-  all cases  4 (1 ?)   50.0 %  25.0 %   -25 pp  2  1
-  short            1  100.0 %   0.0 %  -100 pp  1  0
-  b: newly failing, c: newly passing; ?: no result, counted as passed before and failed after
+  slice        cases   before        after   change  b  c
+  all cases  4 (1 ?)   50.0 %  33.3 % of 3           1  1
+  short            1  100.0 %        0.0 %  -100 pp  1  0
+  b: newly failing, c: newly passing; ?: no result on a side; rates are over what has one
 
   Scorers
-  scorer  applied  before   after     change  b  c
-  exact         3  50.0 %  33.3 %  -16.67 pp  1  1
+  scorer  applied  before   after  change  b  c
+  exact         3  50.0 %  33.3 %          1  1
 """
         in text
     )
@@ -220,3 +220,38 @@ def test_no_line_is_wider_than_the_screen(make_run: MakeRun, regressed: Sides) -
     run, passes = make_run({"wide": ((T,), (F,)), **regressed}, cases={"wide": case})
     page = diff_text(compare_run(run, passes), all_cases=True, screen=NARROW)
     assert max(cell_len(line) for line in page.splitlines()) <= 60
+
+
+def test_a_case_that_neither_side_was_asked_is_counted_and_shown_only_when_asked_for(
+    make_run: MakeRun,
+) -> None:
+    gone = frozenset({("routing", variant, "a", 1) for variant in ("baseline", "candidate")})
+    run, passes = make_run({"a": ((T,), (T,)), "b": ((T,), (N,))}, missing=gone)
+    comparison = compare_run(run, passes)
+    page = diff_text(comparison, screen=WIDE)
+    assert "  Without a result: 2, 1 of them never attempted, the first 1\n\n  b  " in page
+    assert "  1 more (--all shows them): a\n" in page
+    page = diff_text(comparison, all_cases=True, screen=WIDE)
+    assert "  a  no result on either side  " in page
+    assert "    both      never attempted\n" in page
+
+
+def test_what_no_side_was_asked_is_one_line(make_run: MakeRun) -> None:
+    places = {("routing", variant, "a", 1) for variant in ("baseline", "candidate")}
+    run, passes = make_run({"a": ((T,), (T,))}, missing=frozenset(places))
+    comparison = compare_run(run, passes)
+    assert "  Without a result: 1, never attempted (--all shows them)\n" in diff_text(
+        comparison, screen=WIDE
+    )
+    assert "#### Without a result: 1, never attempted\n" in diff_markdown(comparison)
+
+
+def test_a_run_without_a_baseline_is_not_called_a_comparison(make_run: MakeRun) -> None:
+    run, passes = make_run({"a": ((), (F,))}, has_baseline=False)
+    comparison = compare_run(run, passes)
+    page = diff_text(comparison, screen=WIDE)
+    assert "\ncandidate, without a baseline\n" in page
+    assert "→" not in page
+    markdown = diff_markdown(comparison)
+    assert markdown.startswith("## evalkit diff `candidate`, without a baseline\n")
+    assert "|  | `candidate` |\n" in markdown

@@ -88,10 +88,41 @@ def test_a_model_without_a_price_makes_the_cost_unknown() -> None:
 
 def test_missing_recordings_are_named_as_far_as_a_few_lines_go() -> None:
     attempts = [planned("candidate", f"c{n}", missing="no recording of tiny") for n in range(8)]
-    page = plan_text(plan_of(*attempts), screen=WIDE)
+    plan = plan_of(*attempts, calls=0, missing=8, origins={})
+    page = plan_text(plan, screen=WIDE)
     assert "  missing    candidate c0: no recording of tiny\n" in page
     assert "and 3 more replies that are not recorded" in page
-    assert json.loads(plan_json(plan_of(*attempts)))["missing"] == 8
+    assert "  replies    none, 8 missing\n" in page
+    value = json.loads(plan_json(plan))
+    assert (value["missing"], value["suites"][0]["missing"]) == (8, 8)
+
+
+def test_a_plan_that_a_run_would_refuse_says_so_first_and_how_to_go_on() -> None:
+    lacking = planned("candidate", "c0", origin="recording", missing="no reply; record it")
+    page = plan_text(plan_of(lacking, *FOUR, missing=1), screen=WIDE)
+    assert page.startswith(
+        """\
+not measured: 1 reply is not recorded, and `evalkit run` refuses to start without it
+  record    evalkit record routing; --prompt NAME@vN for a version that only --set names
+  or ask    the model itself, with --live
+
+5 attempts: 4 calls to a provider, 0 replayed, 1 missing
+"""
+    )
+    assert "  missing    candidate c0: no reply\n" in page  # the way out is told once
+
+
+def test_a_script_is_written_and_not_recorded() -> None:
+    lacking = planned("candidate", "c0", origin="scripted", missing="no reply to c0")
+    page = plan_text(plan_of(lacking, missing=1), screen=WIDE)
+    assert "evalkit record" not in page
+    assert "  write     the replies to routing by hand" in page
+
+
+def test_a_plan_that_lacks_nothing_warns_of_nothing() -> None:
+    page = plan_text(plan_of(*FOUR), screen=WIDE)
+    assert "not measured" not in page
+    assert "missing" not in page
 
 
 def test_a_suite_too_small_to_see_any_drop_says_so() -> None:

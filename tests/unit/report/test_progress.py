@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from evalkit.records.attempt import Attempt
-from evalkit.records.event import AttemptFinished, AttemptRetried, Event, RunEnded, RunStarted
+from evalkit.records.event import (
+    AttemptFinished,
+    AttemptRetried,
+    Event,
+    RunEnded,
+    RunStarted,
+    RunStopping,
+)
 from evalkit.report.progress import live_progress, progress_display
 from evalkit.report.screen import Screen
 from tests.unit.report.conftest import MakeRun
@@ -107,10 +114,49 @@ def test_a_resumed_run_counts_what_was_already_made(
             clock.now_s += 2
             sink(AttemptFinished(attempt=attempt, passed=passed))
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "running 40 attempts, 30 of them already made"
+    assert lines[0] == "running 40 attempts, 30 kept from before"
     # the pace is of this part of the run: 2 s each, 8 left
-    assert lines[1].startswith("32/40 (80 %)")
+    assert lines[1].startswith("32/40 (80 %): 30 kept from before; 1 more case; ")
     assert lines[1].endswith("about 16 s left")
+
+
+def test_the_end_of_a_resumed_run_tells_what_was_kept(
+    attempts: list[tuple[Attempt, bool | None]],
+) -> None:
+    for terminal in (False, True):
+        stream = Stream(terminal)
+        with progress_display(stream, clock=FakeClock(), environ={"COLUMNS": "100"}) as sink:
+            sink(RunStarted(attempts=40, done=30, max_usd=None))
+            sink(AttemptFinished(attempt=attempts[0][0], passed=True))
+            sink(RunEnded(reason="interrupted"))
+        last = stream.getvalue().splitlines()[-1]
+        assert "31 of 40 attempts (30 kept from before) in 0.0 s, stopped: interrupted" in last
+
+
+def test_a_stop_that_was_asked_for_is_told_at_once_as_a_line() -> None:
+    stream = Stream()
+    with progress_display(stream, clock=FakeClock(), environ={}) as sink:
+        sink(RunStarted(attempts=40, done=0, max_usd=None))
+        sink(RunStopping(again=False))
+        sink(RunStopping(again=True))
+    assert stream.getvalue().splitlines()[1:] == [
+        "stopping: waiting for the calls in flight; press Ctrl-C again to drop them",
+        "dropping the calls in flight",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_stop_that_was_asked_for_is_told_in_the_live_display(width: int) -> None:
+    stream = Stream(terminal=True)
+    screen = Screen(width=width)
+    with live_progress(stream, clock=FakeClock(), screen=screen, refreshing=False) as sink:
+        sink(RunStarted(attempts=40, done=0, max_usd=None))
+        assert "stopping" not in stream.getvalue()
+        sink(RunStopping(again=False))
+        assert "stopping: waiting for the calls in flight" in stream.getvalue()
+        assert "dropping" not in stream.getvalue()
+        sink(RunStopping(again=True))
+        assert "dropping the calls in flight" in stream.getvalue()
 
 
 def test_retries_and_the_reason_of_a_stop_are_told(

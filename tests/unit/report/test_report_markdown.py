@@ -4,6 +4,7 @@ import re
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from evalkit.gate import GateSettings
 from evalkit.records.case import Case
@@ -187,3 +188,32 @@ def test_without_a_baseline_failing_cases_are_listed(make_run: MakeRun) -> None:
     assert "routing: the candidate passes 60.0 %, 90.0 % is required." in text
     assert "#### Failing: 4" in text
     assert "<code>c0</code> fails: <code>exact</code>" in text
+
+
+def test_the_overview_of_a_run_that_stopped_shows_no_change_that_nobody_measured(
+    make_run: MakeRun,
+) -> None:
+    runs = []
+    for suite, made in (("one", 10), ("two", 0)):
+        sides: Sides = {f"c{n}": ((True,), (True,)) for n in range(40)}
+        variants = ("baseline", "candidate")
+        gone = {(suite, side, case, 1) for side in variants for case in list(sides)[made:]}
+        runs.append(make_run(sides, suite=suite, missing=frozenset(gone), state="interrupted"))
+    (run, passes), (other, other_passes) = runs
+    both = replace(
+        run,
+        record=replace(run.record, suites=(*run.record.suites, *other.record.suites)),
+        snapshots=(*run.snapshots, *other.snapshots),
+        attempts=(*run.attempts, *other.attempts),
+    )
+    text = report_markdown(both, compare_run(both, {**passes, **other_passes}))
+    assert "| `one` |  | 100.0 % of 10 | 100.0 % of 10 |  | 0 | 0 | 40 |\n" in text
+    assert "| `two` |  | – | – |  | 0 | 0 | 40 |\n" in text
+    assert "#### Without a result of `one`: 30, never attempted\n" in text
+
+
+def test_the_slices_say_what_their_columns_mean(make_run: MakeRun) -> None:
+    case = Case(id="a", input={"ticket": "Hi"}, expected={"output": "x"}, tags=("short",))
+    run, passes = make_run({"a": ((True,), (None,))}, cases={"a": case})
+    text = report_markdown(run, compare_run(run, passes))
+    assert "\nb: newly failing, c: newly passing; ?: no result on a side; rates are over" in text

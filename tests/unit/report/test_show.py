@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from evalkit.errors import UsageError
+from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Decision, Fallback, ToolCall, Usage
 from evalkit.records.case import Case, Document
 from evalkit.records.run import Totals, TraceRecord
@@ -203,11 +204,63 @@ def test_a_run_counts_states_and_failure_modes(make_run: MakeRun) -> None:
     stored = replace(run, record=replace(run.record, suites=(suite,)))
     page = run_summary(stored, compare_run(stored, passes), screen=WIDE)
     assert "    attempts   4: 2 answered, 1 blocked, 1 error (1 timeout)\n" in page
-    assert "    passed     25.0 % of 4 cases\n" in page
+    assert "    passed     0.0 % of 1 attempt\n" in page
     assert "    policy     3 guardrails, 2 fallbacks\n" in page
+
+
+def test_a_run_that_was_killed_is_told_from_its_journal(make_run: MakeRun) -> None:
+    gone = {("routing", variant, "b", 1) for variant in ("baseline", "candidate")}
+    run, passes = make_run(
+        {"a": ((T,), (F,)), "b": ((T,), (T,)), "c": ((T,), (N,))},
+        state="running",
+        missing=frozenset(gone),
+    )
+    started = Totals(
+        variant="candidate",
+        cases=0,
+        attempts=0,
+        passed=0.0,
+        errors=0,
+        states={},
+        failure_modes={},
+        input_tokens=0,
+        output_tokens=0,
+        cost_usd=0.0,
+        billed_usd=0.0,
+        fallbacks=0,
+        guardrails=0,
+    )
+    suite = replace(run.record.suites[0], totals=(started,))
+    stored = replace(run, record=replace(run.record, suites=(suite,)))
+    page = run_summary(stored, compare_run(stored, passes), screen=WIDE)
+    assert page.startswith("RUNNING  it is under way, or it was killed; what was done is kept\n")
+    assert "    attempts   2: 2 answered\n    passed     100.0 % of 2 attempts with a" in page
+    assert "    attempts   2: 1 answered, 1 error (1 timeout)\n" in page
+    assert "    passed     0.0 % of 1 attempts with a result, of 3\n" in page
+    assert "report  " not in page
+
+
+def test_a_run_that_has_no_attempt_has_no_rate(make_run: MakeRun) -> None:
+    gone = {("routing", variant, "a", 1) for variant in ("baseline", "candidate")}
+    run, passes = make_run({"a": ((T,), (F,))}, state="running", missing=frozenset(gone))
+    page = run_summary(run, compare_run(run, passes), screen=WIDE)
+    assert page.count("    attempts   none was made\n    passed     nothing has a result\n") == 2
 
 
 def test_a_run_as_json_is_its_record(make_run: MakeRun) -> None:
     run, _ = make_run({"a": ((T,), (F,))})
     value = json.loads(run_json(run.record))
     assert (value["schema"], value["id"]) == ("evalkit.run/1", run.record.id)
+
+
+def test_what_a_policy_blocked_names_its_rule_and_nothing_twice(make_run: MakeRun) -> None:
+    blocked = {
+        "state": "blocked",
+        "failure_mode": FailureMode.POLICY,
+        "rule": "require_citations",
+    }
+    run, passes = make_run(
+        {"a": ((T,), (F,))}, attempts={("routing", "candidate", "a", 1): blocked}
+    )
+    page = case_text(build_case_view(run, "a", passes=passes), screen=WIDE)
+    assert "  answer     blocked by require_citations: a recorded reply\n" in page

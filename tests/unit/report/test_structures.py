@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.report.structures import ABSENT, Difference, diff_values, dotted
@@ -28,6 +28,7 @@ values = st.recursive(
             [Difference("a.b[0].c", "x", "y")],
         ),
         ({"a": 1}, {"a": True}, [Difference("a", 1, True)]),
+        ([[False, ""]], [[0, ""]], [Difference("[0][0]", False, 0)]),
         ({"a": 1}, {"a": 1.0}, [Difference("a", 1, 1.0)]),
         ({"a": None}, {}, [Difference("a", None, ABSENT)]),
         ({}, {"a": None}, [Difference("a", ABSENT, None)]),
@@ -55,6 +56,7 @@ def test_differences_come_in_the_order_of_the_output() -> None:
     ]
 
 
+@settings(deadline=None)  # the first example pays for an import
 @given(values, values)
 def test_values_differ_exactly_when_their_json_does(before: Any, after: Any) -> None:
     equal = json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

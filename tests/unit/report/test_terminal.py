@@ -6,13 +6,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from evalkit.gate import GateSettings
 from evalkit.records.case import Case
-from evalkit.report.comparison import compare_run
+from evalkit.records.run import RunState
+from evalkit.report.comparison import compare_run, compare_runs
+from evalkit.report.diff import diff_text
 from evalkit.report.screen import Screen, screen_of
 from evalkit.report.terminal import run_text
 from tests.unit.report.conftest import MakeRun, Results
@@ -99,11 +104,27 @@ next      evalkit diff 20261124T193301Z-3f2a
 """
 
 
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the user stands, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_report_that_was_never_written_is_not_named(make_run: MakeRun, project: Path) -> None:
+    run, passes = make_run({"a": ((T,), (T,))}, state="running")
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    assert "report.md" not in page
+    assert "evalkit run --resume 20261124T193301Z-3f2a" in page
+
+
 @pytest.mark.parametrize(("screen", "expected"), [(WIDE, WIDE_PAGE), (NARROW, NARROW_PAGE)])
 def test_the_first_screen_of_a_regression(
-    make_run: MakeRun, regressed: Sides, screen: Screen, expected: str
+    make_run: MakeRun, regressed: Sides, project: Path, screen: Screen, expected: str
 ) -> None:
     run, passes = make_run(regressed)
+    (project / run.path).mkdir(parents=True)
+    (project / run.path / "report.md").touch()
     assert run_text(run, compare_run(run, passes), screen=screen) == expected
 
 
@@ -201,7 +222,7 @@ def test_cases_without_a_result_are_listed_with_their_error(make_run: MakeRun) -
         {**{f"c{n}": ((T,), (T,)) for n in range(200)}, "down": ((T,), (N,))},
     )
     page = run_text(run, compare_run(run, passes), screen=WIDE)
-    assert "  1 cases without a result:\n    down  passed, now no result" in page
+    assert "  1 case without a result:\n    down  passed, now no result" in page
     assert "      no reply within 60 s\n" in page
 
 
@@ -216,6 +237,106 @@ def test_a_run_without_a_baseline_shows_one_side(make_run: MakeRun) -> None:
     )
     assert "baseline  " not in page
     assert "  4 failing cases, the first 3:\n    c0  fails" in page
+
+
+STOPPED = """\
+  pass rate    100.0 % of 20  95.0 % of 20
+  tokens/case          1,004           404
+"""
+
+
+def stopped_after(number: int) -> tuple[Sides, frozenset[Any]]:
+    """100 cases that all pass, of which the first fails now; only `number` pairs were made."""
+    sides: Sides = {f"c{n:02}": ((T,), (n > 0,)) for n in range(100)}
+    gone = {
+        ("routing", variant, case, 1)
+        for case in list(sides)[number:]
+        for variant in ("baseline", "candidate")
+    }
+    return sides, frozenset(gone)
+
+
+@pytest.mark.parametrize("state", ["interrupted", "incomplete"])
+def test_a_run_that_stopped_early_shows_no_regression_that_nobody_measured(
+    make_run: MakeRun, state: RunState
+) -> None:
+    sides, gone = stopped_after(20)
+    run, passes = make_run(sides, missing=gone, state=state, exit_code=4)
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    assert STOPPED in page
+    assert "-80" not in page
+    assert "  1 regression:\n    c00  passed, now fails" in page
+    assert "  80 cases without a result, never attempted\n" in page
+
+
+def test_a_run_that_measured_nothing_shows_dashes(make_run: MakeRun) -> None:
+    sides, gone = stopped_after(0)
+    run, passes = make_run(sides, missing=gone)  # decided: the gate counts all for and against
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    table = page[page.index("  pass rate") : page.index("  replies")].splitlines()
+    assert [line.split() for line in table] == [
+        ["pass", "rate", "–", "–"],
+        ["tokens/case", "–", "–"],
+        ["USD/case", "–", "–"],
+    ]
+    assert "newly failing, c = " not in page
+    assert "  gate       INCOMPLETE drop: " in page
+
+
+def test_figures_that_count_what_is_unknown_against_the_candidate_say_so(
+    make_run: MakeRun, regressed: Sides
+) -> None:
+    sides = {**regressed, "case-120": ((T,), (N,))}
+    run, passes = make_run(sides)
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    assert re.search(r"  pass rate +91.7 %  81.5 % of 119\n", page)
+    assert "  drop       10.83 pp at worst, counting what has no result against the " in page
+    assert "  cases      at worst b = 15 newly failing, c = 2 newly passing" in page
+
+
+def test_why_there_is_no_baseline_is_noted_once(make_run: MakeRun) -> None:
+    run, passes = make_run({f"c{n}": ((), (T,)) for n in range(9)}, has_baseline=False)
+    suite = replace(run.record.suites[0], notes=("no baseline: there is no git history here",))
+    noted = replace(run, record=replace(run.record, suites=(suite,)))
+    page = run_text(noted, compare_run(noted, passes), screen=WIDE)
+    assert page.lower().count("no baseline") == 1
+    assert "  note       no baseline: there is no git history here\n" in page
+
+
+NAMED = "suites.support_triage.target.prompt=support_triage@v1"
+
+
+@pytest.mark.parametrize("width", [60, 72, 100])
+def test_long_names_of_sides_stay_whole_lines_or_are_cut_in_their_middle(
+    make_run: MakeRun, width: int
+) -> None:
+    run, passes = make_run({"a": ((T,), (T,))}, suite="support_triage", origin="scripted")
+    old, new = run.record.suites[0].variants
+    models = {"gpt-4.1-mini": "gpt-4.1-mini-2025", "claude-3.7-sonnet": "claude-3-7-sonnet"}
+    old = replace(old, source=f"working tree with {NAMED}", models=models)
+    new = replace(new, prompt=old.prompt, models=models)
+    suite = replace(run.record.suites[0], variants=(old, new))
+    named = replace(run, record=replace(run.record, suites=(suite,)))
+    page = run_text(named, compare_run(named, passes), screen=Screen(width=width))
+    table = page[page.index("  prompt") : page.index("  pass rate")]
+    assert "suites." not in table
+    assert "target.prompt=…@v1" in table
+    assert table.count("support_triage@v1") == 2
+    if width == 100:
+        assert len(table.splitlines()) == 3
+        assert "working tree, target.prompt=…@v1" in table
+
+
+def test_the_run_ids_of_two_sides_are_cut_in_their_middle_where_there_is_no_room(
+    make_run: MakeRun,
+) -> None:
+    a, passes_a = make_run({"x": ((T,), (T,))}, id="20261124T193301Z-3f2a")
+    b, passes_b = make_run({"x": ((T,), (T,))}, id="20261124T193302Z-77aa")
+    page = diff_text(compare_runs(a, passes_a, b, passes_b), screen=Screen(width=60))
+    header = page.split("\n  prompt")[0].splitlines()[-1]
+    assert header.split()[-1] == "change"
+    assert [each[-4:] for each in header.split()[:2]] == ["3f2a", "77aa"]
+    assert all("…" in each for each in header.split()[:2])
 
 
 def test_a_case_id_is_quoted_in_the_command_that_shows_it(make_run: MakeRun) -> None:

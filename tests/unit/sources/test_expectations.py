@@ -152,7 +152,7 @@ def test_a_pattern_that_could_run_away_is_refused(sample: Any) -> None:
     assert sample.problem().key == "expected.regex"
 
 
-@pytest.mark.parametrize("value", ["three", True, [3]])
+@pytest.mark.parametrize("value", ["three", "1e3", ".5", "1,200", True, [3]])
 def test_what_numeric_compares_with_is_a_number(sample: Any, value: Any) -> None:
     sample.change("evalkit.yaml", SCORER, "{numeric: {field: weight_kg}}")
     sample.write_cases([_case(expected={"weight_kg": value})])

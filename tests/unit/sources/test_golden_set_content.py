@@ -293,3 +293,22 @@ def test_scripted_triage_replies_reach_for_a_forbidden_tool_wherever_the_set_wan
 
     assert reached["support_triage@v1"] == wanted
     assert reached["support_triage@v2"] > wanted
+
+
+def test_nothing_that_prompts_were_chosen_on_is_near_a_golden_ticket() -> None:
+    """A prompt that quotes the golden set, or was tuned on it, would be graded on what it saw."""
+    golden = [_text(case) for case in _cases(ROOT / "goldensets/ticket_routing/v1")]
+    seen = [
+        example.rpartition(" (")[0]
+        for path in sorted((ROOT / "prompts/ticket_routing").glob("v*.yaml"))
+        for message in yaml.safe_load(path.read_text(encoding="utf-8"))["messages"]
+        if message.get("part") == "examples"
+        for example in message["content"].splitlines()
+    ]
+    seen += [_text(case) for case in _lines(ROOT / "benchmarks/ticket_routing/dev.jsonl")]
+    seen += [shot["ticket"] for shot in _lines(ROOT / "benchmarks/ticket_routing/shots.jsonl")]
+    texts = [*golden, *dict.fromkeys(seen)]
+
+    near = [(texts[one], texts[other]) for one, other in _alike(texts)]
+    assert len(seen) > 400
+    assert [pair for pair in near if (pair[0] in golden) != (pair[1] in golden)] == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import StoreError
+from evalkit.errors import ConfigError, StoreError
 from evalkit.records.recording import Recording
 from evalkit.store.recordings import RecordingWriter
 
@@ -63,7 +63,7 @@ def test_a_broken_line_is_an_error_with_its_number(tmp_path: Path, recording: Bu
     writer = RecordingWriter(tmp_path)
     path = writer.write("m", "s", [recording("a")])
     path.write_bytes(path.read_bytes() + b"{}\n")
-    with pytest.raises(StoreError, match=r"s\.jsonl:2:"):
+    with pytest.raises(ConfigError, match=r"m/s\.jsonl:2: is no recording"):
         writer.read("m", "s")
 
 

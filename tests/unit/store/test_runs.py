@@ -52,6 +52,18 @@ def test_an_id_in_use_is_not_given_out_again(tmp_path: Path, now: datetime, reco
     assert store.new_id(now, random.Random(1)) != first
 
 
+def test_a_run_of_the_same_second_sorts_behind_the_others(
+    tmp_path: Path, now: datetime, record: Build
+) -> None:
+    store = RunStore(tmp_path)
+    made = []
+    for seed in range(40):  # more than fit into one second at random
+        made.append(store.new_id(now, random.Random(seed)))
+        store.create(record(id=made[-1]))
+        assert store.open("latest").id == made[-1]
+    assert made == sorted(made)
+
+
 def test_a_run_is_made_only_once(store: RunStore, record: Build) -> None:
     with pytest.raises(StoreError, match=f"there is a run {IDS[0]} already"):
         store.create(record(id=IDS[0], state="complete"))

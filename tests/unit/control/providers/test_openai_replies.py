@@ -77,6 +77,27 @@ def tool_call(arguments: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b'{"choices": [{"message": {"content": "\xff"}}]}', FailureMode.MALFORMED_REPLY),
+        (200, b'{"choices": ' + b"[" * 50_000, FailureMode.MALFORMED_REPLY),
+        (200, b'{"error": ' + b"[" * 50_000, FailureMode.MALFORMED_REPLY),
+        (500, b'{"error": {"message": "\xff"}}', FailureMode.SERVER_ERROR),
+        (500, b'{"error": ' + b"[" * 50_000, FailureMode.SERVER_ERROR),
+    ],
+    ids=["no UTF-8", "nested", "nested error", "error in no UTF-8", "error nested"],
+)
+def test_no_body_is_a_bug_of_ours(status: int, body: bytes, code: FailureMode) -> None:
+    assert failure_of(body, status).code == code
+
+
+def test_arguments_that_are_nested_without_end_are_kept_as_text() -> None:
+    arguments = '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    (call,) = reply_to(tool_call(arguments)).tool_calls
+    assert (call.arguments, call.raw) == (None, arguments)
+
+
+@pytest.mark.parametrize(
     ("arguments", "read", "raw"),
     [
         ('{"a": 1}', {"a": 1}, None),
