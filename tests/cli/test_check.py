@@ -5,37 +5,13 @@ from pathlib import Path
 
 from tests.cli.conftest import Ask, Evalkit, Gated
 from tests.cli.project import ProjectFiles
-
-# the file that evalkit's configuration grew around; it has to load as it stands
-SEED = """\
-routes:
-- name: support_triage
-  models:
-    primary: gpt-4.1-mini
-    fallback: claude-3.7-sonnet
-  max_tokens: 1200
-  max_tool_calls: 6
-  retrieval:
-    max_chunks: 6
-    allow_indexes: ["zendesk_kb", "internal_runbooks"]
-  policies:
-    pii_redaction: true
-    disallow_actions: ["send_email", "refund_customer"]
-- name: contract_review
-  models:
-    primary: gpt-4.1
-    fallback: claude-3.7-opus
-  max_tokens: 4000
-  require_citations: true
-  approvals:
-    on_execute: "legal_ops"
-"""
+from tests.seed import ROUTES_ONLY
 
 
 def test_routes_alone_pass_check_and_run_says_that_there_is_no_suite(
     ask: Ask, tmp_path: Path
 ) -> None:
-    (tmp_path / "evalkit.yaml").write_text(SEED)
+    (tmp_path / "evalkit.yaml").write_text(ROUTES_ONLY)
     checked = ask("check")
     assert checked.code == 0, checked.err
     assert "2 routes, 0 suites" in checked.out

@@ -9,37 +9,13 @@ from hypothesis import strategies as st
 
 from evalkit.config.load import load_config
 from evalkit.errors import ConfigError, Problem
+from tests.seed import ROUTES_ONLY
 
 Broken = Callable[..., list[Problem]]
 
-# Two routes as teams write them first: nothing else is in the file.
-ROUTES_ONLY = b"""\
-routes:
-- name: support_triage
-  models:
-    primary: gpt-4.1-mini
-    fallback: claude-3.7-sonnet
-  max_tokens: 1200
-  max_tool_calls: 6
-  retrieval:
-    max_chunks: 6
-    allow_indexes: ["zendesk_kb", "internal_runbooks"]
-  policies:
-    pii_redaction: true
-    disallow_actions: ["send_email", "refund_customer"]
-- name: contract_review
-  models:
-    primary: gpt-4.1
-    fallback: claude-3.7-opus
-  max_tokens: 4000
-  require_citations: true
-  approvals:
-    on_execute: "legal_ops"
-"""
-
 
 def test_a_file_of_routes_alone_loads_with_every_key() -> None:
-    loaded = load_config(ROUTES_ONLY)
+    loaded = load_config(ROUTES_ONLY.encode())
     triage, review = loaded.config.routes
     assert triage.models.order == ("gpt-4.1-mini", "claude-3.7-sonnet")
     assert (triage.max_tokens, triage.max_tool_calls) == (1200, 6)
@@ -53,7 +29,9 @@ def test_a_file_of_routes_alone_loads_with_every_key() -> None:
 
 
 def test_models_without_an_entry_are_warnings_at_their_place() -> None:
-    warnings = [each for each in load_config(ROUTES_ONLY).warnings if "price" in each.message]
+    warnings = [
+        each for each in load_config(ROUTES_ONLY.encode()).warnings if "price" in each.message
+    ]
     assert [(each.line, each.value) for each in warnings] == [
         (4, '"gpt-4.1-mini"'),
         (5, '"claude-3.7-sonnet"'),

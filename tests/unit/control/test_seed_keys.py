@@ -9,6 +9,7 @@ from evalkit.config.routes import Route
 from evalkit.errors import PolicyBlocked, ProviderError
 from evalkit.records.call import ToolCall, Usage
 from evalkit.records.case import Case
+from tests.seed import ROUTES_ONLY
 from tests.unit.control.fakes import (
     FakeProvider,
     World,
@@ -21,33 +22,9 @@ from tests.unit.control.fakes import (
     traced,
 )
 
-SEED = b"""\
-routes:
-- name: support_triage
-  models:
-    primary: gpt-4.1-mini
-    fallback: claude-3.7-sonnet
-  max_tokens: 1200
-  max_tool_calls: 6
-  retrieval:
-    max_chunks: 6
-    allow_indexes: ["zendesk_kb", "internal_runbooks"]
-  policies:
-    pii_redaction: true
-    disallow_actions: ["send_email", "refund_customer"]
-- name: contract_review
-  models:
-    primary: gpt-4.1
-    fallback: claude-3.7-opus
-  max_tokens: 4000
-  require_citations: true
-  approvals:
-    on_execute: "legal_ops"
-"""
-
 
 def seed_route(name: str) -> Route:
-    route = load_config(SEED).config.route(name)
+    route = load_config(ROUTES_ONLY.encode()).config.route(name)
     assert route is not None
     return route
 
