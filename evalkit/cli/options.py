@@ -27,7 +27,7 @@ Baseline = Annotated[
     ),
 ]
 NoBaseline = Annotated[
-    bool, typer.Option("--no-baseline", help="Gate on floors and invariants alone.")
+    bool, typer.Option("--no-baseline", help="Gate on the floors of the suites alone.")
 ]
 Live = Annotated[
     bool, typer.Option("--live", help="Ask models that have recordings, instead of replaying them.")

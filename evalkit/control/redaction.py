@@ -194,7 +194,8 @@ class Redactor:
     def redact_json(self, text: str) -> str:
         """A JSON text, still JSON: what only shows once it is parsed is replaced too.
 
-        A text that is no JSON is redacted as it stands.
+        A text that is no JSON object or array is redacted as it stands: a bare number is mostly an
+        answer in words, and a placeholder in quotes would equal none of what is expected.
         """
         redacted = self.redact(text)
         try:
@@ -207,6 +208,8 @@ class Redactor:
                 parsed = decode_json(text)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 return redacted
+        if not isinstance(parsed, dict | list):
+            return redacted
         try:
             after = self.redact_value(parsed)
             if after == before:

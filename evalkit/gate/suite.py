@@ -7,6 +7,7 @@ from fractions import Fraction
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
 from evalkit.gate.floors import decide_floor
+from evalkit.gate.headroom import check_headroom
 from evalkit.gate.invariants import decide_invariant
 from evalkit.gate.metrics import decide_metric
 from evalkit.gate.power import simple_false_alarm
@@ -83,7 +84,9 @@ def _parts(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerd
             rule=settings.rule,
             owner=settings.owner,
         )
-        parts.append(describe_drop(question, measure_drop(question, cases)))
+        drop = describe_drop(question, measure_drop(question, cases))
+        headroom = check_headroom(drop)
+        parts += [drop] if headroom is None else [headroom, drop]
     if settings.floor is not None:
         parts.append(
             decide_floor(

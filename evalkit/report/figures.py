@@ -29,7 +29,7 @@ def change(share: float | None) -> str:
     if share is None:
         return _DASH
     text = _fixed(100 * share, 1)
-    return f"+{text} %" if float(text) > 0 else f"{text} %"
+    return f"+{text} %" if share > 0 and text.strip("0.,") else f"{text} %"
 
 
 def quantity(number: float) -> str:

@@ -6,6 +6,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
 from evalkit.control.budget import Ledger
@@ -23,9 +25,10 @@ from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
 from evalkit.records.run import SuiteSnapshot
 from evalkit.store.runs import RunStore
 from evalkit.workflows.base_ref import find_base
-from evalkit.workflows.deciding import SuiteScoring, gate_settings, passes_of
+from evalkit.workflows.deciding import SuiteScoring, gate_settings
 from evalkit.workflows.guards import guard_part, guard_suites
 from evalkit.workflows.request import RunRequest
+from evalkit.workflows.selecting import select_cases
 from evalkit.workflows.unexercised import find_unexercised, unexercised_error
 from evalkit.workflows.variants import SuiteSetup, set_up_suites
 from evalkit.workflows.wiring import Wiring
@@ -93,10 +96,7 @@ async def prepare_run(
     """
     assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
     guards, warnings = _guards(request, setups, wiring)
-    _check_selection(request, setups)
-    selected = {setup.name: _select(setup, request, store) for setup in setups}
-    if not any(selected.values()):
-        raise Refused(_no_case(_asked(request), setups))
+    selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
     arms: dict[tuple[str, str], Arm] = {
@@ -181,57 +181,6 @@ def _guards(
     return guards, tuple(warnings)
 
 
-def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> tuple[Case, ...]:
-    """The suite's cases, or those that the request asks for."""
-    cases = setup.assets.golden.cases
-    if request.broken_in:
-        broken = broken_cases(store, request.broken_in, setup.name)
-        cases = tuple(case for case in cases if case.id in broken)
-    if request.cases:
-        cases = tuple(case for case in cases if case.id in request.cases)
-    if request.tags:
-        cases = tuple(case for case in cases if set(request.tags) & set(case.tags))
-    return cases
-
-
-def broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
-    """Cases of a suite that the stored run's candidate failed and its baseline, if any, passed."""
-    stored = store.open(name).load()
-    passes = passes_of(stored.snapshots, stored.attempts, stored.scores)
-    failed = {
-        place[2] for place, ok in passes.items() if place[:2] == (suite, "candidate") and not ok
-    }
-    snapshot = stored.snapshot(suite)
-    if snapshot is None or not snapshot.has_baseline:
-        return failed
-    return failed & {
-        place[2] for place, ok in passes.items() if place[:2] == (suite, "baseline") and ok
-    }
-
-
-def _check_selection(request: RunRequest, setups: Sequence[SuiteSetup]) -> None:
-    """Raise Refused for a case or tag that no suite has: a typo would only make the run smaller."""
-    cases = [case for setup in setups for case in setup.assets.golden.cases]
-    ids, tags = {case.id for case in cases}, {tag for case in cases for tag in case.tags}
-    unknown = [f"--case {case}" for case in request.cases if case not in ids]
-    unknown += [f"--tag {tag}" for tag in request.tags if tag not in tags]
-    if unknown:
-        raise Refused(_no_case(unknown, setups))
-
-
-def _asked(request: RunRequest) -> list[str]:
-    asked = [f"--case {case}" for case in request.cases] + [f"--tag {tag}" for tag in request.tags]
-    if request.broken_in:
-        asked.append(f"--cases-from {request.broken_in} --regressed")
-    return asked
-
-
-def _no_case(asked: Sequence[str], setups: Sequence[SuiteSetup]) -> str:
-    tags = sorted({t for setup in setups for case in setup.assets.golden.cases for t in case.tags})
-    known = f"; tags are {', '.join(tags)}" if tags else ""
-    return f"no case matches {' '.join(asked) or 'the suites'}, so there is nothing to run{known}"
-
-
 def _snapshot(
     setup: SuiteSetup, cases: Sequence[Case], request: RunRequest, guards: Sequence[str]
 ) -> SuiteSnapshot:
@@ -292,10 +241,8 @@ def _powered(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
     settings = gate_settings(snapshot)
     if not snapshot.has_baseline or settings.margin is None:
         return suite
-    from msgspec.structs import replace
-
     groups = len({case.group or case.id for case in snapshot.cases})
-    return replace(
+    return msgspec.structs.replace(
         suite,
         flip_share=ASSUMED_FLIP_SHARE,
         detectable_drop=detectable_drop(

@@ -150,7 +150,7 @@ def _on_floors(suite: SuiteAssets, candidate: Variant, why: str) -> SuiteSetup:
     if not _requires_without_baseline(suite.suite):
         raise Refused(
             f"suite {suite.name}: {why}, and its gate has no floor to hold against; give it a "
-            "`min_pass_rate` or an invariant, or name a baseline (--baseline REF|RUN, or "
+            "`min_pass_rate`, or name a baseline (--baseline REF|RUN, or "
             f"`suites.{suite.name}.baseline`; in CI check out with fetch-depth: 0)"
         )
     return SuiteSetup(assets=suite, candidate=candidate, notes=(why,))

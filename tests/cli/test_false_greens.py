@@ -377,6 +377,16 @@ def test_two_variants_that_are_wrong_alike_miss_their_floor(
     assert evalkit("run", *V2, cwd=project.root).returncode == 1
 
 
+def test_two_variants_that_are_wrong_alike_are_inconclusive_without_a_floor(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    project.replies = {"ask@v1": always(WRONG), "ask@v2": always(WRONG)}
+    project.write()
+    done = evalkit("run", *V2, cwd=project.root)
+    assert done.returncode == 3
+    assert "could not have happened" in " ".join(done.stdout.split())
+
+
 def test_a_reader_that_goes_away_keeps_the_code(evalkit: Evalkit, project: ProjectFiles) -> None:
     project.replies["ask@v2"] = wrong_in_first(40)
     project.write()

@@ -42,3 +42,10 @@ from evalkit.report.figures import change, count, duration, p_value, percent, po
 )
 def test_figures_read_well(shown: str, text: str) -> None:
     assert shown == text
+
+
+def test_a_change_of_any_size_can_be_read() -> None:
+    assert change(12.618) == "+1,261.8 %"
+    assert change(1e6).startswith("+")
+    assert change(0.0001) == "0.0 %"
+    assert change(-0.5) == "-50.0 %"
