@@ -6,19 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import Refused
-from evalkit.sources.git import default_branch, git_state, merge_base, resolve_ref
+from evalkit.sources.git import (
+    default_branch,
+    git_state,
+    is_shallow,
+    merge_base,
+    resolve_ref,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRef:
     """A commit to compare with, or why there is none.
 
-    `lost` tells that there is one and this clone does not have it.
+    `lost` tells that there is one and this clone does not have it, `unseen` that the clone is too
+    shallow to tell whether there is one.
     """
 
     sha: str | None
     label: str
     lost: bool = False
+    unseen: bool = False
 
 
 def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
@@ -27,24 +35,23 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
     Never raises: without git, commits or the base in a shallow clone, `sha` is None and `label`
     says why and what to do.
     """
-    named = "GITHUB_BASE_REF" in environ or "CI_MERGE_REQUEST_DIFF_BASE_SHA" in environ
+    target = environ.get("GITHUB_BASE_REF")
+    started = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
     try:
         state = git_state(root)
     except Refused as error:
-        return BaseRef(sha=None, label=str(error), lost=named)
+        return BaseRef(sha=None, label=str(error), lost=bool(target or started))
     if state.sha is None:
         return BaseRef(
             sha=None, label="there is no git history here; commit once, or name a bundle"
         )
-    target = environ.get("GITHUB_BASE_REF")
     if target:
         return _from_branch(root, f"origin/{target}", f"the pull request's base {target}")
-    started = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
     if started:
         return _from_branch(root, started, "the merge request's base")
     branch = default_branch(root)
     if branch is None:
-        return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})")
+        return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})", unseen=is_shallow(root))
     return _from_branch(root, branch, branch)
 
 

@@ -13,7 +13,7 @@ from evalkit.records.run import StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.sources.results import RawResult, read_results
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import decide
+from evalkit.workflows.deciding import decide, score_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,8 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
     if cand is None:
         if not run.record.gates:
             raise Refused(f"run {run.record.id} ran selected cases only, so it cannot gate")
-        return decide(run.snapshots, run.attempts, run.scores)
+        # scored anew: what somebody wrote into scores.jsonl does not decide
+        return decide(run.snapshots, run.attempts, score_attempts(run.snapshots, run.attempts))
     return decide_between(run, _whole(store.open(cand).load()))
 
 
@@ -93,10 +94,14 @@ def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
     scores = [
         *(
             msgspec.structs.replace(score, variant="baseline")
-            for score in run.scores
+            for score in score_attempts(run.snapshots, run.attempts)
             if score.variant == "candidate"
         ),
-        *(score for score in other.scores if score.variant == "candidate"),
+        *(
+            score
+            for score in score_attempts(other.snapshots, other.attempts)
+            if score.variant == "candidate"
+        ),
     ]
     return decide(snapshots, attempts, scores)
 

@@ -158,6 +158,11 @@ def _guards(
     """What became weaker, per suite, unless it was accepted; and warnings for what was accepted."""
     base = find_base(wiring.root, wiring.environ)
     warnings = []
+    if base.unseen:
+        warnings.append(
+            "this clone is shallow, so nothing shows whether the change loosened its own gate; "
+            "check out with fetch-depth: 0"
+        )
     unexercised = find_unexercised(wiring.root, setups, base)
     if unexercised and not request.selects:
         names = ", ".join(setup.name for setup in setups)

@@ -37,6 +37,7 @@ def test_scores_that_were_tampered_with_are_restored(ask: Ask, gated_copy: Gated
     tampered = before["scores.jsonl"].replace(b'"passed":false', b'"passed":true')
     assert tampered != before["scores.jsonl"]
     (bundle / "scores.jsonl").write_bytes(tampered)
+    assert ask("gate", gated_copy.failed, cwd=gated_copy.root).code == 1
     assert ask("score", gated_copy.failed, cwd=gated_copy.root).code == 1
     assert {name: (bundle / name).read_bytes() for name in names} == before
     assert ask("gate", gated_copy.failed, cwd=gated_copy.root).code == 1
