@@ -368,6 +368,19 @@ def test_a_blocked_answer_is_no_pass(evalkit: Evalkit, project: ProjectFiles) ->
     assert evalkit("run", cwd=project.root).returncode == 1
 
 
+def test_a_policy_holds_whatever_provider_answers(evalkit: Evalkit, project: ProjectFiles) -> None:
+    """No provider is asked whether it supports a guardrail: the session enforces it around each."""
+    call = {"name": "send_email", "arguments": {"to": "someone"}}
+    project.route["policies"] = {"disallow_actions": ["send_email"]}
+    project.replies["ask@v2"] = always({"content": "yes", "tool_calls": [call]})
+    project.write()
+    done = evalkit("run", *V2, "--json", cwd=project.root)
+    assert done.returncode == 1
+    (suite,) = json.loads(done.stdout)["suites"]
+    states = {each["variant"]: each["states"] for each in suite["totals"]}
+    assert states == {"baseline": {"answered": 120}, "candidate": {"blocked": 120}}
+
+
 def test_two_variants_that_are_wrong_alike_miss_their_floor(
     evalkit: Evalkit, project: ProjectFiles
 ) -> None:

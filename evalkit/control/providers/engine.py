@@ -31,7 +31,10 @@ class Engine(Protocol):
 def missing_engine() -> str | None:
     """What the embedded model lacks on this machine and how to get it, or None."""
     if importlib.util.find_spec("xllamacpp") is None:
-        return "the embedded model's engine is not installed: pip install 'evalkit[local]'"
+        return (
+            "the embedded model's engine is not installed: pip install 'xllamacpp>=2026.10' (what "
+            "the extra `local` brings)"
+        )
     if find_weights() is None:
         return "the embedded model's weights are not on this machine: evalkit local pull"
     return None
