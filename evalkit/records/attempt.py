@@ -78,6 +78,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     measured_at: str | None = None
 
     @property
+    def has_result(self) -> bool:
+        """Whether it says anything about the target: all but an infrastructure error do."""
+        return self.state != "error"
+
+    @property
     def place(self) -> Place:
         """What identifies an attempt within a run."""
         return self.suite, self.variant, self.case, self.trial

@@ -18,7 +18,7 @@ def measure(attempts: Sequence[Attempt], passed: Sequence[bool | None]) -> Amoun
     unpriced = any(attempt.cost_usd is None and attempt.usage.total for attempt in attempts)
     return Amounts(
         attempts=len(attempts),
-        measured=sum(attempt.state != "error" for attempt in attempts),
+        measured=sum(attempt.has_result for attempt in attempts),
         passed=sum(result is True for result in passed),
         unknown=sum(result is None for result in passed),
         input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),

@@ -106,7 +106,7 @@ class Bundle:
 
     def done_places(self) -> frozenset[Place]:
         """What a resumed run need not make again: all but infrastructure errors."""
-        return frozenset(each.place for each in self.attempts() if each.state != "error")
+        return frozenset(each.place for each in self.attempts() if each.has_result)
 
     def traces(
         self, *, suite: str | None = None, case: str | None = None

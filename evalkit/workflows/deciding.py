@@ -88,7 +88,7 @@ class SuiteScoring:
 
     def result(self, scores: Sequence[Score], attempt: Attempt) -> TrialResult:
         """The attempt as the gate reads it. Only a live call has a latency worth comparing."""
-        measured = attempt.state != "error"
+        measured = attempt.has_result
         return TrialResult(
             passed=self.passed(scores, attempt),
             cost_usd=attempt.cost_usd if measured else None,

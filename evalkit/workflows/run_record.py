@@ -1,6 +1,5 @@
 """The first page of a bundle: what ran, against what, and its sums."""
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,16 +7,16 @@ import msgspec
 
 from evalkit._version import __version__
 from evalkit.errors import Refused
+from evalkit.gate.verdict import EXIT_INCOMPLETE
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.run import RunRecord, SuiteRecord, SuiteSnapshot, Totals, VariantRecord
+from evalkit.report.amounts import measure
 from evalkit.score.scoring import guardrail_triggered
 from evalkit.sources.git import read_git_state
 from evalkit.workflows.preparing import PreparedRun, run_cap_usd
 from evalkit.workflows.request import RunRequest
 from evalkit.workflows.variants import SuiteSetup, Variant
 from evalkit.workflows.wiring import Wiring
-
-EXIT_INCOMPLETE = 4
 
 
 def started_record(
@@ -158,31 +157,22 @@ def variant_totals(
     variant: str, attempts: Sequence[Attempt], passes: Mapping[Place, bool | None]
 ) -> Totals:
     """Sums over one variant's attempts, errors included."""
-    latencies = [a.latency_s for a in attempts if a.origin == "live" and a.latency_s is not None]
-    # what was stopped before any call cost nothing, whether its model has a price or not
-    costs = [a.cost_usd for a in attempts if a.state != "error" and a.usage.total]
+    amounts = measure(attempts, [passes.get(attempt.place) for attempt in attempts])
     trials = Counter(attempt.case for attempt in attempts)
     return Totals(
         variant=variant,
         cases=len(trials),
         attempts=len(attempts),
         passed=sum(bool(passes.get(a.place)) / trials[a.case] for a in attempts),
-        errors=sum(a.state == "error" for a in attempts),
+        errors=sum(not attempt.has_result for attempt in attempts),
         states=dict(Counter(a.state for a in attempts)),
         failure_modes=dict(Counter(str(a.failure_mode) for a in attempts if a.failure_mode)),
-        input_tokens=sum(a.usage.input_tokens for a in attempts),
-        output_tokens=sum(a.usage.output_tokens for a in attempts),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        billed_usd=sum(a.billed_usd for a in attempts),
+        input_tokens=amounts.input_tokens,
+        output_tokens=amounts.output_tokens,
+        cost_usd=amounts.cost_usd,
+        billed_usd=amounts.billed_usd,
         fallbacks=sum(bool(a.fallbacks) for a in attempts),
         guardrails=sum(guardrail_triggered(attempt) for attempt in attempts),
-        latency_p50_s=statistics.median(latencies) if latencies else None,
-        latency_p95_s=_p95(latencies),
+        latency_p50_s=amounts.latency_p50_s,
+        latency_p95_s=amounts.latency_p95_s,
     )
-
-
-def _p95(values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, -(-95 * len(ordered) // 100) - 1)]

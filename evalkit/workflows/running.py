@@ -14,6 +14,7 @@ from evalkit.control.budget import Ledger
 from evalkit.errors import Refused
 from evalkit.execute.runner import ExecutionEnd, execute
 from evalkit.execute.stopping import StopSignal
+from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE
 from evalkit.ports import EventSink
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.event import Event, RunStopping
@@ -28,15 +29,9 @@ from evalkit.workflows.plan_checks import check_plan
 from evalkit.workflows.preparing import PreparedRun, prepare_run
 from evalkit.workflows.reporting import write_reports
 from evalkit.workflows.request import RunRequest
-from evalkit.workflows.run_record import (
-    EXIT_INCOMPLETE,
-    check_unchanged,
-    started_record,
-    suite_record,
-)
+from evalkit.workflows.run_record import check_unchanged, started_record, suite_record
 from evalkit.workflows.wiring import Wiring
 
-EXIT_NOT_GATED = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -67,7 +62,7 @@ def resume_run(
     """
     bundle = RunStore(root).open(name)
     record = bundle.read_record()
-    if record.state == "complete" and all(each.state != "error" for each in bundle.attempts()):
+    if record.state == "complete" and all(each.has_result for each in bundle.attempts()):
         raise Refused(f"run {record.id} is complete, there is nothing to resume")
     request = msgspec.convert(record.request, RunRequest)
     return asyncio.run(
@@ -141,7 +136,7 @@ async def _execute(
         for snapshot in prepared.snapshots:
             bundle.write_snapshot(snapshot)
         for attempt in bundle.attempts():
-            if attempt.state != "error":
+            if attempt.has_result:
                 results.take(attempt)
         for attempt in _from_stored(prepared):
             if attempt.place not in results.attempts:
@@ -191,7 +186,7 @@ def _finish(
         exit_code=exit_code(verdict, end),
         stopped=_stopped(end),
         why=_why(verdict, end, record),
-        billed_usd=sum(attempt.billed_usd for attempt in attempts),
+        billed_usd=bundle.spent()[0],
     )
     stored = StoredRun(
         path=str(bundle.path),
@@ -214,11 +209,11 @@ def exit_code(verdict: Verdict | None, end: ExecutionEnd) -> int:
     """
     if end.reason == "interrupted":
         return EXIT_INTERRUPTED
-    if verdict is not None and verdict.exit_code == 1:
+    if verdict is not None and verdict.exit_code == EXIT_FAIL:
         return verdict.exit_code
     if end.reason is not None:
         return EXIT_INCOMPLETE
-    return EXIT_NOT_GATED if verdict is None else verdict.exit_code
+    return EXIT_INCONCLUSIVE if verdict is None else verdict.exit_code
 
 
 def _state(verdict: Verdict | None, end: ExecutionEnd) -> RunState:
@@ -247,13 +242,21 @@ def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple
 
 
 def _from_stored(prepared: PreparedRun) -> list[Attempt]:
-    """The attempts of bundles that stand for a baseline, as this run's baseline."""
+    """The attempts of bundles that stand for a baseline, as this run's baseline.
+
+    To this run they are replays: another run paid for them, and replays never gate a latency.
+    """
     taken = []
     for setup in prepared.setups:
         if setup.stored is None:
             continue
         taken += [
-            msgspec.structs.replace(attempt, variant="baseline")
+            msgspec.structs.replace(
+                attempt,
+                variant="baseline",
+                origin="cache" if attempt.origin == "live" else attempt.origin,
+                billed_usd=0.0,
+            )
             for attempt in setup.stored.attempts
             if attempt.suite == setup.name and attempt.variant == "candidate"
             if (setup.name, attempt.case) in prepared.cases

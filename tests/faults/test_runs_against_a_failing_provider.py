@@ -129,6 +129,22 @@ def test_an_answer_of_the_fallback_model_does_not_gate_unless_accepted(
     assert evalkit("run", *V2, cwd=served.root).returncode == 0
 
 
+def test_a_stored_baseline_is_a_replay_that_another_run_paid_for(
+    evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.write()
+    assert evalkit("run", cwd=served.root).returncode == 0
+    before = openai_server.books.requests
+    assert evalkit("run", "--baseline", "latest", *V2, cwd=served.root).returncode == 0
+    assert openai_server.books.requests == before + 100
+    record = record_of(bundles(served)[-1])
+    baseline, candidate = record["suites"][0]["totals"]
+    assert baseline["billed_usd"] == 0
+    assert record["billed_usd"] == pytest.approx(candidate["billed_usd"])
+    assert candidate["billed_usd"] > 0
+    assert record["suites"][0]["variants"][0]["origins"] == {"cache": 100}
+
+
 def test_trials_are_asked_each(
     evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
 ) -> None:
