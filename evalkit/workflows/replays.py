@@ -12,10 +12,9 @@ from evalkit.config.model import Config
 from evalkit.config.routes import Provider
 from evalkit.control.providers.scripted import ScriptedLine
 from evalkit.errors import Problem
+from evalkit.gate.wording import named
 from evalkit.ports import FileTree
 from evalkit.records.recording import Recording
-
-_SHOWN = 3
 
 # what is asked, by key or by case and prompt: case, then what is answered
 Replies = dict[tuple[str, ...], tuple[str, Any]]
@@ -36,9 +35,10 @@ def changed_replies(
             if asked in after and after[asked][1] != answer
         ]
         if changed:
-            rest = len(changed) - _SHOWN
-            listed = ", ".join(changed[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-            yield f"replies of {model} that were written down say something else now: {listed}"
+            yield (
+                f"replies of {model} that were written down say something else now: "
+                f"{named(changed)}"
+            )
 
 
 def _replies(tree: FileTree, config: Config, suite: str, model: str) -> Replies:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from evalkit.config.suites import Baseline, SetBaseline
+from evalkit.gate.wording import named
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
 from evalkit.sources.assets import SuiteAssets
 
-_SHOWN = 5
 # who wrote a case and when says nothing about what it asks
 _ASKED = ("input", "expected", "documents", "tools", "approvals", "identity", "group", "tags")
 
@@ -26,14 +26,14 @@ def changed_cases(old: GoldenSet, new: GoldenSet, slices: Collection[str]) -> It
     gone = [case.id for case in old.cases if case.id not in now]
     hint = "; a changed set needs a new version" if old.reference == new.reference else ""
     if gone:
-        yield f"{_cases(gone)} of {old.reference} {_are(gone)} gone: {_listed(gone)}{hint}"
+        yield f"{_cases(gone)} of {old.reference} {_are(gone)} gone: {named(gone)}{hint}"
     edited = [
         f"{case.id} ({', '.join(differing)})"
         for case in old.cases
         if case.id in now and (differing := _differing(case, now[case.id], slices))
     ]
     if edited:
-        yield f"{_cases(edited)} of {old.reference} changed: {_listed(edited)}{hint}"
+        yield f"{_cases(edited)} of {old.reference} changed: {named(edited)}{hint}"
 
 
 def changed_schemas(old: SuiteAssets, new: SuiteAssets) -> Iterable[str]:
@@ -103,8 +103,3 @@ def _cases(names: Sequence[str]) -> str:
 
 def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -204,8 +204,9 @@ def test_no_raw_data_is_in_the_trace() -> None:
     assert "x.com" not in repr(session.decisions)
 
 
-@pytest.mark.parametrize("text", ["4111111111111111", '"a@x.com"'])
-def test_a_bare_value_is_redacted_as_the_words_it_is(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "stored"), [("4111111111111111", "[CARD_1]"), ('"a@x.com"', '"[EMAIL_1]"')]
+)
+def test_a_bare_value_is_redacted_as_the_words_it_is(text: str, stored: str) -> None:
     """A number is mostly an answer in words; quotes around its placeholder would be new."""
-    redacted = Redactor().redact_json(text)
-    assert redacted in ("[CARD_1]", '"[EMAIL_1]"')
+    assert Redactor().redact_json(text) == stored
