@@ -20,6 +20,8 @@ from evalkit.records.call import (
 )
 from evalkit.records.case import Case, Document
 from evalkit.records.event import Event
+from evalkit.records.history import CaseTally, RunEntry, Trend
+from evalkit.records.run import Flake
 
 
 class Clock(Protocol):
@@ -100,6 +102,58 @@ class Journal(Protocol):
 
     def append(self, attempt: Attempt) -> None:
         """Write one line and hand it to the operating system before returning."""
+
+
+class History(Protocol):
+    """The runs that were made, as queries need them; rebuilt from the bundles at any time.
+
+    Every method raises StoreError for a store that cannot be read or written.
+    """
+
+    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Sequence[CaseTally]]) -> None:
+        """Store a run, or replace what is stored of it. `tallies` by (suite, variant)."""
+
+    def runs(
+        self,
+        *,
+        branch: str | None = None,
+        sha: str | None = None,
+        tag: str | None = None,
+        passed: bool = False,
+        main: bool = False,
+        suite: str | None = None,
+        limit: int = 100,
+    ) -> tuple[RunEntry, ...]:
+        """Complete runs that gate, newest first, that match everything given. `sha` may be a prefix.
+
+        `passed` asks for exit code 0 with outcome PASS.
+        """
+
+    def of_content(self, suite: str, content: str) -> tuple[RunEntry, ...]:
+        """Complete runs that gate and have an arm of that suite and content, oldest first."""
+
+    def flakes(self, suite: str, content: str) -> tuple[Flake, ...]:
+        """Cases that passed some of at least five measurements of that content, and not all."""
+
+    def trends(
+        self,
+        *,
+        suite: str | None = None,
+        metric: str = "pass_rate",
+        slices: bool = False,
+        branch: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Trend, ...]:
+        """One series a suite (and slice) of the candidates' figures, over its last `limit` runs."""
+
+    def known(self) -> frozenset[str]:
+        """Ids of the runs that are stored."""
+
+    def forget(self, runs: Sequence[str]) -> None:
+        """Drop runs whose bundles are gone."""
+
+    def close(self) -> None:
+        """Give the store back."""
 
 
 class Session(Protocol):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from evalkit.config.base import Name, Part, Reference
+from evalkit.config.base import DATE, Name, Part, Reference
 from evalkit.config.scorers import ScorerEntry
 
 Invariant = Literal["forbidden_tools", "policy"]
@@ -47,21 +47,60 @@ class SliceGate(Part):
 
 
 class MetricGate(Part):
-    """How much a metric may rise."""
+    """How far a metric may get worse. Each metric takes one of the limits, by what it is."""
 
     max_increase_pct: Annotated[
         float | None, Field(gt=0, description="In percent of the baseline.")
     ] = None
     max_increase_pp: Annotated[
-        float | None, Field(gt=0, lt=100, description="In percentage points, for a rate.")
+        float | None,
+        Field(gt=0, lt=100, description="In percentage points, for a rate that should not rise."),
+    ] = None
+    max_drop_pp: Annotated[
+        float | None,
+        Field(gt=0, lt=100, description="In percentage points, for a rate that should not fall."),
     ] = None
     required: Annotated[bool, Field(description="false: reported, and never gates.")] = True
 
     @model_validator(mode="after")
     def _one_limit(self) -> "MetricGate":
-        if (self.max_increase_pct is None) == (self.max_increase_pp is None):
-            raise ValueError("give max_increase_pct, or max_increase_pp for a rate, and only one")
+        given = [self.max_increase_pct, self.max_increase_pp, self.max_drop_pp]
+        if sum(limit is not None for limit in given) != 1:
+            raise ValueError(
+                "give one limit: max_increase_pct, or for a rate max_increase_pp or max_drop_pp"
+            )
         return self
+
+
+class AnchorGate(Part):
+    """A fixed point that every candidate is held against as well, so that small drops add up."""
+
+    to: Annotated[
+        Baseline,
+        Field(description="What stands still: a tag or other git ref, a run bundle, or {set: …}."),
+    ]
+    max_drop_pp: Annotated[
+        float, Field(gt=0, lt=100, description="The margin against it, in percentage points.")
+    ]
+
+
+class QuarantinedCase(Part):
+    """A flaky case whose pass or failure does not count for a while."""
+
+    until: Annotated[str, Field(pattern=DATE, description="The last day it is left out.")]
+    reason: Annotated[str, Field(min_length=3, description="Why, for the reader of a report.")]
+
+
+class Quarantine(Part):
+    """Flaky cases that are left out of everything but invariants, shown in every report."""
+
+    max_share: Annotated[
+        float,
+        Field(gt=0, le=0.2, description="The largest share of the golden set that may be in it."),
+    ] = 0.02
+    cases: Annotated[
+        dict[str, QuarantinedCase], Field(description="Each case with its end and its reason.")
+    ] = {}
 
 
 class Gate(Part):
@@ -89,8 +128,34 @@ class Gate(Part):
     ] = 0.05
     on_inconclusive: Annotated[
         Literal["escalate", "warn", "fail"],
-        Field(description="escalate: exit 3. warn: exit 0 with a warning. fail: exit 1."),
+        Field(
+            description="What an open verdict does. escalate: more trials are made while the "
+            "budget and `max_trials` allow, and what stays open is exit 3. warn: exit 0 with a "
+            "warning. fail: exit 1."
+        ),
     ] = "escalate"
+    max_trials: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100,
+            description="The most trials a case that escalation may reach, looking after 1, 2 and "
+            "4 times `trials`. 1: one look, which then has the whole of alpha. Replays cannot be "
+            "tried again, so a suite on recordings or scripts looks once.",
+        ),
+    ] = 4
+    anchor: Annotated[
+        AnchorGate | None,
+        Field(description="A fixed point to hold every candidate against as well."),
+    ] = None
+    baseline_max_age_days: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Replies of a live model that are older are measured again. Default: 7 "
+            "for a model id that names no date and no version, none for a pinned one.",
+        ),
+    ] = None
     min_pass_rate: Annotated[
         float | None,
         Field(gt=0, le=1, description="A floor for the candidate, as a share; needs no baseline."),
@@ -113,13 +178,19 @@ class Gate(Part):
                 "cost_usd",
                 "tokens",
                 "latency_s",
+                "time_to_resolution_s",
                 "guardrail_rate",
+                "judge_disagreement",
+                "success_rate",
+                "tool_call_accuracy",
+                "policy_compliance",
             ],
             MetricGate,
         ],
         Field(
-            description="How much each may rise. guardrail_rate takes max_increase_pp, the others "
-            "max_increase_pct."
+            description="How much worse each may get. Amounts (USD, tokens, seconds) take "
+            "max_increase_pct; guardrail_rate and judge_disagreement take max_increase_pp; "
+            "success_rate, tool_call_accuracy and policy_compliance take max_drop_pp."
         ),
     ] = {}
     max_error_share: Annotated[
@@ -158,6 +229,9 @@ class Suite(Part):
         Literal["error", "accept"],
         Field(description="What an answer of a fallback model counts as: no result, or a result."),
     ] = "error"
+    quarantine: Annotated[
+        Quarantine, Field(description="Flaky cases that do not count for a while.")
+    ] = Quarantine()
     evidence: Annotated[
         Literal["any", "live"],
         Field(description="live: a verdict never rests on recordings or scripts."),

@@ -12,7 +12,10 @@ class TrialResult:
     `passed` is None when there is no result to judge: an infrastructure error, a missing attempt,
     a scorer that failed, an answer from another model than planned. Such an attempt stays in the
     denominator. `cost_usd`, `tokens` and `latency_s` are None when they were not measured.
-    `guardrail` tells whether one triggered. `violations` names the invariants broken.
+    `guardrail` tells whether one triggered, `tools_correct` whether the tool calls were the expected
+    ones (None where the case expects none), `complied` whether it stayed within every policy, and
+    `judges_disagree` whether judges of the same output gave different verdicts. `violations` names
+    the invariants broken.
     """
 
     passed: bool | None
@@ -20,6 +23,9 @@ class TrialResult:
     tokens: float | None = None
     latency_s: float | None = None
     guardrail: bool | None = None
+    tools_correct: bool | None = None
+    complied: bool | None = None
+    judges_disagree: bool | None = None
     violations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -38,12 +44,13 @@ class CaseResult:
     """A case in both arms, one entry a trial; an empty arm counts as one unknown attempt.
 
     Cases with the same `group` are clustered in the statistics. A suite without a baseline leaves
-    `baseline` empty.
+    `baseline` empty, one without a fixed point `anchor`.
     """
 
     case: str
     candidate: tuple[TrialResult, ...]
     baseline: tuple[TrialResult, ...] = ()
+    anchor: tuple[TrialResult, ...] = ()
     group: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -8,13 +8,18 @@ import msgspec
 from evalkit.records.call import Decision, Fallback, Origin, ToolCall, Usage
 
 AttemptState = Literal["answered", "blocked", "refused", "error", "invalid"]
-VariantName = Literal["baseline", "candidate"]
+# the anchor is the fixed point that `gate.anchor` holds every candidate against
+VariantName = Literal["baseline", "candidate", "anchor"]
 # Suite, variant, case, trial: what identifies an attempt within a run.
 Place = tuple[str, str, str, int]
 
 
 class FailureMode(StrEnum):
-    """Why an attempt has no clean answer; the list is published with the run's schema."""
+    """Why an attempt failed: the one published list (docs/failure-modes.md).
+
+    The first group is known when the attempt ends: infrastructure, policy, or no usable answer. The
+    second is what the scorers found in an answer.
+    """
 
     POLICY = "policy"
     REFUSAL = "refusal"
@@ -34,13 +39,24 @@ class FailureMode(StrEnum):
     BUDGET = "budget"
     QUOTA = "quota"
 
+    WRONG_OUTPUT = "wrong_output"
+    SCHEMA_VIOLATION = "schema_violation"
+    WRONG_TOOL_CALLS = "wrong_tool_calls"
+    WRONG_CITATIONS = "wrong_citations"
+    FORBIDDEN_TOOL = "forbidden_tool"
+    NOT_BLOCKED = "not_blocked"
+    JUDGED_BAD = "judged_bad"
+    OTHER_MODEL = "other_model"
+    SCORER_ERROR = "scorer_error"
+
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One attempt. All texts are redacted.
 
     `at` is ISO 8601 in UTC; `identity` a pseudonym. `output` is the reply's text and `parsed` its
     JSON when the prompt asks for JSON. `latency_s` is the provider's, None for what was not called.
-    `documents` are the ids retrieved.
+    `documents` are the ids retrieved. `pooled_from` is the run that measured it, where an earlier run
+    of the same content lends it to this one as a further trial.
     """
 
     at: str
@@ -76,6 +92,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     finish_reason: str | None = None
     measurement_id: str | None = None
     measured_at: str | None = None
+    pooled_from: str | None = None
 
     @property
     def has_result(self) -> bool:

@@ -11,7 +11,7 @@ from evalkit.records.attempt import Attempt, Place
 from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.score import Score
-from evalkit.records.verdict import PartVerdict, Verdict
+from evalkit.records.verdict import Look, PartVerdict, Quarantined, Verdict, Waiver
 
 SCHEMA = "evalkit.run/1"
 RunState = Literal["running", "complete", "incomplete", "interrupted"]
@@ -21,7 +21,9 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What one variant of a suite was: `source` says where it came from, in words.
 
     `digests` maps every asset to the digest of its content; `models` the configured names to the
-    ids that were called.
+    ids that were called. `content` digests all that its results depend on (golden set, scorers,
+    assets): runs with one content measure the same thing and are pooled. `pooled` counts, by run,
+    the attempts that earlier runs of the same content lent.
     """
 
     variant: str
@@ -31,6 +33,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     models: dict[str, str]
     digests: dict[str, str]
     origins: dict[str, int] = {}
+    content: str = ""
+    pooled: dict[str, int] = {}
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,11 +89,12 @@ class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class GitState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the working tree stood."""
+    """Where the working tree stood. `main` tells that it was the default branch's, unchanged."""
 
     sha: str | None = None
     branch: str | None = None
     dirty: bool = False
+    main: bool = False
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,6 +129,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     request: dict[str, Any] = {}
 
 
+class Flake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A case that passed some of an unchanged baseline's runs and failed others."""
+
+    case: str
+    runs: int
+    passes: int
+
+
 class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a suite is scored and decided with, as stored in a bundle: `assets/<suite>.json`.
 
@@ -131,7 +144,10 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     as plain data, `schemas` the files that scorers name. `guards` were decided when the run was
     made: they depend on the baseline ref, which a bundle does not hold. `baseline_trials` differ
     from `trials` where a stored run is the baseline. `lines` maps a case to its line in
-    `golden_path`.
+    `golden_path`. `looks` are what an escalating gate may take, empty for one that looks once;
+    `trials` is then how many were made whole. `anchor` names the fixed point, if there is one.
+    `flaky` comes from history, `today` is the day that waivers and quarantines are held against.
+    `texts` are the redacted assets of each variant by their name in its digests, for a diff.
     """
 
     suite: str
@@ -148,6 +164,14 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fallback: str = "error"
     owner: str | None = None
     guards: tuple[PartVerdict, ...] = ()
+    looks: tuple[Look, ...] = ()
+    anchor: str | None = None
+    anchor_trials: int | None = None
+    quarantined: tuple[Quarantined, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    flaky: tuple[Flake, ...] = ()
+    today: str = ""
+    texts: dict[str, dict[str, str]] = {}
 
 
 class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
-PartKind = Literal["drop", "floor", "slice_drop", "slice_floor", "metric", "invariant", "guard"]
+PartKind = Literal[
+    "drop", "anchor", "floor", "slice_drop", "slice_floor", "metric", "invariant", "guard", "waiver"
+]
 OnInconclusive = Literal["escalate", "warn", "fail"]
 
 
@@ -23,6 +25,48 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "inconclusive"
     INCOMPLETE = "incomplete"
     NOT_MEASURED = "not_measured"
+
+
+class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who accepted that one part of a suite does not pass, why, until when, and how far.
+
+    An entry of waivers.yaml. `part` is the part's name. Dates are ISO 8601 days; `until` is the last
+    day on which it holds. It covers no more than what was seen when it was made: `up_to` is the
+    largest drop (pp) or increase (percent, or pp for a rate), `at_least` the smallest pass rate of
+    a floor, `cases` those that broke an invariant, `text` what a guard said. `line` is its place.
+    """
+
+    id: str
+    suite: str
+    part: str
+    reason: str
+    accepted_by: str
+    on: str
+    until: str
+    up_to: float | None = None
+    at_least: float | None = None
+    cases: tuple[str, ...] = ()
+    text: str | None = None
+    line: int | None = None
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A flaky case whose pass or failure does not count until a day (ISO 8601, inclusive)."""
+
+    case: str
+    until: str
+    reason: str
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One look of an escalating gate: decided at `trials` a case with the error `alpha` an end.
+
+    `outcome` is None for a look that is planned and was not taken.
+    """
+
+    trials: int
+    alpha: float
+    outcome: Outcome | None = None
 
 
 class PairedCounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +106,8 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `on_inconclusive` must not turn into another exit code. `p_value` is one-sided and belongs to
     the interval, `mcnemar_p` is the exact test (None where cases repeat or cluster); with unknown
     attempts both are the larger of the two bounds. `adjusted_p` is `p_value` among several slices.
+    `cases` names those that decided it, where single cases do (an invariant). A part with `waiver`
+    keeps its outcome and counts as passed, because somebody accepted it.
     """
 
     name: str
@@ -89,6 +135,8 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     floor: float | None = None
     what_would_settle: str | None = None
     owner: str | None = None
+    cases: tuple[str, ...] = ()
+    waiver: Waiver | None = None
 
     def revised(self, **changes: Any) -> "PartVerdict":
         """A copy with these fields changed."""
@@ -99,7 +147,8 @@ class SuiteVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A suite's outcome: the worst of its required parts.
 
     `planned` counts cases (pairs where there is a baseline), `unknown` those with at least one
-    attempt that has no result.
+    attempt that has no result. `looks` are those that were taken, the last of which decided; empty
+    for a gate that looks once. `quarantined` cases were left out of everything but invariants.
     """
 
     suite: str
@@ -111,6 +160,8 @@ class SuiteVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     owner: str | None = None
+    looks: tuple[Look, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
 
     def revised(self, **changes: Any) -> "SuiteVerdict":
         """A copy with these fields changed."""
