@@ -3,8 +3,10 @@
     EvalkitError                      70 unless a subclass says otherwise
     ├── UsageError                    2   the command line or the call cannot mean what it says
     ├── ConfigError                   2   evalkit.yaml or an asset is wrong; `.problems` lists all
-    ├── Refused                       2   a run would say nothing: nothing to gate, not recorded
+    ├── Refused                       2   a run would say nothing: nothing to gate
+    │   └── NotMeasured                   replies that are written down cannot measure the change
     ├── StoreError                    4   the project's private state cannot be read or written
+    ├── HostError                     4   GitHub, GitLab or the like cannot be asked, or said no
     └── SessionError                  what a session's act ends with; the run goes on
         ├── PolicyBlocked             a policy said no; `.rule` names it
         ├── BudgetExhausted           a hold did not fit under a cap
@@ -91,10 +93,36 @@ class Refused(EvalkitError):
     exit_code = 2
 
 
+class NotMeasured(Refused):
+    """Recordings or scripts cannot measure what changed, and no model may be asked.
+
+    `settle` says how it can be measured.
+    """
+
+    def __init__(self, message: str, *, settle: str) -> None:
+        """The message tells `settle` as well."""
+        self.settle = settle
+        super().__init__(message)
+
+
 class StoreError(EvalkitError):
     """The project's private state cannot be written or read back."""
 
     exit_code = 4
+
+
+class HostError(EvalkitError):
+    """A code host's API cannot be reached, or refused what it was asked.
+
+    `status` is its HTTP status, None where no reply came.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """The message names the host, never a token."""
+        self.status = status
+        super().__init__(message)
 
 
 class SessionError(EvalkitError):

@@ -54,6 +54,17 @@ class Transport(Protocol):
     ) -> HttpReply:
         """POST and read the whole reply."""
 
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout_s: float,
+    ) -> HttpReply:
+        """The same by any method; without a body where it is None."""
+
     async def close(self) -> None:
         """Give the connections back."""
 
@@ -124,7 +135,7 @@ class History(Protocol):
         suite: str | None = None,
         limit: int = 100,
     ) -> tuple[RunEntry, ...]:
-        """Complete runs that gate, newest first, that match everything given. `sha` may be a prefix.
+        """Complete runs that gate and match everything given, newest first. `sha` may be a prefix.
 
         `passed` asks for exit code 0 with outcome PASS.
         """
@@ -133,7 +144,13 @@ class History(Protocol):
         """Complete runs that gate and have an arm of that suite and content, oldest first."""
 
     def flakes(self, suite: str, content: str) -> tuple[Flake, ...]:
-        """Cases that passed some of at least five measurements of that content, and not all."""
+        """Cases that passed some of at least five measurements of that content, and not all.
+
+        Counted are arms that `RunEntry.counts`.
+        """
+
+    def tallies(self, suite: str, content: str) -> tuple[CaseTally, ...]:
+        """Every case of that content with its distinct measurements, as `flakes` counts them."""
 
     def trends(
         self,
@@ -148,6 +165,9 @@ class History(Protocol):
 
     def known(self) -> frozenset[str]:
         """Ids of the runs that are stored."""
+
+    def stamps(self) -> Mapping[str, str]:
+        """The stored runs with their stamps, so that one whose bundle changed is read again."""
 
     def forget(self, runs: Sequence[str]) -> None:
         """Drop runs whose bundles are gone."""

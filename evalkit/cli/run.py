@@ -50,6 +50,7 @@ def run(
     """
     from evalkit.cli.requests import build_request
     from evalkit.report.progress import progress_display
+    from evalkit.workflows.last_run import remember_end
     from evalkit.workflows.project import find_root
     from evalkit.workflows.request import RunRequest
     from evalkit.workflows.running import resume_run, run_suites
@@ -78,7 +79,11 @@ def run(
             f"--resume goes on with what run {resume} was asked for; it takes no suites and no "
             "other option than --quiet and --json"
         )
-    with progress_display(sys.stderr, clock=SystemClock(), quiet=quiet or json_) as progress:
+    clock, command = SystemClock(), tuple(sys.argv[1:])
+    with (
+        remember_end(root, clock=clock, command=command) as ending,
+        progress_display(sys.stderr, clock=clock, quiet=quiet or json_) as progress,
+    ):
         if resume is not None:
             stored = resume_run(
                 resume,
@@ -88,11 +93,9 @@ def run(
             )
         else:
             stored = run_suites(
-                request,
-                wiring=Wiring(root, live=live),
-                on_event=progress,
-                command=tuple(sys.argv[1:]),
+                request, wiring=Wiring(root, live=live), on_event=progress, command=command
             )
+        ending.take(stored)
     from evalkit.report.run_json import run_json
     from evalkit.report.terminal import run_text
     from evalkit.workflows.reading import compare_arms

@@ -13,7 +13,7 @@ def schema(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="evalkit, prompt, goldenset, case, rubric, tool or run; default: all of them.",
+            help="evalkit, prompt, goldenset, case, rubric, tool, waivers or run; default: all.",
             show_default=False,
         ),
     ] = None,

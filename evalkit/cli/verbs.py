@@ -5,16 +5,20 @@ import typer
 from evalkit.cli import (
     check,
     diff,
+    fetch,
     gate,
     golden,
+    history,
     init,
     local,
     plan,
+    publish,
     record,
     run,
     schema,
     score,
     show,
+    waive,
 )
 
 # in the order somebody meets them
@@ -25,8 +29,11 @@ _VERBS = (
     ("run", run.run, run.EXAMPLE, "Gate a change: candidate against baseline."),
     ("diff", diff.diff, diff.EXAMPLE, "Show what changed, case by case, regressions first."),
     ("show", show.show, show.EXAMPLE, "Show a run, or everything known of one case."),
+    ("history", history.history, history.EXAMPLE, "Show trends, what changed, and flaky cases."),
+    ("fetch", fetch.fetch, fetch.EXAMPLE, "Bring a run that CI made to this machine."),
     ("score", score.score, score.EXAMPLE, "Score a stored run again and decide anew."),
     ("gate", gate.gate, gate.EXAMPLE, "Decide on a stored run, or on result files."),
+    ("waive", waive.waive, waive.EXAMPLE, "Accept for a while that a part does not pass."),
     ("record", record.record, record.EXAMPLE, "Keep a real model's answers in the repository."),
     ("schema", schema.schema, schema.EXAMPLE, "Print JSON Schemas for editors and programs."),
 )
@@ -38,3 +45,4 @@ def register(app: typer.Typer) -> None:
         app.command(name, epilog=example, short_help=summary)(verb)
     app.add_typer(golden.app)
     app.add_typer(local.app)
+    app.add_typer(publish.app)

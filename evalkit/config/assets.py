@@ -193,6 +193,13 @@ class Expected(Part):
     blocked: Annotated[
         bool | None, Field(description="Whether a policy has to stop the attempt.")
     ] = None
+    blocked_by: Annotated[
+        Words | None,
+        Field(
+            description="With `blocked: true`: the rule that has to stop it, as traces name it, "
+            "such as `policies.disallow_actions`. Without it any rule will do."
+        ),
+    ] = None
     reference: Annotated[
         str | None, Field(description="An answer for a judge to compare with.")
     ] = None

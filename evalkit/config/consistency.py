@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from evalkit.config.changes import apply_changes
 from evalkit.config.model import Config
 from evalkit.config.problems import Locator, Path, listed, suggest
-from evalkit.config.suites import Gate, SetBaseline, Suite
+from evalkit.config.suites import Gate, Quarantine, SetBaseline, Suite
 from evalkit.errors import ConfigError, Problem
 
-_RATES = ("guardrail_rate",)
+# Which limit a metric takes; every other one is an amount.
+_RISING_RATES = ("guardrail_rate", "judge_disagreement")
+_FALLING_RATES = ("success_rate", "tool_call_accuracy", "policy_compliance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,9 @@ def _suite(written: Written, name: str, suite: Suite) -> Iterator[Problem]:
     yield from _scorers(written.locator, (*path, "scorers"), suite)
     yield from _gate(written.locator, (*path, "gate"), suite.gate)
     yield from _baseline(written, (*path, "baseline"), suite.baseline)
+    if suite.gate.anchor is not None:
+        yield from _baseline(written, (*path, "gate", "anchor", "to"), suite.gate.anchor.to)
+    yield from _quarantine(written.locator, (*path, "quarantine", "cases"), suite.quarantine)
 
 
 def _scorers(locate: Locator, path: Path, suite: Suite) -> Iterator[Problem]:
@@ -141,9 +147,12 @@ def _scorers(locate: Locator, path: Path, suite: Suite) -> Iterator[Problem]:
 
 def _gate(locate: Locator, path: Path, gate: Gate) -> Iterator[Problem]:
     for name, metric in gate.metrics.items():
-        right = "max_increase_pp" if name in _RATES else "max_increase_pct"
+        words, right = "is no rate", "max_increase_pct"
+        if name in _RISING_RATES:
+            words, right = "is a rate that should not rise", "max_increase_pp"
+        elif name in _FALLING_RATES:
+            words, right = "is a rate that should not fall", "max_drop_pp"
         if getattr(metric, right) is None:
-            words = "is a rate" if name in _RATES else "is no rate"
             yield locate.problem((*path, "metrics", name), words, expected=f"a limit in {right}")
     for tag, rules in gate.slices.items():
         if (rules.min_pass_rate, rules.max_drop_pp, gate.max_drop_pp) == (None, None, None):
@@ -156,6 +165,7 @@ def _gate(locate: Locator, path: Path, gate: Gate) -> Iterator[Problem]:
         gate.max_drop_pp is not None
         or gate.min_pass_rate is not None
         or bool(gate.invariants)
+        or gate.anchor is not None
         or any(rules.required for rules in gate.slices.values())
         or any(rules.required for rules in gate.metrics.values())
     )
@@ -163,8 +173,18 @@ def _gate(locate: Locator, path: Path, gate: Gate) -> Iterator[Problem]:
         yield locate.problem(
             path,
             "the gate requires nothing, so every run would pass",
-            expected="max_drop_pp, min_pass_rate, an invariant, a required slice or metric",
+            expected="max_drop_pp, min_pass_rate, an anchor, an invariant, a required slice or "
+            "metric",
         )
+
+
+def _quarantine(locate: Locator, path: Path, quarantine: Quarantine) -> Iterator[Problem]:
+    for case, entry in quarantine.cases.items():
+        try:
+            date.fromisoformat(entry.until)
+        except ValueError:
+            at = (*path, case, "until")
+            yield locate.problem(at, "there is no such day", value=entry.until)
 
 
 def _baseline(written: Written, path: Path, baseline: Any) -> Iterator[Problem]:

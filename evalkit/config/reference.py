@@ -19,6 +19,7 @@ _TITLES = {
     "goldenset": "goldensets/NAME/vN/set.yaml",
     "case": "goldensets/NAME/vN/cases.jsonl",
     "rubric": "rubrics/NAME/vN.yaml",
+    "waivers": "waivers.yaml",
 }
 _WORDS = {
     str: "text",

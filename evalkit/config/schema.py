@@ -7,6 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from evalkit.config.assets import CaseFile, PromptFile, RubricFile, SetFile, ToolFile
 from evalkit.config.model import Config
+from evalkit.config.waivers import WaiversFile
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 
 # The names are those of the files: `.evalkit/schema/<name>.schema.json`.
@@ -17,6 +18,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "case": CaseFile,
     "rubric": RubricFile,
     "tool": ToolFile,
+    "waivers": WaiversFile,
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.config.base import DATE, Name, Part, Reference
 from evalkit.config.scorers import ScorerEntry
@@ -80,8 +80,18 @@ class AnchorGate(Part):
         Field(description="What stands still: a tag or other git ref, a run bundle, or {set: …}."),
     ]
     max_drop_pp: Annotated[
-        float, Field(gt=0, lt=100, description="The margin against it, in percentage points.")
-    ]
+        float | None,
+        Field(
+            gt=0,
+            lt=100,
+            description="The margin against it, in percentage points. Default: the suite's.",
+        ),
+    ] = None
+
+
+def _spelled_out(anchor: object) -> object:
+    """`anchor: v1.0` is short for `anchor: {to: v1.0}`."""
+    return {"to": anchor} if isinstance(anchor, str) else anchor
 
 
 class QuarantinedCase(Part):
@@ -139,14 +149,18 @@ class Gate(Part):
         Field(
             ge=1,
             le=100,
-            description="The most trials a case that escalation may reach, looking after 1, 2 and "
-            "4 times `trials`. 1: one look, which then has the whole of alpha. Replays cannot be "
-            "tried again, so a suite on recordings or scripts looks once.",
+            description="How many times `trials` escalation may reach: it looks after 1, 2 and 4 "
+            "times. 1: one look, which then has the whole of alpha. Replays cannot be tried again, "
+            "so a suite on recordings or scripts looks once.",
         ),
     ] = 4
     anchor: Annotated[
         AnchorGate | None,
-        Field(description="A fixed point to hold every candidate against as well."),
+        BeforeValidator(_spelled_out),
+        Field(
+            description="A fixed point to hold every candidate against as well, so that small "
+            "drops cannot add up unseen."
+        ),
     ] = None
     baseline_max_age_days: Annotated[
         float | None,
@@ -201,6 +215,19 @@ class Gate(Part):
             description="With a larger share of attempts without a result the run is incomplete.",
         ),
     ] = 0.02
+
+    @property
+    def anchor_margin_pp(self) -> float | None:
+        """The margin against the anchor; None without an anchor."""
+        if self.anchor is None:
+            return None
+        return self.anchor.max_drop_pp or self.max_drop_pp
+
+    @model_validator(mode="after")
+    def _anchor_has_a_margin(self) -> "Gate":
+        if self.anchor is not None and self.anchor_margin_pp is None:
+            raise ValueError("the anchor needs a max_drop_pp, as the suite has none")
+        return self
 
 
 class Suite(Part):

@@ -161,7 +161,11 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda c: f"at least {_number(c['ge'])}",
     "less_than": lambda c: f"less than {_number(c['lt'])}",
     "less_than_equal": lambda c: f"at most {_number(c['le'])}",
-    "string_too_short": _constant("a text that is not empty"),
+    "string_too_short": lambda c: (
+        "a text that is not empty"
+        if c["min_length"] == 1
+        else f"at least {c['min_length']} characters"
+    ),
     "string_too_long": lambda c: f"at most {c['max_length']} characters",
     "too_short": lambda c: (
         f"at least {c['min_length']} entr{'y' if c['min_length'] == 1 else 'ies'}"

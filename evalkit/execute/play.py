@@ -14,7 +14,7 @@ from evalkit.execute.stored import (
 )
 from evalkit.ports import Session
 from evalkit.records.attempt import Attempt, AttemptState, FailureMode, VariantName
-from evalkit.records.call import Completion, PreparedCall, ToolCall
+from evalkit.records.call import Completion, PreparedCall, Reply, ToolCall
 from evalkit.records.case import Case, Document
 from evalkit.records.json_text import decode_json
 
@@ -67,6 +67,8 @@ class Play:
             self.error = reply.refusal
         elif not self._parse() and not (reply.tool_calls and not reply.content.strip()):
             self._invalid("the reply is not JSON, which the prompt asks for")
+        elif self._is_cut(reply):
+            self._invalid("the reply is not whole")
         for call in reply.tool_calls:
             self._authorize(call)
 
@@ -86,6 +88,17 @@ class Play:
             return True
         parsed, self.parsed = _decoded(self.completion.reply.content)
         return parsed
+
+    def _is_cut(self, reply: Reply) -> bool:
+        """Whether the model was stopped inside its answer, which must not pass by what is there.
+
+        A JSON value that was asked for is whole once it is closed; a number never shows that it is.
+        """
+        if reply.finish_reason != "length":
+            return False
+        closed = self.json and not reply.tool_calls
+        number = isinstance(self.parsed, int | float) and not isinstance(self.parsed, bool)
+        return not closed or number
 
     def _invalid(self, message: str) -> None:
         cut = self.completion is not None and self.completion.reply.finish_reason == "length"

@@ -12,10 +12,10 @@ class TrialResult:
     `passed` is None when there is no result to judge: an infrastructure error, a missing attempt,
     a scorer that failed, an answer from another model than planned. Such an attempt stays in the
     denominator. `cost_usd`, `tokens` and `latency_s` are None when they were not measured.
-    `guardrail` tells whether one triggered, `tools_correct` whether the tool calls were the expected
-    ones (None where the case expects none), `complied` whether it stayed within every policy, and
-    `judges_disagree` whether judges of the same output gave different verdicts. `violations` names
-    the invariants broken.
+    `guardrail` tells whether one triggered, `tools_correct` whether the tool calls were those that
+    were expected (None where the case expects none), `complied` whether it stayed within every
+    policy, and `judges_disagree` whether judges of the same output gave different verdicts.
+    `violations` names the invariants broken.
     """
 
     passed: bool | None

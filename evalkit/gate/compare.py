@@ -10,19 +10,10 @@ from evalkit.gate.settings import GateSettings, Rule
 from evalkit.gate.suite import add_parts, decide_suite
 from evalkit.gate.verdict import decide_verdict
 from evalkit.gate.wording import count, named
+from evalkit.records.results import ResultRow
 from evalkit.records.verdict import Outcome, PartVerdict, Verdict
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultRow:
-    """One result of one arm: a case in one trial. `passed` None is a result that is missing."""
-
-    case: str
-    passed: bool | None
-    trial: int = 0
-    group: str | None = None
-    tags: tuple[str, ...] = ()
-    cost_usd: float | None = None
+__all__ = ["ResultRow", "compare_results", "pair_results"]
 
 
 @dataclass(slots=True)
@@ -34,7 +25,12 @@ class _Arm:
         """The case's trials; one that the arm ran for other cases but not for this is unknown."""
         rows = self.results.get(case, {})
         return tuple(
-            TrialResult(passed=row.passed, cost_usd=row.cost_usd)
+            TrialResult(
+                passed=row.passed,
+                cost_usd=row.cost_usd,
+                tokens=row.tokens,
+                latency_s=row.latency_s,
+            )
             if (row := rows.get(trial)) is not None
             else UNKNOWN
             for trial in self.trials

@@ -71,6 +71,23 @@ def sign_tail(successes: int, trials: int) -> float:
     return total / (1 << trials)
 
 
+def sign_below(most: int, trials: int) -> float:
+    """P(X <= most) for X ~ Binomial(trials, 1/2), by the incomplete beta function."""
+    if most < 0:
+        return 0.0
+    if most >= trials:
+        return 1.0
+    return _incomplete_beta(float(trials - most), float(most + 1), 0.5)
+
+
+def binomial_share(k: int, n: int, p: float) -> float:
+    """P(X = k) for X ~ Binomial(n, p)."""
+    if p <= 0 or p >= 1:
+        return 1.0 if k == (n if p >= 1 else 0) else 0.0
+    log_ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(log_ways + k * math.log(p) + (n - k) * math.log1p(-p))
+
+
 def _incomplete_beta(a: float, b: float, x: float) -> float:
     if x <= 0.0:
         return 0.0

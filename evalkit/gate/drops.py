@@ -1,23 +1,25 @@
 """A drop as a part of a verdict: measured at both bounds, decided, and put into words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.gate.cases import CaseResult
 from evalkit.gate.intervals import mcnemar_exact
 from evalkit.gate.power import cases_needed, cases_to_pass, detectable_drop, smallest_margin
 from evalkit.gate.rules import DropDecision, decide_drop
-from evalkit.gate.samples import Bound, PairedSample, build_sample
+from evalkit.gate.samples import Bound, PairedSample, PairedTally
 from evalkit.gate.settings import Rule
-from evalkit.gate.unknowns import count_unknown, reconcile
+from evalkit.gate.unknowns import reconcile
 from evalkit.gate.wording import count, percent, points, quantity
 from evalkit.records.verdict import Estimate, Outcome, PartKind, PartVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropQuestion:
-    """What is asked: whether `where` dropped by `margin` (a fraction) or more."""
+    """What is asked: whether `where` dropped by `margin` (a fraction) or more.
+
+    `hold_signal` holds a part whose cases are too few to decide while what they show is a
+    regression at any rate, for a suite that lets inconclusive parts through.
+    """
 
     name: str
     kind: PartKind
@@ -27,6 +29,7 @@ class DropQuestion:
     rule: Rule
     required: bool = True
     owner: str | None = None
+    hold_signal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,16 @@ class DropMeasurement:
     unknown_attempts: int
 
     @property
+    def too_few(self) -> bool:
+        """Whether there are fewer independent cases than could ever conclude."""
+        return self.best.interval.groups < self.best.minimum
+
+    @property
+    def small_signal(self) -> bool:
+        """Whether too few cases show a drop beyond chance, with every unknown in its favour."""
+        return self.too_few and self.best.interval.lower > 0
+
+    @property
     def estimate(self) -> Estimate:
         """The drop of the worst case, with an interval that spans both bounds."""
         return Estimate(
@@ -49,14 +62,14 @@ class DropMeasurement:
         )
 
 
-def measure_drop(question: DropQuestion, cases: Sequence[CaseResult]) -> DropMeasurement:
+def measure_drop(question: DropQuestion, pairs: PairedTally) -> DropMeasurement:
     """Decide the question at both bounds."""
-    unknown = count_unknown(cases, has_baseline=True).attempts
-    worst_sample = build_sample(cases, Bound.WORST)
+    unknown = pairs.unknown
+    worst_sample = pairs.sample(Bound.WORST)
     worst = decide_drop(worst_sample, question.margin, question.alpha, question.rule)
     best_sample, best = worst_sample, worst
     if unknown:
-        best_sample = build_sample(cases, Bound.BEST)
+        best_sample = pairs.sample(Bound.BEST)
         best = decide_drop(best_sample, question.margin, question.alpha, question.rule)
     return DropMeasurement(
         best=best,
@@ -105,14 +118,16 @@ def describe_drop(
             alpha=question.alpha,
             margin=None if question.rule is Rule.STRICT else question.margin,
         ),
-        baseline_rate=_mean(sample.baseline),
-        candidate_rate=_mean(sample.candidate),
+        baseline_rate=sample.baseline_rate,
+        candidate_rate=sample.candidate_rate,
         message=f"{sentence} {_conclusion(question, measured, best, worst, corrected)}",
-        what_would_settle=_settle(question, measured, best, worst, flips)
+        what_would_settle=_settle(question, measured, best, worst, flips, adjusted_p)
         if outcome is Outcome.INCONCLUSIVE
         else "Cases to measure."
         if not groups
         else None,
+        held=question.hold_signal and outcome is Outcome.INCONCLUSIVE and measured.small_signal,
+        unknown=measured.unknown_attempts,
         owner=question.owner,
     )
 
@@ -128,8 +143,8 @@ def _measured(question: DropQuestion, measured: DropMeasurement) -> str:
         attempts = count(measured.unknown_attempts, "attempt")
         unknown = f" ({attempts} without a result {verb} counted against the candidate)"
     return (
-        f"{question.where} went from {percent(_mean(sample.baseline) or 0)} to "
-        f"{percent(_mean(sample.candidate) or 0)} over {count(table.cases, 'case')}{clustered}: "
+        f"{question.where} went from {percent(sample.baseline_rate or 0)} to "
+        f"{percent(sample.candidate_rate or 0)} over {count(table.cases, 'case')}{clustered}: "
         f"{quantity(table.b)} newly failing, {quantity(table.c)} newly passing{unknown}, "
         f"a {change} of {points(abs(decision.drop))}, "
         f"interval of the drop {points(estimate.lower)} to {points(estimate.upper)}."
@@ -162,9 +177,13 @@ def _conclusion(
         return f"{real} and a drop of {margin} is not ruled out, which the strict rule fails."
     if corrected:
         return "Among several slices, a drop like this is not beyond chance (Holm)."
-    if decision.interval.groups < decision.minimum:
+    if measured.too_few:
         what = "groups" if measured.worst_sample.groups else "cases"
-        signal = " What was seen looks like a regression." if decision.interval.lower > 0 else ""
+        signal = ""
+        if measured.small_signal:
+            signal = " What was seen looks like a regression"
+            held = ", which on_inconclusive does not wave through."
+            signal += held if question.hold_signal else "."
         return (
             f"{decision.interval.groups} {what} cannot decide a margin of {margin} at alpha "
             f"{question.alpha:g}; {decision.minimum} are needed.{signal}"
@@ -182,25 +201,35 @@ def _settle(
     best: Outcome,
     worst: Outcome,
     flips: float,
+    adjusted_p: float | None,
 ) -> str:
     decision, margin = measured.worst, question.margin
     if best is not worst:
         attempts = count(measured.unknown_attempts, "attempt")
         return f"A result for the {attempts} without one: resume the run."
     groups, minimum = decision.interval.groups, decision.minimum
-    what = "groups" if measured.worst_sample.groups else "cases"
-    if groups < minimum:
+    if measured.too_few:
+        what = "groups" if measured.worst_sample.groups else "cases"
         own = points(smallest_margin(groups, question.alpha))
         return (
             f"At least {minimum} {what}, a margin above {own}, or a floor (min_pass_rate) instead."
         )
+    alpha, among = question.alpha, ""
+    if best is not measured.best.outcome and adjusted_p:
+        # among several slices the evidence has to be as strong as this alone
+        alpha *= min(1.0, measured.best.interval.p_value / adjusted_p)
+        among = " among the slices"
     forecast = cases_to_pass(margin, flips, alpha=question.alpha)
     text = f"About {forecast:,} cases (or more trials) pass in 80 % of runs if nothing changed"
     drop = float(decision.drop)
-    if drop > margin:
-        # the measured drop is a guess at the true one; at the margin itself no size settles it
-        needed = cases_needed(min(1.0, drop), flips, alpha=question.alpha, margin=margin)
-        text += f", and about {needed:,} fail in 80 % if the drop is the measured {points(drop)}"
+    # the measured drop is a guess at the true one; at the margin itself no size settles it
+    needed = None
+    if decision.drop > margin:
+        needed = cases_needed(min(1.0, drop), flips, alpha=alpha, margin=margin)
+    if needed is not None:
+        text += (
+            f", and about {needed:,} fail in 80 %{among} if the drop is the measured {points(drop)}"
+        )
     return f"{text}. A true drop of just {points(margin)} stays undecided at any size."
 
 
@@ -209,7 +238,3 @@ def _exact_p(sample: PairedSample) -> float | None:
         return None
     table = sample.counts()
     return mcnemar_exact(int(table.b), int(table.c))
-
-
-def _mean(rates: Sequence[Fraction]) -> float | None:
-    return float(sum(rates, Fraction(0)) / len(rates)) if rates else None

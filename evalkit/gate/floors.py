@@ -7,10 +7,10 @@ The Wilson interval is shown so that a reader sees how firmly the rate is known.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from evalkit.gate.cases import CaseResult, attempts_of
+from evalkit.gate.cases import CaseResult
 from evalkit.gate.intervals import wilson
-from evalkit.gate.samples import pass_rate
-from evalkit.gate.unknowns import count_unknown, reconcile
+from evalkit.gate.samples import tally_arm
+from evalkit.gate.unknowns import reconcile
 from evalkit.gate.wording import count, percent, quantity
 from evalkit.records.verdict import Outcome, PartKind, PartVerdict
 
@@ -45,11 +45,12 @@ def decide_floor(
             what_would_settle="Cases to measure.",
             owner=owner,
         )
-    passes = _passes(cases, unknown=False)
+    arm = tally_arm([case.candidate for case in cases])
+    passes = arm.total(unknown=False)
     worst = _reaches(passes, n, floor)
-    best = _reaches(_passes(cases, unknown=True), n, floor)
+    best = _reaches(arm.total(unknown=True), n, floor)
     outcome = reconcile(best, worst)
-    unknown = count_unknown(cases, has_baseline=False).candidate_attempts
+    unknown = sum(arm.unknown)
     low, high = wilson(float(passes), n, alpha)
     lost = f", {count(unknown, 'attempt')} without a result counted as failed" if unknown else ""
     words = {
@@ -76,13 +77,9 @@ def decide_floor(
         what_would_settle=f"A result for the {count(unknown, 'attempt')} without one."
         if outcome is Outcome.INCONCLUSIVE
         else None,
+        unknown=unknown,
         owner=owner,
     )
-
-
-def _passes(cases: Sequence[CaseResult], *, unknown: bool) -> Fraction:
-    rates = (pass_rate(attempts_of(case.candidate), unknown=unknown) for case in cases)
-    return sum(rates, Fraction(0))
 
 
 def _reaches(passes: Fraction, n: int, floor: Fraction) -> Outcome:

@@ -111,8 +111,12 @@ def mcnemar_exact(b: int, c: int) -> float:
     return sign_tail(b, b + c)
 
 
-def clustered_error(differences: Sequence[float], groups: Sequence[Hashable]) -> float | None:
+def clustered_error(
+    differences: Sequence[float], groups: Sequence[Hashable] | None
+) -> float | None:
     """Standard error of the mean difference, clustered on `groups`; None for one group or none.
+
+    Without `groups` every difference is its own.
 
     sqrt(G/(G-1) * sum over groups of (sum over its cases of (D_i - mean))^2) / n, the usual
     cluster-robust variance (Liang & Zeger 1986) with the small-sample factor.
@@ -121,13 +125,17 @@ def clustered_error(differences: Sequence[float], groups: Sequence[Hashable]) ->
     if n == 0:
         return None
     mean = math.fsum(differences) / n
-    sums: defaultdict[Hashable, float] = defaultdict(float)
-    for difference, group in zip(differences, groups, strict=True):
-        sums[group] += difference - mean
+    if groups is None:
+        sums = [difference - mean for difference in differences]
+    else:
+        of_group: defaultdict[Hashable, float] = defaultdict(float)
+        for difference, group in zip(differences, groups, strict=True):
+            of_group[group] += difference - mean
+        sums = list(of_group.values())
     g = len(sums)
     if g < 2:
         return None
-    return math.sqrt(g / (g - 1) * math.fsum(total * total for total in sums.values())) / n
+    return math.sqrt(g / (g - 1) * math.fsum([total * total for total in sums])) / n
 
 
 def drop_interval(
@@ -152,17 +160,16 @@ def drop_interval(
     n = len(differences)
     if n == 0:
         return DropInterval(0.0, -1.0, 1.0, 1.0, 0)
-    keys: Sequence[Hashable] = range(n) if groups is None else groups
-    means = _group_means(differences, keys)
+    means = differences if groups is None else _group_means(differences, groups)
     g = len(means)
-    against = math.fsum(max(mean, 0.0) for mean in means)
-    towards = math.fsum(max(-mean, 0.0) for mean in means)
+    against = math.fsum([mean for mean in means if mean > 0])
+    towards = math.fsum([-mean for mean in means if mean < 0])
     drop = math.fsum(differences) / n
     lower, upper = tango(against, towards, g, alpha)
     p_value = _score_p(against, towards)
     if one_run and g == n:
         return DropInterval(drop, lower, upper, p_value, g)
-    error = clustered_error(differences, keys)
+    error = clustered_error(differences, groups)
     if error is None:
         return DropInterval(drop, -1.0, 1.0, 1.0, g)
     half = student_quantile(alpha, g - 1) * error

@@ -14,7 +14,8 @@ def decide_invariant(
     """FAIL on one violation by the candidate in any trial, an errored one included.
 
     An attempt without a result may hide a violation, so with any of them the invariant is not
-    shown to hold: INCONCLUSIVE. Without cases: NOT_MEASURED.
+    shown to hold: INCONCLUSIVE. Without cases: NOT_MEASURED. `cases` of the part are those that
+    broke it.
     """
     attempts = sum(len(attempts_of(case.candidate)) for case in cases)
     unknown = count_unknown(cases, has_baseline=False).candidate_attempts
@@ -48,5 +49,7 @@ def decide_invariant(
         required=True,
         message=message,
         what_would_settle=settle,
+        cases=tuple(dict.fromkeys(broken)),
+        unknown=unknown,
         owner=owner,
     )

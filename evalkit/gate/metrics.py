@@ -1,31 +1,23 @@
-"""Metrics that may not rise: cost per resolved case, tokens per success, latency, guardrail rate.
+"""Metrics that may not get worse: an amount as a ratio between the arms, a rate like a pass rate.
 
-An amount is judged as a ratio between the arms (`ratios`), a rate like a pass rate (`drops`).
+Amounts are cost per resolved case, tokens per success, time to resolution and plain means
+(`ratios`); rates are in `rates`.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from decimal import Decimal
 
 from evalkit.gate.amounts import exact
-from evalkit.gate.cases import CaseResult, TrialResult, attempts_of
-from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
-from evalkit.gate.ratios import Arm, IncreaseDecision, decide_increase
-from evalkit.gate.samples import Bound, cluster_keys, pass_rate
-from evalkit.gate.settings import GateSettings, MetricSettings, margin_of
+from evalkit.gate.cases import UNKNOWN, CaseResult, TrialResult
+from evalkit.gate.rates import decide_rate, not_measured
+from evalkit.gate.ratios import MINIMUM_GROUPS, Arm, IncreaseDecision, decide_increase
+from evalkit.gate.readings import AMOUNTS, AmountReading
+from evalkit.gate.samples import Bound, cluster_keys
+from evalkit.gate.settings import RATE_METRICS, GateSettings
 from evalkit.gate.unknowns import reconcile
 from evalkit.gate.wording import count, percent
 from evalkit.records.verdict import Estimate, Outcome, PartVerdict
-
-Read = Callable[[TrialResult], float | None]
-_AMOUNTS: dict[str, tuple[Read, bool]] = {
-    "cost_usd_per_resolved": (lambda trial: trial.cost_usd, True),
-    "tokens_per_success": (lambda trial: trial.tokens, True),
-    "cost_usd": (lambda trial: trial.cost_usd, False),
-    "tokens": (lambda trial: trial.tokens, False),
-    "latency_s": (lambda trial: trial.latency_s, False),
-}
 
 
 def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings) -> PartVerdict:
@@ -35,22 +27,17 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
     candidate, and the outcomes must agree. With more of them than `max_error_share` among the
     attempts that have a result, the metric is NOT_MEASURED.
     """
-    limits = settings.metrics[name]
-    if name == "guardrail_rate":
-        return _decide_guardrail_rate(cases, settings, limits)
-    read, per_pass = _AMOUNTS[name]
+    if name in RATE_METRICS:
+        return decide_rate(name, cases, settings)
+    limits, reading = settings.metrics[name], AMOUNTS[name]
     part = f"metric:{name}"
-    gap = _missing(read, cases, settings)
+    before = _Amounts(reading, [case.baseline for case in cases])
+    after = _Amounts(reading, [case.candidate for case in cases])
+    gap = _gap(before, after, settings)
     if gap is not None:
-        return _not_measured(part, f"{name} was not measured: {gap}.", settings, limits)
+        return not_measured(part, f"{name} was not measured: {gap}.", settings, limits.required)
     limit = exact(limits.max_increase_pct or 0) / 100
-    keys = cluster_keys(cases) or tuple(("case", case.case) for case in cases)
-    worst, best = (
-        decide_increase(
-            *_arms(read, per_pass, cases, bound), keys, float(limit), settings.alpha, settings.rule
-        )
-        for bound in (Bound.WORST, Bound.BEST)
-    )
+    worst, best = _decide(before, after, cluster_keys(cases), float(limit), settings)
     outcome = reconcile(best.outcome, worst.outcome)
     return PartVerdict(
         name=part,
@@ -59,6 +46,7 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
         best=best.outcome,
         worst=worst.outcome,
         required=limits.required,
+        held=settings.on_inconclusive == "warn" and best.small_signal,
         rule=settings.rule.value,
         estimate=_spanned(best.estimate, worst.estimate),
         margin=float(limit),
@@ -68,103 +56,93 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
         candidate_value=worst.candidate,
         message=_sentence(name, worst, best),
         what_would_settle=None if outcome in (Outcome.PASS, Outcome.FAIL) else _settle(worst, best),
+        unknown=before.missing + after.missing,
         owner=settings.owner,
     )
 
 
-def _arms(read: Read, per_pass: bool, cases: Sequence[CaseResult], bound: Bound) -> tuple[Arm, Arm]:
-    seen = [
-        value
-        for case in cases
-        for trial in (*case.baseline, *case.candidate)
-        if (value := read(trial)) is not None
-    ]
-    largest, smallest = max(seen, default=0.0), min(seen, default=0.0)
-    worst = bound is Bound.WORST
+class _Amounts:
+    """One arm's amounts, case by case: what was read, what is missing, and what passed."""
 
-    def arm(trials: Sequence[Sequence[TrialResult]], fill: float, unknown: bool) -> Arm:
-        attempts = [attempts_of(each) for each in trials]
-        return Arm(
-            tuple(_mean_amount(read, each, fill) for each in attempts),
-            tuple(
-                float(pass_rate(each, unknown=unknown)) if per_pass else 1.0 for each in attempts
-            ),
+    def __init__(self, reading: AmountReading, arms: Sequence[Sequence[TrialResult]]) -> None:
+        self.known = self.without = self.missing = 0
+        self.lowest, self.highest = math.inf, -math.inf
+        self.unsure = False
+        self._per_pass = reading.per_pass
+        self._sums: list[float] = []
+        self._gaps: list[int] = []
+        self._passes: list[int] = []
+        self._lost: list[int] = []
+        self._runs: list[int] = []
+        read = reading.read
+        for arm in arms:
+            trials = reading.attempts(arm) or (UNKNOWN,)
+            values = [value for trial in trials if (value := read(trial)) is not None]
+            passed = [trial.passed for trial in trials]
+            lost, gaps = passed.count(None), len(trials) - len(values)
+            self._sums.append(math.fsum(values))
+            self._gaps.append(gaps)
+            self._passes.append(passed.count(True))
+            self._lost.append(lost)
+            self._runs.append(len(trials))
+            self.known += len(trials) - lost
+            if gaps:
+                self.missing += gaps
+                self.without += sum(
+                    [trial.passed is not None and read(trial) is None for trial in trials]
+                )
+            if values:
+                self.lowest = min(self.lowest, *values)
+                self.highest = max(self.highest, *values)
+            self.unsure = self.unsure or gaps > 0 or (reading.per_pass and lost > 0)
+
+    def arm(self, fill: float, *, unknown: bool) -> Arm:
+        """The arm with every missing amount as `fill`, and every unknown attempt as `unknown`."""
+        sums = zip(self._sums, self._gaps, self._runs, strict=True)
+        amounts = tuple([(total + fill * gaps) / runs for total, gaps, runs in sums])
+        if not self._per_pass:
+            return Arm(amounts, (1.0,) * len(amounts))
+        units = zip(self._passes, self._lost, self._runs, strict=True)
+        return Arm(amounts, tuple([(p + unknown * lost) / runs for p, lost, runs in units]))
+
+
+def _decide(
+    before: _Amounts,
+    after: _Amounts,
+    groups: Sequence[int] | None,
+    limit: float,
+    settings: GateSettings,
+) -> tuple[IncreaseDecision, IncreaseDecision]:
+    """The decisions at the worst and at the best bound."""
+    lowest = min(before.lowest, after.lowest)
+    highest = max(before.highest, after.highest)
+    if lowest > highest:
+        lowest = highest = 0.0
+
+    def at(bound: Bound) -> IncreaseDecision:
+        worst = bound is Bound.WORST
+        return decide_increase(
+            before.arm(lowest if worst else highest, unknown=worst),
+            after.arm(highest if worst else lowest, unknown=not worst),
+            groups,
+            limit,
+            settings.alpha,
+            settings.rule,
         )
 
-    return (
-        arm([case.baseline for case in cases], smallest if worst else largest, worst),
-        arm([case.candidate for case in cases], largest if worst else smallest, not worst),
-    )
+    decided = at(Bound.WORST)
+    return decided, at(Bound.BEST) if before.unsure or after.unsure else decided
 
 
-def _mean_amount(read: Read, trials: Sequence[TrialResult], fill: float) -> float:
-    values = [fill if (value := read(trial)) is None else value for trial in trials]
-    return math.fsum(values) / len(values)
-
-
-def _missing(read: Read, cases: Sequence[CaseResult], settings: GateSettings) -> str | None:
+def _gap(before: _Amounts, after: _Amounts, settings: GateSettings) -> str | None:
     """What keeps the metric from being measured, if anything does."""
-    known = [
-        trial
-        for case in cases
-        for trial in (*case.baseline, *case.candidate)
-        if trial.passed is not None
-    ]
+    known = before.known + after.known
     if not known:
         return "no attempt has a result"
-    without = sum(read(trial) is None for trial in known)
-    if without > settings.error_share * len(known):
-        return f"{without} of {count(len(known), 'attempt')} carry no value"
+    without = before.without + after.without
+    if without > settings.error_share * known:
+        return f"{without} of {count(known, 'attempt')} carry no value"
     return None
-
-
-def _decide_guardrail_rate(
-    cases: Sequence[CaseResult], settings: GateSettings, limits: MetricSettings
-) -> PartVerdict:
-    """Not triggering is the pass, so a rise of the rate is a drop and meets the same rule."""
-    part = "metric:guardrail_rate"
-    gap = _missing(lambda trial: trial.guardrail, cases, settings)
-    margin = margin_of(limits.max_increase_pp)
-    if gap is not None or margin is None:
-        return _not_measured(part, f"guardrail_rate was not measured: {gap}.", settings, limits)
-    question = DropQuestion(
-        name=part,
-        kind="metric",
-        where="The share of attempts without a guardrail trigger",
-        margin=margin,
-        alpha=settings.alpha,
-        rule=settings.rule,
-        required=limits.required,
-        owner=settings.owner,
-    )
-    calm = [
-        replace(case, baseline=_calm(case.baseline), candidate=_calm(case.candidate))
-        for case in cases
-    ]
-    return describe_drop(question, measure_drop(question, calm))
-
-
-def _calm(arm: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
-    return tuple(
-        TrialResult(passed=None if trial.guardrail is None else not trial.guardrail)
-        for trial in arm
-    )
-
-
-def _not_measured(
-    part: str, message: str, settings: GateSettings, limits: MetricSettings
-) -> PartVerdict:
-    return PartVerdict(
-        name=part,
-        kind="metric",
-        outcome=Outcome.NOT_MEASURED,
-        best=Outcome.NOT_MEASURED,
-        worst=Outcome.NOT_MEASURED,
-        required=limits.required,
-        message=message,
-        what_would_settle="Attempts that carry this value.",
-        owner=settings.owner,
-    )
 
 
 def _spanned(best: Estimate | None, worst: Estimate | None) -> Estimate | None:
@@ -195,9 +173,16 @@ def _sentence(name: str, worst: IncreaseDecision, best: IncreaseDecision) -> str
 def _settle(worst: IncreaseDecision, best: IncreaseDecision) -> str:
     if best.outcome is not worst.outcome:
         return "A result for the attempts without one: resume the run."
-    if worst.cases_to_pass is None:
+    if worst.candidate is None:
         return "More cases that the candidate resolves."
-    return f"About {worst.cases_to_pass:,} cases pass in 80 % of runs if nothing changed."
+    if worst.baseline is None:
+        return "A baseline that resolves some cases; without one, only floors can be required."
+    if worst.cases_to_pass is None:
+        return f"At least {MINIMUM_GROUPS} independent cases."
+    return (
+        f"About {worst.cases_to_pass:,} cases (or more trials) pass in 80 % of runs if nothing "
+        f"changed. An increase of just the limit stays undecided at any size."
+    )
 
 
 def _amount(name: str, value: float | None) -> str:

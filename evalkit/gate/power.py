@@ -6,10 +6,11 @@ Source of the test's sample size: Connor (1987), Biometrics 43: 207-211.
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 from evalkit.gate.amounts import Amount, exact
-from evalkit.gate.distributions import normal_quantile, sign_tail
+from evalkit.gate.distributions import binomial_share, normal_quantile, sign_tail
 
 # (trials so far, one-sided alpha) of each look of an escalating run; their sum stays below .05
 ESCALATION_LOOKS = ((1, 0.010), (2, 0.015), (4, 0.025))
@@ -35,6 +36,24 @@ def smallest_margin(cases: int, alpha: float) -> float:
 def flip_share(churn: float, noise: float, runs_baseline: int, runs_candidate: int) -> float:
     """D = churn + noise (1/k_b + 1/k_c) / 2: the flips left after averaging over runs."""
     return churn + noise * (1 / runs_baseline + 1 / runs_candidate) / 2
+
+
+def flip_rate(passes: Sequence[tuple[int, int]]) -> float | None:
+    """How often two identical runs of a case differ, from repeats of one arm: the noise.
+
+    `passes` has (passes, runs) of each case. The mean over cases of 2 k (n - k) / (n (n - 1)), the
+    unbiased estimate of 2 p (1 - p); cases with fewer than two runs say nothing, and None is for
+    no others.
+
+    Raises ValueError for more passes than runs.
+    """
+    rates = []
+    for passed, runs in passes:
+        if not 0 <= passed <= runs:
+            raise ValueError(f"{passed} of {runs} runs cannot have passed")
+        if runs > 1:
+            rates.append(2 * passed * (runs - passed) / (runs * (runs - 1)))
+    return math.fsum(rates) / len(rates) if rates else None
 
 
 def detectable_drop(
@@ -118,7 +137,7 @@ def simple_false_alarm(cases: int, flips: float, margin: Amount) -> float:
     last = min(cases, math.ceil(cases * flips + spread))
     total = 0.0
     for k in range(first, last + 1):
-        total += _binomial(k, cases, flips) * sign_tail((k + needed + 1) // 2, k)
+        total += binomial_share(k, cases, flips) * sign_tail((k + needed + 1) // 2, k)
     return min(1.0, total)
 
 
@@ -128,13 +147,6 @@ def _strict_cases(drop: float, flips: float, alpha: float, power: float) -> floa
     reach = normal_quantile(alpha) * math.sqrt(d)
     reach += normal_quantile(1 - power) * math.sqrt(d - drop * drop)
     return (reach / drop) ** 2 if drop > 0 else math.inf
-
-
-def _binomial(k: int, n: int, p: float) -> float:
-    if p >= 1:
-        return 1.0 if k == n else 0.0
-    log_ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return math.exp(log_ways + k * math.log(p) + (n - k) * math.log1p(-p))
 
 
 def _margin(margin: Amount) -> Fraction:

@@ -37,7 +37,10 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class IncreaseDecision:
-    """An outcome, why, and the increase it rests on (a fraction of the baseline)."""
+    """An outcome, why, and the increase it rests on (a fraction of the baseline).
+
+    `small_signal` tells that too few cases show an increase past the limit that looks real.
+    """
 
     outcome: Outcome
     reason: str
@@ -46,25 +49,27 @@ class IncreaseDecision:
     estimate: Estimate | None = None
     p_value: float | None = None
     cases_to_pass: int | None = None
+    small_signal: bool = False
 
 
 def decide_increase(
     baseline: Arm,
     candidate: Arm,
-    keys: Sequence[Hashable],
+    keys: Sequence[Hashable] | None,
     limit: float,
     alpha: float,
     rule: Rule,
 ) -> IncreaseDecision:
     """Decide whether the candidate's value rose by `limit` (a fraction of the baseline's) or more.
 
-    `keys` name each case's group. NOT_MEASURED for a candidate that has nothing to divide by: what
-    resolves nothing has no cost per resolved case. INCONCLUSIVE below `MINIMUM_GROUPS`.
+    `keys` name each case's group, None where every case is its own. NOT_MEASURED for a candidate
+    that has nothing to divide by: what resolves nothing has no cost per resolved case. INCONCLUSIVE
+    below `MINIMUM_GROUPS`.
 
     Raises ValueError for alpha outside (0, 0.5).
     """
     before, after = baseline.value, candidate.value
-    groups = len(set(keys))
+    groups = len(baseline.amounts) if keys is None else len(set(keys))
     undecided = Outcome.INCONCLUSIVE
     if after is None:
         reason = "the candidate resolved nothing to divide by"
@@ -74,7 +79,8 @@ def decide_increase(
         return IncreaseDecision(undecided, reason, before, after)
     if groups < MINIMUM_GROUPS:
         reason = f"{count(groups, 'independent case')} cannot tell; {MINIMUM_GROUPS} are needed"
-        return IncreaseDecision(undecided, reason, before, after)
+        signal = _looks_real(baseline, candidate, keys, groups, limit, alpha)
+        return IncreaseDecision(undecided, reason, before, after, small_signal=signal)
     if after == 0:
         return IncreaseDecision(Outcome.PASS, "the candidate used none", before, after)
     if before == 0:
@@ -83,7 +89,7 @@ def decide_increase(
     log_ratio = math.log(after) - math.log(before)
     error = clustered_error(_influence(baseline, candidate), keys) or 0.0
     half = student_quantile(alpha, groups - 1) * error
-    increase = after / before - 1
+    increase = min(after / before - 1, _increase(_LARGEST_LOG))
     lower, upper = _increase(log_ratio - half), _increase(log_ratio + half)
     limited = percent(limit)
     if upper < limit:
@@ -102,20 +108,40 @@ def decide_increase(
         after,
         Estimate(drop=increase, lower=lower, upper=upper),
         mean_p(log_ratio, error, groups),
-        max(MINIMUM_GROUPS, math.ceil(len(keys) * min(reach * reach, 1e6))),
+        max(MINIMUM_GROUPS, math.ceil(len(baseline.amounts) * min(reach * reach, 1e6))),
     )
+
+
+def _looks_real(
+    baseline: Arm,
+    candidate: Arm,
+    keys: Sequence[Hashable] | None,
+    groups: int,
+    limit: float,
+    alpha: float,
+) -> bool:
+    """Whether cases too few to decide on show an increase past the limit beyond chance."""
+    before, after = baseline.value or 0.0, candidate.value or 0.0
+    if after <= before * (1 + limit):
+        return False
+    if before <= 0:
+        return True
+    error = clustered_error(_influence(baseline, candidate), keys)
+    if error is None:
+        return False
+    return math.log(after) - math.log(before) > student_quantile(alpha, groups - 1) * error
 
 
 def _influence(baseline: Arm, candidate: Arm) -> list[float]:
     """Each case's pull on the log ratio, the linear term of the delta method."""
-    parts = []
-    for arm, sign in ((candidate, 1.0), (baseline, -1.0)):
-        n = len(arm.amounts)
-        amount, unit = math.fsum(arm.amounts) / n, math.fsum(arm.units) / n
-        parts.append(
-            [sign * (a / amount - u / unit) for a, u in zip(arm.amounts, arm.units, strict=True)]
-        )
-    return [cand + base for cand, base in zip(*parts, strict=True)]
+    before, after = _pull(baseline), _pull(candidate)
+    return [cand - base for cand, base in zip(after, before, strict=True)]
+
+
+def _pull(arm: Arm) -> list[float]:
+    n = len(arm.amounts)
+    amount, unit = math.fsum(arm.amounts), math.fsum(arm.units)
+    return [n * (a / amount - u / unit) for a, u in zip(arm.amounts, arm.units, strict=True)]
 
 
 def _increase(log_ratio: float) -> float:

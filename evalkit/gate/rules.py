@@ -37,14 +37,14 @@ def decide_drop(sample: PairedSample, margin: Fraction, alpha: float, rule: Rule
 
     Raises ValueError for a margin outside (0, 1) or alpha outside (0, 0.5).
     """
-    differences = sample.differences
+    scale = sample.scale
     interval = drop_interval(
-        [float(difference) for difference in differences],
+        [difference / scale for difference in sample.differences],
         sample.groups,
         alpha,
         one_run=sample.one_run,
     )
-    drop = sum(differences, Fraction(0)) / max(1, sample.cases)
+    drop = sample.drop
     return DropDecision(
         outcome=judge_drop(drop, interval, margin, alpha, rule),
         drop=drop,
@@ -80,6 +80,6 @@ def _flips(sample: PairedSample, interval: DropInterval, alpha: float) -> float:
     if not sample.cases:
         return 0.0
     if sample.one_run and sample.groups is None:
-        return float(sum(map(abs, sample.differences), Fraction(0)) / sample.cases)
+        return sum(map(abs, sample.differences)) / sample.cases
     half = max(interval.upper - interval.drop, interval.drop - interval.lower)
     return sample.cases * (half / normal_quantile(alpha)) ** 2

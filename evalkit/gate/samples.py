@@ -1,12 +1,21 @@
-"""Cases as numbers: one difference a case, with unknown attempts counted one way or the other."""
+"""Cases as numbers: one difference a case, with unknown attempts counted one way or the other.
 
-from collections.abc import Sequence
+Rates are integers over one denominator, so that sums and comparisons at a boundary are exact.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from operator import attrgetter
+from typing import Literal
 
-from evalkit.gate.cases import CaseResult, TrialResult, attempts_of
+from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.verdict import PairedCounts
+
+Read = Callable[[TrialResult], bool | None]
+_PASSED: Read = attrgetter("passed")
 
 
 class Bound(Enum):
@@ -21,15 +30,58 @@ class Bound(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PairedSample:
-    """Pass rates of every case in both arms, at one bound; all exact.
+class ArmTally:
+    """One arm, an entry a case: attempts that passed, that have no result, and all of them."""
 
-    `groups` is None when no case shares one. `one_run` says that each arm ran every case once.
+    passes: tuple[int, ...]
+    unknown: tuple[int, ...]
+    runs: tuple[int, ...]
+
+    def select(self, rows: Sequence[int]) -> "ArmTally":
+        """The cases at these positions."""
+        return ArmTally(
+            tuple([self.passes[i] for i in rows]),
+            tuple([self.unknown[i] for i in rows]),
+            tuple([self.runs[i] for i in rows]),
+        )
+
+    def inverted(self) -> "ArmTally":
+        """The same arm where not passing is what is asked for."""
+        known = zip(self.runs, self.unknown, self.passes, strict=True)
+        return ArmTally(tuple([n - u - p for n, u, p in known]), self.unknown, self.runs)
+
+    def rates(self, scale: int, *, unknown: bool) -> tuple[int, ...]:
+        """Each case's pass rate times `scale`, a multiple of every `runs`."""
+        passes = self.passing(unknown=unknown)
+        if self.runs.count(scale) == len(self.runs):
+            return tuple(passes)
+        return tuple([p * (scale // n) for p, n in zip(passes, self.runs, strict=True)])
+
+    def passing(self, *, unknown: bool) -> Sequence[int]:
+        """Attempts that passed, those without a result counted as `unknown`."""
+        if not unknown:
+            return self.passes
+        return [p + u for p, u in zip(self.passes, self.unknown, strict=True)]
+
+    def total(self, *, unknown: bool) -> Fraction:
+        """The sum of the pass rates of the cases."""
+        scale = math.lcm(*set(self.runs))
+        return Fraction(sum(self.rates(scale, unknown=unknown)), scale)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedSample:
+    """Pass rates of every case in both arms, at one bound, times `scale`.
+
+    `differences` are mean pass (baseline) - mean pass (candidate), times `scale` as well. `groups`
+    is None when no case shares one. `one_run` says that each arm ran every case once.
     """
 
-    baseline: tuple[Fraction, ...]
-    candidate: tuple[Fraction, ...]
-    groups: tuple[tuple[str, str], ...] | None
+    baseline: tuple[int, ...]
+    candidate: tuple[int, ...]
+    differences: tuple[int, ...]
+    scale: int
+    groups: tuple[int, ...] | None
     one_run: bool
     trials_baseline: int
     trials_candidate: int
@@ -40,54 +92,115 @@ class PairedSample:
         return len(self.baseline)
 
     @property
-    def differences(self) -> tuple[Fraction, ...]:
-        """D_i = mean pass (baseline) - mean pass (candidate), one a case."""
-        return tuple(base - cand for base, cand in zip(self.baseline, self.candidate, strict=True))
+    def drop(self) -> Fraction:
+        """The mean of the differences, exact; 0 of no cases."""
+        return Fraction(sum(self.differences), self.scale * max(1, self.cases))
+
+    @property
+    def baseline_rate(self) -> float | None:
+        """The mean pass rate of the baseline."""
+        return sum(self.baseline) / (self.scale * self.cases) if self.cases else None
+
+    @property
+    def candidate_rate(self) -> float | None:
+        """The mean pass rate of the candidate."""
+        return sum(self.candidate) / (self.scale * self.cases) if self.cases else None
 
     def counts(self) -> PairedCounts:
         """The paired table; fractional where a case ran more than once."""
-        pairs = list(zip(self.baseline, self.candidate, strict=True))
-        both_pass = sum((min(pair) for pair in pairs), Fraction(0))
-        b = sum((max(base - cand, Fraction(0)) for base, cand in pairs), Fraction(0))
-        c = sum((max(cand - base, Fraction(0)) for base, cand in pairs), Fraction(0))
+        b = sum([d for d in self.differences if d > 0])
+        c = b - sum(self.differences)
+        both_pass = sum(self.baseline) - b
+        both_fail = self.cases * self.scale - both_pass - b - c
         return PairedCounts(
             cases=self.cases,
             groups=self.cases if self.groups is None else len(set(self.groups)),
-            b=float(b),
-            c=float(c),
-            both_pass=float(both_pass),
-            both_fail=float(self.cases - both_pass - b - c),
+            b=b / self.scale,
+            c=c / self.scale,
+            both_pass=both_pass / self.scale,
+            both_fail=both_fail / self.scale,
             trials_baseline=self.trials_baseline,
             trials_candidate=self.trials_candidate,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PairedTally:
+    """Two arms over the same cases; `groups` numbers the group of each, None without any shared."""
+
+    baseline: ArmTally
+    candidate: ArmTally
+    groups: tuple[int, ...] | None
+
+    def select(self, rows: Sequence[int]) -> "PairedTally":
+        """The cases at these positions."""
+        groups = None if self.groups is None else tuple([self.groups[i] for i in rows])
+        return PairedTally(self.baseline.select(rows), self.candidate.select(rows), _shared(groups))
+
+    @property
+    def unknown(self) -> int:
+        """Attempts without a result, of both arms."""
+        return sum(self.baseline.unknown) + sum(self.candidate.unknown)
+
+    def sample(self, bound: Bound) -> PairedSample:
+        """Both arms at one bound."""
+        worst = bound is Bound.WORST
+        scale = math.lcm(*set(self.baseline.runs), *set(self.candidate.runs))
+        baseline = self.baseline.rates(scale, unknown=worst)
+        candidate = self.candidate.rates(scale, unknown=not worst)
+        return PairedSample(
+            baseline=baseline,
+            candidate=candidate,
+            differences=tuple([b - c for b, c in zip(baseline, candidate, strict=True)]),
+            scale=scale,
+            groups=self.groups,
+            one_run=scale == 1,
+            trials_baseline=sum(self.baseline.runs),
+            trials_candidate=sum(self.candidate.runs),
+        )
+
+
+def tally_arm(arms: Iterable[Sequence[TrialResult]], read: Read = _PASSED) -> ArmTally:
+    """Count what `read` says of the attempts of each case; a case without any has one unknown."""
+    passes: list[int] = []
+    unknown: list[int] = []
+    runs: list[int] = []
+    for arm in arms:
+        values = [read(trial) for trial in arm] or [None]
+        passes.append(values.count(True))
+        unknown.append(values.count(None))
+        runs.append(len(values))
+    return ArmTally(tuple(passes), tuple(unknown), tuple(runs))
+
+
+def tally_pairs(
+    cases: Sequence[CaseResult],
+    against: Literal["baseline", "anchor"] = "baseline",
+    read: Read = _PASSED,
+) -> PairedTally:
+    """The candidate of `cases` and what it is held against."""
+    fixed = [case.baseline if against == "baseline" else case.anchor for case in cases]
+    return PairedTally(
+        tally_arm(fixed, read),
+        tally_arm([case.candidate for case in cases], read),
+        cluster_keys(cases),
+    )
+
+
 def build_sample(cases: Sequence[CaseResult], bound: Bound) -> PairedSample:
     """Both arms of `cases` at one bound."""
-    worst = bound is Bound.WORST
-    baselines = [attempts_of(case.baseline) for case in cases]
-    candidates = [attempts_of(case.candidate) for case in cases]
-    groups = cluster_keys(cases)
-    return PairedSample(
-        baseline=tuple(pass_rate(arm, unknown=worst) for arm in baselines),
-        candidate=tuple(pass_rate(arm, unknown=not worst) for arm in candidates),
-        groups=groups,
-        one_run=all(len(arm) == 1 for arm in (*baselines, *candidates)),
-        trials_baseline=sum(len(arm) for arm in baselines),
-        trials_candidate=sum(len(arm) for arm in candidates),
-    )
+    return tally_pairs(cases).sample(bound)
 
 
-def pass_rate(arm: Sequence[TrialResult], *, unknown: bool) -> Fraction:
-    """The share of an arm's attempts that passed, the unknown ones counted as `unknown`."""
-    passes = sum(unknown if trial.passed is None else trial.passed for trial in arm)
-    return Fraction(passes, len(arm))
+def cluster_keys(cases: Sequence[CaseResult]) -> tuple[int, ...] | None:
+    """The number of each case's group, its own where it has none; None when all are distinct."""
+    numbers: dict[str, int] = {}
+    keys = []
+    for i, case in enumerate(cases):
+        # a case on its own has a number that no group has
+        keys.append(-1 - i if case.group is None else numbers.setdefault(case.group, len(numbers)))
+    return _shared(tuple(keys))
 
 
-def cluster_keys(cases: Sequence[CaseResult]) -> tuple[tuple[str, str], ...] | None:
-    """The group of each case, its own where it has none; None when all are distinct."""
-    # the kind keeps a group's name apart from a case's id
-    keys = tuple(
-        ("case", case.case) if case.group is None else ("group", case.group) for case in cases
-    )
-    return keys if len(set(keys)) < len(keys) else None
+def _shared(groups: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if groups is None or len(set(groups)) == len(groups) else groups

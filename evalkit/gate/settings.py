@@ -7,16 +7,21 @@ from enum import StrEnum
 from fractions import Fraction
 
 from evalkit.gate.amounts import Amount, exact
-from evalkit.records.verdict import OnInconclusive
+from evalkit.records.verdict import OnInconclusive, Quarantined
 
+# amounts, limited by max_increase_pct
 RATIO_METRICS = (
     "cost_usd_per_resolved",
     "tokens_per_success",
     "cost_usd",
     "tokens",
     "latency_s",
+    "time_to_resolution_s",
 )
-RATE_METRICS = ("guardrail_rate",)
+# shares of attempts: those that should not rise take max_increase_pp, the others max_drop_pp
+RISING_RATES = ("guardrail_rate", "judge_disagreement")
+FALLING_RATES = ("success_rate", "tool_call_accuracy", "policy_compliance")
+RATE_METRICS = RISING_RATES + FALLING_RATES
 
 
 class Rule(StrEnum):
@@ -47,25 +52,40 @@ class SliceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSettings:
-    """How much a metric may rise: by percent of the baseline, or by points for a rate."""
+    """How much worse a metric may get: by percent of the baseline, or by points for a rate.
+
+    `max_increase_pp` is for a rate that should not rise, `max_drop_pp` for one that should not
+    fall.
+    """
 
     max_increase_pct: Amount | None = None
     max_increase_pp: Amount | None = None
+    max_drop_pp: Amount | None = None
     required: bool = True
 
     def __post_init__(self) -> None:
         """Raise ValueError unless exactly one limit is given, and positive."""
-        limits = [x for x in (self.max_increase_pct, self.max_increase_pp) if x is not None]
+        given = (self.max_increase_pct, self.max_increase_pp, self.max_drop_pp)
+        limits = [limit for limit in given if limit is not None]
         if len(limits) != 1 or exact(limits[0]) <= 0:
             raise ValueError(
-                "a metric takes one limit above 0: max_increase_pct, or max_increase_pp for a rate"
+                "a metric takes one limit above 0: max_increase_pct, or for a rate max_increase_pp "
+                "or max_drop_pp"
             )
-        margin_of(self.max_increase_pp)
+        margin_of(self.points)
+
+    @property
+    def points(self) -> Amount | None:
+        """The limit of a rate in percentage points; None for an amount."""
+        return self.max_drop_pp if self.max_increase_pp is None else self.max_increase_pp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSettings:
     """What a suite requires. `alpha` is the error at each end; `max_error_share` a fraction.
+
+    `anchor_margin_pp` is how far the candidate may lie below the anchor, None without one.
+    `quarantined` are the cases whose quarantine is in force: they count for invariants only.
 
     Raises ValueError for a value out of range, an unknown metric, or settings that require
     nothing at all.
@@ -82,6 +102,8 @@ class GateSettings:
     max_error_share: Amount = "0.02"
     owner: str | None = None
     has_baseline: bool = True
+    anchor_margin_pp: Amount | None = None
+    quarantined: tuple[Quarantined, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for what could not be gated on."""
@@ -95,6 +117,7 @@ class GateSettings:
         if not 0 <= exact(self.max_error_share) <= 1:
             raise ValueError(f"max_error_share is between 0 and 1, not {self.max_error_share}")
         margin_of(self.max_drop_pp)
+        margin_of(self.anchor_margin_pp)
         floor_of(self.min_pass_rate)
         for name, metric in self.metrics.items():
             _check_metric(name, metric)
@@ -109,6 +132,11 @@ class GateSettings:
     def margin(self) -> Fraction | None:
         """`max_drop_pp` as an exact fraction."""
         return margin_of(self.max_drop_pp)
+
+    @property
+    def anchor_margin(self) -> Fraction | None:
+        """`anchor_margin_pp` as an exact fraction."""
+        return margin_of(self.anchor_margin_pp)
 
     @property
     def floor(self) -> Fraction | None:
@@ -129,7 +157,7 @@ class GateSettings:
 
     def _gates(self) -> bool:
         """Whether at least one required part can be decided."""
-        if self.floor is not None or self.invariants:
+        if self.floor is not None or self.invariants or self.anchor_margin is not None:
             return True
         required = [rules for rules in self.slices.values() if rules.required]
         if any(rules.min_pass_rate is not None for rules in required):
@@ -162,7 +190,9 @@ def _check_metric(name: str, metric: MetricSettings) -> None:
     if name not in RATIO_METRICS + RATE_METRICS:
         known = ", ".join(RATIO_METRICS + RATE_METRICS)
         raise ValueError(f"unknown metric {name!r}; known are {known}")
-    if name in RATE_METRICS and metric.max_increase_pp is None:
+    if name in RISING_RATES and metric.max_increase_pp is None:
         raise ValueError(f"{name} is a rate: limit it with max_increase_pp")
+    if name in FALLING_RATES and metric.max_drop_pp is None:
+        raise ValueError(f"{name} is a rate that should not fall: limit it with max_drop_pp")
     if name in RATIO_METRICS and metric.max_increase_pct is None:
         raise ValueError(f"{name} is no rate: limit it with max_increase_pct")

@@ -5,13 +5,14 @@ false FAIL likelier, so those go through Holm. Advisory slices go through Benjam
 never gate.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.drops import DropMeasurement, DropQuestion, describe_drop, measure_drop
 from evalkit.gate.floors import decide_floor
 from evalkit.gate.multiplicity import benjamini_hochberg, holm
 from evalkit.gate.rules import DropDecision
+from evalkit.gate.samples import PairedTally, tally_pairs
 from evalkit.gate.settings import GateSettings, Rule, floor_of
 from evalkit.records.verdict import Outcome, PartVerdict
 
@@ -20,24 +21,38 @@ Adjust = Callable[[Sequence[float]], list[float]]
 
 def decide_slices(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerdict]:
     """The parts of every slice, required ones first; a slice without cases is NOT_MEASURED."""
+    if not settings.slices:
+        return []
     parts: list[PartVerdict] = []
+    pairs = tally_pairs(cases) if settings.has_baseline else None
+    rows = _rows(cases, settings)
     for required, adjust in ((True, holm), (False, benjamini_hochberg)):
         tags = [tag for tag, rules in settings.slices.items() if rules.required is required]
-        parts += _drops(tags, cases, settings, adjust, required=required)
-        parts += _floors(tags, cases, settings, required=required)
+        if pairs is not None:
+            parts += _drops(tags, rows, pairs, settings, adjust, required=required)
+        parts += _floors(tags, rows, cases, settings, required=required)
     return parts
+
+
+def _rows(cases: Sequence[CaseResult], settings: GateSettings) -> dict[str, list[int]]:
+    """The positions of each slice's cases."""
+    rows: dict[str, list[int]] = {tag: [] for tag in settings.slices}
+    for i, case in enumerate(cases):
+        for tag in dict.fromkeys(case.tags):
+            if tag in rows:
+                rows[tag].append(i)
+    return rows
 
 
 def _drops(
     tags: Sequence[str],
-    cases: Sequence[CaseResult],
+    rows: Mapping[str, Sequence[int]],
+    pairs: PairedTally,
     settings: GateSettings,
     adjust: Adjust,
     *,
     required: bool,
 ) -> list[PartVerdict]:
-    if not settings.has_baseline:
-        return []
     asked: list[tuple[DropQuestion, DropMeasurement]] = []
     for tag in tags:
         margin = settings.slice_margin(tag)
@@ -52,8 +67,9 @@ def _drops(
             rule=settings.rule,
             required=required,
             owner=settings.owner,
+            hold_signal=settings.on_inconclusive == "warn",
         )
-        asked.append((question, measure_drop(question, _tagged(cases, tag))))
+        asked.append((question, measure_drop(question, pairs.select(rows[tag]))))
     best = _corrected([measured.best for _, measured in asked], settings, adjust)
     worst = _corrected([measured.worst for _, measured in asked], settings, adjust)
     return [
@@ -78,7 +94,12 @@ def _corrected(
 
 
 def _floors(
-    tags: Sequence[str], cases: Sequence[CaseResult], settings: GateSettings, *, required: bool
+    tags: Sequence[str],
+    rows: Mapping[str, Sequence[int]],
+    cases: Sequence[CaseResult],
+    settings: GateSettings,
+    *,
+    required: bool,
 ) -> list[PartVerdict]:
     parts = []
     for tag in tags:
@@ -89,7 +110,7 @@ def _floors(
                     f"slice:{tag} floor",
                     "slice_floor",
                     f"Slice {tag}",
-                    _tagged(cases, tag),
+                    [cases[i] for i in rows[tag]],
                     floor,
                     settings.alpha,
                     required=required,
@@ -97,7 +118,3 @@ def _floors(
                 )
             )
     return parts
-
-
-def _tagged(cases: Sequence[CaseResult], tag: str) -> list[CaseResult]:
-    return [case for case in cases if tag in case.tags]

@@ -11,6 +11,8 @@ from evalkit.gate.headroom import check_headroom
 from evalkit.gate.invariants import decide_invariant
 from evalkit.gate.metrics import decide_metric
 from evalkit.gate.power import simple_false_alarm
+from evalkit.gate.quarantine import all_quarantined, counted_cases, quarantine_warning
+from evalkit.gate.samples import tally_pairs
 from evalkit.gate.settings import GateSettings, Rule
 from evalkit.gate.slices import decide_slices
 from evalkit.gate.unknowns import UnknownCount, count_unknown
@@ -21,25 +23,40 @@ from evalkit.records.verdict import Outcome, PairedCounts, PartVerdict, SuiteVer
 def decide_suite(suite: str, cases: Sequence[CaseResult], settings: GateSettings) -> SuiteVerdict:
     """Decide `suite` on its cases; pure, and the same for the same input.
 
+    Cases in quarantine are left out of everything but invariants: `planned` and `unknown` of the
+    verdict count the others, so `planned` and the quarantined together are all `cases`.
+
     Raises ValueError when a case id occurs twice.
     """
-    repeated = [case for case, times in Counter(c.case for c in cases).items() if times > 1]
+    repeated = [case for case, times in Counter([c.case for c in cases]).items() if times > 1]
     if repeated:
         raise ValueError(f"suite {suite}: case {repeated[0]!r} is given more than once")
-    parts = _parts(cases, settings)
-    unknown = count_unknown(cases, has_baseline=settings.has_baseline)
+    counting, quarantined = counted_cases(cases, settings)
+    parts = _parts(counting, settings)
+    parts += [decide_invariant(name, cases, owner=settings.owner) for name in settings.invariants]
+    if quarantined and not counting:
+        parts.insert(0, all_quarantined(settings.owner))
+    unknown = count_unknown(
+        counting,
+        has_baseline=settings.has_baseline,
+        has_anchor=settings.anchor_margin is not None,
+    )
     if unknown.share > settings.error_share:
-        parts = [_incomplete(part, unknown, len(cases), settings) for part in parts]
+        parts = [_incomplete(part, unknown, len(counting), settings) for part in parts]
+    warnings = _warnings(parts, unknown, len(counting), settings)
+    if quarantined:
+        warnings = (quarantine_warning(quarantined), *warnings)
     return SuiteVerdict(
         suite=suite,
         outcome=combine_parts(parts),
         parts=tuple(parts),
         unknown=unknown.cases,
-        planned=len(cases),
+        planned=len(counting),
         on_inconclusive=settings.on_inconclusive,
         notes=_notes(settings),
-        warnings=_warnings(parts, unknown, len(cases), settings),
+        warnings=warnings,
         owner=settings.owner,
+        quarantined=quarantined,
     )
 
 
@@ -53,12 +70,17 @@ def add_parts(verdict: SuiteVerdict, parts: Sequence[PartVerdict]) -> SuiteVerdi
 
 
 def combine_parts(parts: Sequence[PartVerdict]) -> Outcome:
-    """The outcome of the required parts together: the worst of them.
+    """The outcome of the required parts together: the worst of them, an accepted one as passed.
 
     NOT_MEASURED only when nothing was; a part that was not measured beside others that were makes
     the suite INCONCLUSIVE.
     """
-    return combine_outcomes([part.outcome for part in parts if part.required])
+    return combine_outcomes([counted(part, part.outcome) for part in parts if part.required])
+
+
+def counted(part: PartVerdict, outcome: Outcome) -> Outcome:
+    """The `outcome` of a part (or its best or worst) as it counts: PASS where it was accepted."""
+    return outcome if part.waiver is None else Outcome.PASS
 
 
 def combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
@@ -73,20 +95,9 @@ def combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _parts(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerdict]:
-    parts: list[PartVerdict] = []
-    if settings.has_baseline and settings.margin is not None:
-        question = DropQuestion(
-            name="drop",
-            kind="drop",
-            where="The pass rate",
-            margin=settings.margin,
-            alpha=settings.alpha,
-            rule=settings.rule,
-            owner=settings.owner,
-        )
-        drop = describe_drop(question, measure_drop(question, cases))
-        headroom = check_headroom(drop)
-        parts += [drop] if headroom is None else [headroom, drop]
+    """Everything but the invariants."""
+    drops = _drops(cases, settings)
+    parts = list(drops)
     if settings.floor is not None:
         parts.append(
             decide_floor(
@@ -101,8 +112,42 @@ def _parts(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerd
         )
     parts += decide_slices(cases, settings)
     if settings.has_baseline:
-        parts += [decide_metric(name, cases, settings) for name in settings.metrics]
-    parts += [decide_invariant(name, cases, owner=settings.owner) for name in settings.invariants]
+        metrics = [decide_metric(name, cases, settings) for name in settings.metrics]
+        parts += metrics
+        drops += [part for part in metrics if part.counts is not None]
+    headroom = check_headroom(drops)
+    return parts if headroom is None else [headroom, *parts]
+
+
+def _drops(cases: Sequence[CaseResult], settings: GateSettings) -> list[PartVerdict]:
+    """The drop against the baseline and against the anchor, as far as the suite has them."""
+    parts = []
+    hold = settings.on_inconclusive == "warn"
+    if settings.has_baseline and settings.margin is not None:
+        question = DropQuestion(
+            name="drop",
+            kind="drop",
+            where="The pass rate",
+            margin=settings.margin,
+            alpha=settings.alpha,
+            rule=settings.rule,
+            owner=settings.owner,
+            hold_signal=hold,
+        )
+        parts.append(describe_drop(question, measure_drop(question, tally_pairs(cases))))
+    if settings.anchor_margin is not None:
+        question = DropQuestion(
+            name="anchor drop",
+            kind="anchor",
+            where="Against the anchor, the pass rate",
+            margin=settings.anchor_margin,
+            alpha=settings.alpha,
+            rule=settings.rule,
+            owner=settings.owner,
+            hold_signal=hold,
+        )
+        pairs = tally_pairs(cases, "anchor")
+        parts.append(describe_drop(question, measure_drop(question, pairs)))
     return parts
 
 
@@ -131,7 +176,10 @@ def _error_share(unknown: UnknownCount, planned: int, settings: GateSettings) ->
 def _notes(settings: GateSettings) -> tuple[str, ...]:
     if settings.has_baseline:
         return ()
-    return ("There is no baseline: the verdict rests on floors and invariants alone.",)
+    rest = "floors and invariants alone"
+    if settings.anchor_margin is not None:
+        rest = "the anchor, floors and invariants"
+    return (f"There is no baseline: the verdict rests on {rest}.",)
 
 
 def _warnings(
@@ -144,9 +192,10 @@ def _warnings(
             "every part was decided with them counted for and against the candidate."
         )
     for part in parts:
-        simple = part.kind == "drop" and settings.rule is Rule.SIMPLE
-        if simple and part.counts is not None and settings.margin is not None:
-            warnings.append(_simple_warning(part.counts, settings.margin))
+        simple = part.kind in ("drop", "anchor") and settings.rule is Rule.SIMPLE
+        margin = settings.margin if part.kind == "drop" else settings.anchor_margin
+        if simple and part.counts is not None and margin is not None:
+            warnings.append(_simple_warning(part.counts, margin))
     return tuple(warnings)
 
 

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.gate.cases import CaseResult, TrialResult, attempts_of
+from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.verdict import Outcome
+
+_NONE, _ALL = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownCount:
-    """`cases` with any unknown attempt, `attempts` of the candidate and of both arms together.
+    """`cases` with any unknown attempt, `attempts` of all arms, and of the candidate's alone.
 
-    `share` is the mean over cases of the larger of its two arms' unknown shares: with one run an
+    `share` is the mean over cases of the largest of its arms' unknown shares: with one run an
     arm, the share of pairs that cannot be compared. A long banked baseline cannot dilute it.
     """
 
@@ -27,8 +29,10 @@ class UnknownCount:
     share: Fraction
 
 
-def count_unknown(cases: Sequence[CaseResult], *, has_baseline: bool) -> UnknownCount:
-    """Count what has no result; the baseline is left out where there is none."""
+def count_unknown(
+    cases: Sequence[CaseResult], *, has_baseline: bool, has_anchor: bool = False
+) -> UnknownCount:
+    """Count what has no result; an arm that the suite does not have is left out."""
     affected = attempts = candidate_attempts = 0
     total = Fraction(0)
     for case in cases:
@@ -38,9 +42,14 @@ def count_unknown(cases: Sequence[CaseResult], *, has_baseline: bool) -> Unknown
             lost_baseline, share_baseline = _lost(case.baseline)
             lost += lost_baseline
             share = max(share, share_baseline)
-        attempts += lost
-        affected += lost > 0
-        total += share
+        if has_anchor:
+            lost_anchor, share_anchor = _lost(case.anchor)
+            lost += lost_anchor
+            share = max(share, share_anchor)
+        if lost:
+            attempts += lost
+            affected += 1
+            total += share
     share = total / len(cases) if cases else Fraction(0)
     return UnknownCount(affected, attempts, candidate_attempts, share)
 
@@ -51,6 +60,7 @@ def reconcile(best: Outcome, worst: Outcome) -> Outcome:
 
 
 def _lost(arm: Sequence[TrialResult]) -> tuple[int, Fraction]:
-    trials = attempts_of(arm)
-    lost = sum(trial.passed is None for trial in trials)
-    return lost, Fraction(lost, len(trials))
+    if not arm:
+        return 1, _ALL
+    lost = sum([trial.passed is None for trial in arm])
+    return lost, Fraction(lost, len(arm)) if lost else _NONE

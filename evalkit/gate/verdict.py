@@ -1,9 +1,13 @@
 """All suites together: the outcome of the run and its exit code."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from evalkit.gate.distributions import normal_quantile
 from evalkit.gate.multiplicity import holm
-from evalkit.gate.suite import combine_outcomes, combine_parts
+from evalkit.gate.settings import Rule
+from evalkit.gate.suite import combine_outcomes, combine_parts, counted
 from evalkit.records.verdict import (
     OnInconclusive,
     Outcome,
@@ -44,12 +48,12 @@ def suite_exit_code(suite: SuiteVerdict) -> int:
 
     `on_inconclusive` maps what the statistics left open. It does not map what was not measured, a
     held part, or anything while attempts lack a result: those stay 3, because no infrastructure
-    condition may turn into a failure, nor into a pass.
+    condition may turn into a failure, nor into a pass. A part that somebody accepted has passed.
     """
     required = [part for part in suite.parts if part.required]
     mapped = EXIT_INCONCLUSIVE if suite.unknown else _MAPPED[suite.on_inconclusive]
-    best = _code([part.best for part in required], required, mapped)
-    worst = _code([part.worst for part in required], required, mapped)
+    best = _code([counted(part, part.best) for part in required], required, mapped)
+    worst = _code([counted(part, part.worst) for part in required], required, mapped)
     return best if best == worst else EXIT_INCONCLUSIVE
 
 
@@ -68,58 +72,102 @@ def _code(outcomes: Sequence[Outcome], parts: Sequence[PartVerdict], inconclusiv
 
 
 def _correct(suites: Sequence[SuiteVerdict]) -> tuple[SuiteVerdict, ...]:
-    p_values = [_suite_p(suite) for suite in suites]
-    adjusted = holm(p_values)
+    """The suites with the FAILs that Holm does not bear out made inconclusive.
+
+    Suites may test at different alphas (each look of an escalating gate has its own), so what is
+    corrected is each p-value as a share of its alpha. Over the looks of a suite the least share is
+    a valid one (Bonferroni), and over the suites Holm bounds the chance of any false FAIL.
+    """
+    shares = [_share_of_alpha(suite) for suite in suites]
+    unit = min((share.alpha for share in shares), default=1.0)
+    adjusted = holm([share.value * unit for share in shares])
     return tuple(
-        _demote(suite, p, len(suites)) if suite.outcome is Outcome.FAIL else suite
+        _demote(suite, p / unit, len(suites)) if suite.outcome is Outcome.FAIL else suite
         for suite, p in zip(suites, adjusted, strict=True)
     )
 
 
-def _rests_on_a_test(part: PartVerdict) -> bool:
-    return part.p_value is not None and part.rule != "simple"
-
-
-def _suite_p(suite: SuiteVerdict) -> float:
-    """The strongest evidence among the suite's failing tests; 1 for a suite without any."""
-    return min(
-        (
-            part.p_value if part.adjusted_p is None else part.adjusted_p
-            for part in suite.parts
-            if part.required and part.outcome is Outcome.FAIL and part.p_value is not None
-            if _rests_on_a_test(part)
-        ),
-        default=1.0,
+def _tested(part: PartVerdict) -> bool:
+    """Whether a required part fails by a test, and nobody accepted that."""
+    return (
+        part.required
+        and part.waiver is None
+        and part.outcome is Outcome.FAIL
+        and part.rule != Rule.SIMPLE
+        and part.p_value is not None
+        and part.alpha is not None
     )
 
 
-def _demote(suite: SuiteVerdict, adjusted: float, suites: int) -> SuiteVerdict:
-    """The suite with its tested FAILs made inconclusive where the correction says so."""
+@dataclass(frozen=True, slots=True)
+class _ShareOfAlpha:
+    """The strongest evidence of a suite: a p-value divided by the alpha it was held against."""
+
+    value: float
+    alpha: float
+
+
+def _share_of_alpha(suite: SuiteVerdict) -> _ShareOfAlpha:
+    """The least of the failing tests; of a suite without any, that of p = 1."""
+    shares = [
+        _ShareOfAlpha(_p(part) / part.alpha, part.alpha)
+        for part in suite.parts
+        if _tested(part) and part.alpha is not None
+    ]
+    return min(shares, key=lambda share: share.value, default=_ShareOfAlpha(1 / 0.5, 0.5))
+
+
+def _p(part: PartVerdict) -> float:
+    """The p-value of a tested part, already adjusted where it is one of several slices."""
+    p = part.p_value if part.adjusted_p is None else part.adjusted_p
+    return 1.0 if p is None else p
+
+
+def _demote(suite: SuiteVerdict, share: float, suites: int) -> SuiteVerdict:
+    """The suite with its tested FAILs made inconclusive where the correction says so.
+
+    `share` is the suite's adjusted p-value divided by its alpha: from 1 on it may be chance.
+    """
+    if share < 1:
+        return suite
     parts = tuple(
-        _demoted(part, adjusted, suites, unknown=suite.unknown > 0)
-        if part.required
-        and part.outcome is Outcome.FAIL
-        and _rests_on_a_test(part)
-        and part.alpha is not None
-        and adjusted >= part.alpha
+        _demoted(part, min(1.0, share * part.alpha), suites, suite)
+        if _tested(part) and part.alpha is not None
         else part
         for part in suite.parts
     )
     return suite.revised(parts=parts, outcome=combine_parts(parts))
 
 
-def _demoted(part: PartVerdict, adjusted: float, suites: int, *, unknown: bool) -> PartVerdict:
+def _demoted(part: PartVerdict, adjusted: float, suites: int, suite: SuiteVerdict) -> PartVerdict:
     return part.revised(
         outcome=Outcome.INCONCLUSIVE,
         best=Outcome.INCONCLUSIVE,
         # against the candidate the evidence may be stronger than the p-value that was corrected
-        worst=Outcome.FAIL if unknown else Outcome.INCONCLUSIVE,
+        worst=Outcome.FAIL if suite.unknown else Outcome.INCONCLUSIVE,
         adjusted_p=adjusted,
         message=(
             f"{part.message} With {suites} suites gated together, Holm's correction makes that "
             f"p = {adjusted:.2g}, which may be chance."
         ),
-        what_would_settle="More cases or trials in this suite.",
+        what_would_settle=_more_evidence(part, adjusted, suite.planned),
+    )
+
+
+def _more_evidence(part: PartVerdict, adjusted: float, cases: int) -> str:
+    """How many cases would bear the failure out after the correction, in 80 % of runs.
+
+    A test's z grows with the root of the cases: n ((z_alpha + z_beta) / z)^2.
+    """
+    raw, alpha = part.p_value or 0.0, part.alpha or 0.0
+    if not 0 < raw < 0.5 or not adjusted:
+        return "More cases or trials in this suite."
+    needed = normal_quantile(alpha * raw / adjusted) + normal_quantile(0.2)
+    times = (needed / normal_quantile(raw)) ** 2
+    now = cases if part.counts is None else part.counts.cases
+    return (
+        f"About {math.ceil(times * now):,} cases (now {now:,}; or more trials) show it among these "
+        "suites in 80 % of runs, if it is what was measured."
     )
 
 
@@ -130,7 +178,7 @@ def _reasons(suites: Sequence[SuiteVerdict]) -> tuple[str, ...]:
         f"{suite.suite}: {part.name}: {part.message}"
         for suite in suites
         for part in suite.parts
-        if part.required and part.outcome is not Outcome.PASS
+        if part.required and counted(part, part.outcome) is not Outcome.PASS
     ]
     for suite in suites:
         if suite.outcome is not Outcome.INCONCLUSIVE:

@@ -18,13 +18,15 @@ Prepare = Callable[[str, Case, int], Awaitable[PreparedCall]]
 class PlanJob:
     """One suite to plan. `prepare(variant, case, trial)` says what a call would be, without
     making it; it raises PolicyBlocked for what a policy stops before any model is asked, and
-    ConfigError for a prompt that cannot be rendered for the case."""
+    ConfigError for a prompt that cannot be rendered for the case. Trials are numbered from
+    `first_trial` on, which is above 1 where a run goes on from earlier ones."""
 
     suite: str
     variants: tuple[str, ...]
     cases: Sequence[Case]
     trials: int
     prepare: Prepare
+    first_trial: int = 1
 
 
 async def build_plan(jobs: Sequence[PlanJob], *, seed: int) -> RunPlan:
@@ -73,7 +75,7 @@ def _in_order(job: PlanJob, seed: int) -> Iterator[tuple[str, Case, int]]:
     cases = list(job.cases)
     random.Random(f"{seed}:{job.suite}").shuffle(cases)
     pair = 0
-    for trial in range(1, job.trials + 1):
+    for trial in range(job.first_trial, job.first_trial + job.trials):
         for case in cases:
             for variant in job.variants if pair % 2 == 0 else reversed(job.variants):
                 yield variant, case, trial

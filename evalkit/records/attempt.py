@@ -1,5 +1,6 @@
 """What one variant did on one case in one trial: a line of the run's journal."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -50,13 +51,64 @@ class FailureMode(StrEnum):
     SCORER_ERROR = "scorer_error"
 
 
+FAILURE_MODES: Mapping[FailureMode, str] = {
+    FailureMode.POLICY: "A policy blocked the attempt, and the case does not expect that.",
+    FailureMode.REFUSAL: "The model refused to answer.",
+    FailureMode.INVALID_OUTPUT: "The reply is not of the form that the prompt asks for.",
+    FailureMode.TRUNCATED: "The reply was cut off by `max_tokens`, so it is no whole answer.",
+    FailureMode.TIMEOUT: "No reply came within the time allowed.",
+    FailureMode.CONNECTION: "The provider could not be reached, or the connection broke.",
+    FailureMode.RATE_LIMITED: "The provider asked for fewer calls (429) until no try was left.",
+    FailureMode.SERVER_ERROR: "The provider failed (5xx).",
+    FailureMode.AUTHENTICATION: "The provider did not accept the key.",
+    FailureMode.BAD_REQUEST: "The provider did not accept the request.",
+    FailureMode.CONTEXT_LENGTH: "The request is longer than the model takes.",
+    FailureMode.CONTENT_FILTER: "The provider's content filter held the request or the reply back.",
+    FailureMode.MALFORMED_REPLY: "What came back is not a reply that can be read.",
+    FailureMode.EMPTY_REPLY: "The reply holds neither text nor a tool call.",
+    FailureMode.NOT_RECORDED: "There is no recording or script of this call.",
+    FailureMode.BUDGET: "A budget of the project had too little left for the call.",
+    FailureMode.QUOTA: "The account's quota at the provider is used up.",
+    FailureMode.WRONG_OUTPUT: "The answer is not what was expected, whole or in part.",
+    FailureMode.SCHEMA_VIOLATION: "The answer does not meet its JSON Schema.",
+    FailureMode.WRONG_TOOL_CALLS: "The tool calls are not those that were expected.",
+    FailureMode.WRONG_CITATIONS: "It cites what was not retrieved, or not what was expected.",
+    FailureMode.FORBIDDEN_TOOL: "A tool that the case forbids was allowed to run.",
+    FailureMode.NOT_BLOCKED: "A policy had to block the attempt, and none did.",
+    FailureMode.JUDGED_BAD: "A judge failed the answer.",
+    FailureMode.OTHER_MODEL: "Another model answered than was planned (`fallback: error`).",
+    FailureMode.SCORER_ERROR: "A scorer could not judge the answer, so there is no result.",
+}
+"""Every code in one line. The order is that of the published list."""
+
+WITHOUT_RESULT = frozenset(
+    (
+        FailureMode.TIMEOUT,
+        FailureMode.CONNECTION,
+        FailureMode.RATE_LIMITED,
+        FailureMode.SERVER_ERROR,
+        FailureMode.AUTHENTICATION,
+        FailureMode.BAD_REQUEST,
+        FailureMode.CONTEXT_LENGTH,
+        FailureMode.MALFORMED_REPLY,
+        FailureMode.EMPTY_REPLY,
+        FailureMode.NOT_RECORDED,
+        FailureMode.BUDGET,
+        FailureMode.QUOTA,
+        FailureMode.OTHER_MODEL,
+        FailureMode.SCORER_ERROR,
+    )
+)
+"""Those of attempts that say nothing about the target: unknown, not failed."""
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One attempt. All texts are redacted.
 
     `at` is ISO 8601 in UTC; `identity` a pseudonym. `output` is the reply's text and `parsed` its
     JSON when the prompt asks for JSON. `latency_s` is the provider's, None for what was not called.
-    `documents` are the ids retrieved. `pooled_from` is the run that measured it, where an earlier run
-    of the same content lends it to this one as a further trial.
+    `documents` are the ids retrieved. `pooled_from` is the run that measured it, where an earlier
+    run of the same content lends it to this one as a further trial.
     """
 
     at: str
@@ -103,3 +155,21 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def place(self) -> Place:
         """What identifies an attempt within a run."""
         return self.suite, self.variant, self.case, self.trial
+
+
+def lent_to(made: Iterable[Attempt], trials: int) -> list[Attempt]:
+    """Of one case's attempts in one arm, those that other runs lent: its trials beyond `trials`.
+
+    A measurement that is among the first `trials` own ones is a replay of it and counts once.
+    """
+    attempts = list(made)
+    own = {
+        attempt.measurement_id
+        for attempt in attempts
+        if attempt.pooled_from is None and attempt.trial <= trials
+    }
+    return [
+        attempt
+        for attempt in attempts
+        if attempt.pooled_from is not None and attempt.measurement_id not in own
+    ]

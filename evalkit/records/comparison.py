@@ -182,7 +182,11 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class SideSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One side of a suite: where it came from and what it took. `origins` counts attempts."""
+    """One side of a suite: where it came from and what it took. `origins` counts attempts.
+
+    `failure_modes` counts the attempts that failed or have no result by their code, the most
+    frequent first.
+    """
 
     label: str
     source: str
@@ -191,6 +195,7 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     amounts: Amounts
     origins: dict[str, int] = {}
     fallbacks: int = 0
+    failure_modes: dict[str, int] = {}
 
 
 class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,10 +35,31 @@ class RunStopping(msgspec.Struct, frozen=True, kw_only=True):
     again: bool
 
 
+class RunEscalating(msgspec.Struct, frozen=True, kw_only=True):
+    """These suites are open, so they go on to `trials` trials a case."""
+
+    suites: tuple[str, ...]
+    trials: int
+
+
+class RunNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to know that changes nothing about the run."""
+
+    message: str
+
+
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     """No further attempt is made; `reason` is None for a whole run."""
 
     reason: str | None
 
 
-Event = RunStarted | AttemptFinished | AttemptRetried | RunStopping | RunEnded
+Event = (
+    RunStarted
+    | AttemptFinished
+    | AttemptRetried
+    | RunStopping
+    | RunEscalating
+    | RunNoted
+    | RunEnded
+)

@@ -9,7 +9,9 @@ from typing import Literal
 import msgspec
 
 # not_measured: replies that are written down cannot measure what changed, and no key is at hand
-LastKind = Literal["run", "not_measured", "config", "usage", "refused", "store", "bug", "interrupted"]
+LastKind = Literal[
+    "run", "not_measured", "config", "usage", "refused", "store", "bug", "interrupted"
+]
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

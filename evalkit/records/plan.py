@@ -44,7 +44,9 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     is the caps) over all of them, replayed ones too. Costs are what this run may spend: replays
     cost nothing. Expected tokens and cost use half the output cap.
     `detectable_drop` is a fraction: the smallest drop that this suite sees with 80 % power when
-    `flip_share` of its cases flip by chance.
+    `flip_share` of its cases flip by chance. A verdict that is open is looked at again, up to
+    `max_trials` a case, at an expected list price of `escalation_usd` more; both are None for a
+    suite that looks once.
     """
 
     suite: str
@@ -64,6 +66,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     flip_share: float | None = None
     cases_to_pass: int | None = None
     unpriced_models: tuple[str, ...] = ()
+    max_trials: int | None = None
+    escalation_usd: float | None = None
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

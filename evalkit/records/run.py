@@ -63,7 +63,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One suite of a run: what was compared with what, under which gate."""
+    """One suite of a run: what was compared with what, under which gate.
+
+    `trials` are those of the last whole look, `asked_trials` those of the first.
+    """
 
     suite: str
     golden: str
@@ -75,6 +78,7 @@ class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     totals: tuple[Totals, ...]
     cases: int
     trials: int
+    asked_trials: int | None = None
     owner: str | None = None
     fallback: str = "error"
     notes: tuple[str, ...] = ()
@@ -144,8 +148,9 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     as plain data, `schemas` the files that scorers name. `guards` were decided when the run was
     made: they depend on the baseline ref, which a bundle does not hold. `baseline_trials` differ
     from `trials` where a stored run is the baseline. `lines` maps a case to its line in
-    `golden_path`. `looks` are what an escalating gate may take, empty for one that looks once;
-    `trials` is then how many were made whole. `anchor` names the fixed point, if there is one.
+    `golden_path`. `repeatable` tells that a further trial would have been a new measurement.
+    `looks` are what an escalating gate may take, empty for one that looks once; `trials` is then
+    how many were made whole. `anchor` names the fixed point, if there is one.
     `flaky` comes from history, `today` is the day that waivers and quarantines are held against.
     `texts` are the redacted assets of each variant by their name in its digests, for a diff.
     """
@@ -164,6 +169,7 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fallback: str = "error"
     owner: str | None = None
     guards: tuple[PartVerdict, ...] = ()
+    repeatable: bool = False
     looks: tuple[Look, ...] = ()
     anchor: str | None = None
     anchor_trials: int | None = None

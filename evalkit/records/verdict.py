@@ -30,9 +30,9 @@ class Outcome(StrEnum):
 class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who accepted that one part of a suite does not pass, why, until when, and how far.
 
-    An entry of waivers.yaml. `part` is the part's name. Dates are ISO 8601 days; `until` is the last
-    day on which it holds. It covers no more than what was seen when it was made: `up_to` is the
-    largest drop (pp) or increase (percent, or pp for a rate), `at_least` the smallest pass rate of
+    An entry of waivers.yaml. `part` is the part's name. Dates are ISO 8601 days; `until` is the
+    last day on which it holds. It covers no more than what was seen when it was made: `up_to` is
+    the largest drop (pp) or increase (percent, or pp for a rate), `at_least` the smallest pass rate of
     a floor, `cases` those that broke an invariant, `text` what a guard said. `line` is its place.
     """
 
@@ -106,8 +106,9 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `on_inconclusive` must not turn into another exit code. `p_value` is one-sided and belongs to
     the interval, `mcnemar_p` is the exact test (None where cases repeat or cluster); with unknown
     attempts both are the larger of the two bounds. `adjusted_p` is `p_value` among several slices.
-    `cases` names those that decided it, where single cases do (an invariant). A part with `waiver`
-    keeps its outcome and counts as passed, because somebody accepted it.
+    `cases` names those that decided it, where single cases do (an invariant). `unknown` counts the
+    attempts without a result that it was decided around. A part with `waiver` keeps its outcome and
+    counts as passed, because somebody accepted it.
     """
 
     name: str
@@ -136,6 +137,7 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     what_would_settle: str | None = None
     owner: str | None = None
     cases: tuple[str, ...] = ()
+    unknown: int = 0
     waiver: Waiver | None = None
 
     def revised(self, **changes: Any) -> "PartVerdict":

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evalkit.records.attempt import Attempt, Place
+from evalkit.records.attempt import Attempt, FailureMode, Place, lent_to
 from evalkit.records.call import Origin
 from evalkit.records.case import Case
 from evalkit.records.run import StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
 from evalkit.records.score import Score
 
 Passes = Mapping[Place, bool | None]
+Modes = Mapping[Place, FailureMode]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Arm:
     """What `variant` of a suite did in one run.
 
     `passed` maps a case to one result a planned trial; a trial that was never made is None, like
-    one without a result.
+    one without a result. Trials that earlier runs lent come after those.
     """
 
     snapshot: SuiteSnapshot
@@ -29,6 +30,11 @@ class Arm:
     attempts: Mapping[str, Mapping[int, Attempt]]
     passed: Mapping[str, tuple[bool | None, ...]]
     scores: Mapping[tuple[str, int], Sequence[Score]] = field(repr=False)
+    modes: Modes | None = field(default=None, repr=False)
+
+    def failure_mode(self, attempt: Attempt) -> FailureMode | None:
+        """Why the attempt did not pass; how it ended, where nobody looked at its scores."""
+        return attempt.failure_mode if self.modes is None else self.modes.get(attempt.place)
 
     @property
     def variant_record(self) -> VariantRecord | None:
@@ -55,8 +61,17 @@ class Arm:
         ]
 
 
-def build_arm(run: StoredRun, snapshot: SuiteSnapshot, variant: str, passes: Passes) -> Arm:
-    """The side of `variant` in `run`; `passes` says of each place whether the attempt passed."""
+def build_arm(
+    run: StoredRun,
+    snapshot: SuiteSnapshot,
+    variant: str,
+    passes: Passes,
+    modes: Modes | None = None,
+) -> Arm:
+    """The side of `variant` in `run`; `passes` says of each place whether the attempt passed.
+
+    `modes` says why not, for those that did not.
+    """
     suite = snapshot.suite
     trials = snapshot.trials
     if variant == "baseline" and snapshot.baseline_trials is not None:
@@ -70,6 +85,10 @@ def build_arm(run: StoredRun, snapshot: SuiteSnapshot, variant: str, passes: Pas
         if score.suite == suite and score.variant == variant:
             scores[score.case, score.trial].append(score)
     planned = range(1, trials + 1)
+    lent = {
+        case: [attempt.trial for attempt in lent_to(made.values(), trials)]
+        for case, made in attempts.items()
+    }
     return Arm(
         snapshot=snapshot,
         variant=variant,
@@ -82,11 +101,12 @@ def build_arm(run: StoredRun, snapshot: SuiteSnapshot, variant: str, passes: Pas
                 passes.get((suite, variant, case.id, trial))
                 if trial in attempts.get(case.id, ())
                 else None
-                for trial in planned
+                for trial in (*planned, *lent.get(case.id, ()))
             )
             for case in snapshot.cases
         },
         scores=scores,
+        modes=modes,
     )
 
 

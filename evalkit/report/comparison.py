@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from evalkit.records.attempt import Attempt
 from evalkit.records.comparison import (
     CaseChange,
     ChangeKind,
@@ -13,7 +14,7 @@ from evalkit.records.comparison import (
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.report.amounts import measure
-from evalkit.report.arms import Arm, Passes, build_arm, count_origins
+from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
 from evalkit.report.figures import count
 from evalkit.report.pairing import classify, describe_change
 from evalkit.report.tables import scorer_rows, slice_rows
@@ -21,18 +22,18 @@ from evalkit.report.tables import scorer_rows, slice_rows
 KINDS: tuple[ChangeKind, ...] = ("regression", "error", "fix", "flip", "failing", "same")
 
 
-def compare_run(run: StoredRun, passes: Passes) -> Comparison:
+def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> Comparison:
     """Baseline and candidate of one run, under the verdict that the run holds.
 
-    `passes` says of each place whether its attempt passed (None: no result). A suite without a
-    baseline has one side.
+    `passes` says of each place whether its attempt passed (None: no result), `modes` why it did
+    not. A suite without a baseline has one side.
     """
     suites = []
     for snapshot in run.snapshots:
-        after = build_arm(run, snapshot, "candidate", passes)
+        after = build_arm(run, snapshot, "candidate", passes, modes)
         before = None
         if snapshot.has_baseline:
-            before = build_arm(run, snapshot, "baseline", passes)
+            before = build_arm(run, snapshot, "baseline", passes, modes)
         suites.append(
             _compare_suite(
                 [case.id for case in snapshot.cases],
@@ -59,6 +60,8 @@ def compare_runs(
     passes_b: Passes,
     *,
     verdict: Verdict | None = None,
+    modes_a: Modes | None = None,
+    modes_b: Modes | None = None,
 ) -> Comparison:
     """The candidate of `b` held against the candidate of `a`, matched by suite and case.
 
@@ -70,8 +73,8 @@ def compare_runs(
         other = a.snapshot(snapshot.suite)
         if other is None:
             continue
-        before = build_arm(a, other, "candidate", passes_a)
-        after = build_arm(b, snapshot, "candidate", passes_b)
+        before = build_arm(a, other, "candidate", passes_a, modes_a)
+        after = build_arm(b, snapshot, "candidate", passes_b, modes_b)
         suites.append(
             _compare_suite(
                 [case.id for case in snapshot.cases if case.id in before.cases],
@@ -155,7 +158,14 @@ def _summary(label: str, arm: Arm, cases: Sequence[str]) -> SideSummary:
         amounts=measure(attempts, [result for case in cases for result in arm.passed[case]]),
         origins=count_origins(attempts),
         fallbacks=sum(bool(attempt.fallbacks) for attempt in attempts),
+        failure_modes=_failure_modes(arm, attempts),
     )
+
+
+def _failure_modes(arm: Arm, attempts: Sequence[Attempt]) -> dict[str, int]:
+    """How many attempts failed for each reason, the most frequent first."""
+    modes = Counter(str(mode) for each in attempts if (mode := arm.failure_mode(each)))
+    return dict(sorted(modes.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _suite_verdict(verdict: Verdict | None, suite: str) -> SuiteVerdict | None:

@@ -59,25 +59,38 @@ def suite_reason(suite: SuiteVerdict) -> str:
     part = deciding_part(suite)
     if part is None:
         return "nothing was required"
-    failing = sum(each.required and each.outcome is Outcome.FAIL for each in suite.parts)
-    if part.outcome is Outcome.FAIL and failing > 1:
+    failing = sum(
+        each.required and each.outcome is Outcome.FAIL and each.waiver is None
+        for each in suite.parts
+    )
+    if part.outcome is Outcome.FAIL and part.waiver is None and failing > 1:
         more = failing - 1
         return f"{part_reason(part)}; {more} more requirement{'s fail' if more > 1 else ' fails'}"
     return part_reason(part)
 
 
 def deciding_part(suite: SuiteVerdict) -> PartVerdict | None:
-    """The first required part that came out as the suite did; the drop before others on a pass."""
+    """The first required part that came out as the suite did.
+
+    On a pass one that passed by a waiver alone comes before others, then the drop.
+    """
     parts = [part for part in suite.parts if part.required]
     if suite.outcome is Outcome.PASS:
-        parts.sort(key=lambda part: part.kind != "drop")
-    return next((part for part in parts if part.outcome is suite.outcome), None) or next(
-        iter(parts), None
-    )
+        parts.sort(key=lambda part: (part.waiver is None, part.kind != "drop"))
+        return next(iter(parts), None)
+    decided = (p for p in parts if p.outcome is suite.outcome and p.waiver is None)
+    return next(decided, None) or next(iter(parts), None)
 
 
 def part_reason(part: PartVerdict) -> str:
-    """A requirement and how it came out, in a few words."""
+    """A requirement and how it came out, in a few words, and until when that is accepted."""
+    if part.waiver is not None:
+        accepted = f"accepted until {part.waiver.until} ({part.waiver.id})"
+        return f"{_reason(part)}: {accepted}"
+    return _reason(part)
+
+
+def _reason(part: PartVerdict) -> str:
     if part.outcome is Outcome.INCOMPLETE:
         return "too many attempts have no result"
     if part.outcome is Outcome.NOT_MEASURED:

@@ -17,6 +17,7 @@ from evalkit.report.suite_rows import (
     SCORER_HEADER,
     SLICE_HEADER,
     drop_rows,
+    failure_rows,
     scorer_cells,
     slice_cells,
     suite_notes,
@@ -40,6 +41,7 @@ def suite_head(suite: SuiteComparison) -> str:
         "",
         *_side_table(suite),
         "",
+        *_failure_lines(suite),
         *_part_lines(suite),
     ]
     return "\n".join(lines)
@@ -61,16 +63,23 @@ def _side_table(suite: SuiteComparison) -> list[str]:
     return lines
 
 
+def _failure_lines(suite: SuiteComparison) -> list[str]:
+    """One line of attempts by failure mode, before and after; none where every attempt passed."""
+    rows = [f"{code_span(mode)} {numbers}" for mode, numbers in failure_rows(suite)]
+    return [f"Failures by mode: {', '.join(rows)}", ""] if rows else []
+
+
 def _part_lines(suite: SuiteComparison) -> list[str]:
     if suite.verdict is None:
         return [f"- note: {prose(note)}" for note in suite_notes(suite)]
     lines = []
     for part in suite.verdict.parts:
-        lines.append(f"- **{MARKS[part.outcome]}** {_part_words(part)}")
+        accepted = "" if part.waiver is None else " (accepted)"
+        lines.append(f"- **{MARKS[part.outcome]}**{accepted} {_part_words(part)}")
         if part.kind == "drop":
             rows = drop_rows(part, unknown=suite.verdict.unknown)
             lines += [f"  - {what}: {prose(words)}" for what, words in rows]
-        if part.what_would_settle and part.outcome is not Outcome.PASS:
+        if part.what_would_settle and part.outcome is not Outcome.PASS and part.waiver is None:
             lines.append(f"  - to settle it: {prose(part.what_would_settle)}")
     lines += [f"- **warning** {prose(warning)}" for warning in suite.verdict.warnings]
     return lines + [f"- note: {prose(note)}" for note in suite_notes(suite)]

@@ -94,7 +94,7 @@ def _side(arm: Arm, case: str, trial: int) -> Side:
         parsed=attempt.parsed,
         tool_calls=attempt.tool_calls,
         error=attempt.error,
-        failure_mode=attempt.failure_mode,
+        failure_mode=arm.failure_mode(attempt),
         rule=attempt.rule,
         model=attempt.model,
         origin=attempt.origin,

@@ -132,6 +132,15 @@ def _put_suite(
 def _power(suite: PlannedSuite) -> list[tuple[str, str]]:
     """What the suite can tell, and whether it has the cases that any pass needs."""
     rows = []
+    if suite.max_trials is not None:
+        more = "no price is known" if suite.escalation_usd is None else usd(suite.escalation_usd)
+        rows.append(
+            (
+                "looks",
+                f"again while it is open, up to {count(suite.max_trials, 'trial')} a case, inside "
+                f"the budget (expected: {more} more)",
+            )
+        )
     if suite.detectable_drop is not None:
         flips = "" if suite.flip_share is None else percent(suite.flip_share)
         condition = f", if {flips} of cases flip by chance" if flips else ""

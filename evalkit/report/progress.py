@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from evalkit.ports import Clock, EventSink
-from evalkit.records.event import Event, RunEnded, RunStarted, RunStopping
+from evalkit.records.event import (
+    Event,
+    RunEnded,
+    RunEscalating,
+    RunNoted,
+    RunStarted,
+    RunStopping,
+)
 from evalkit.report.figures import count, duration
 from evalkit.report.screen import Screen, screen_of, styled
 from evalkit.report.tally import Tally
@@ -72,6 +79,10 @@ class LineProgress:
             self._mark()
         elif isinstance(event, RunStopping):
             self._write(self._tally.stopping_words())
+        elif isinstance(event, RunEscalating):
+            self._write(escalating_line(event))
+        elif isinstance(event, RunNoted):
+            self._write(event.message)
         elif isinstance(event, RunEnded):
             self._write(end_line(self._tally))
         elif self._due():
@@ -132,6 +143,12 @@ def end_line(tally: Tally) -> str:
     )
 
 
+def escalating_line(event: RunEscalating) -> str:
+    """Which suites are open and how many trials they go on to."""
+    suites = ", ".join(event.suites)
+    return f"{suites}: inconclusive so far, going on to {count(event.trials, 'trial')} a case"
+
+
 @contextmanager
 def live_progress(
     stream: TextIO, *, clock: Clock, screen: Screen, refreshing: bool = True
@@ -161,6 +178,10 @@ def live_progress(
     def sink(event: Event) -> None:
         with lock:
             tally.take(event)
+        if isinstance(event, RunEscalating):
+            live.console.print(styled(one_line(escalating_line(event)), "yellow"))
+        elif isinstance(event, RunNoted):
+            live.console.print(styled(one_line(event.message), "yellow"))
         if not refreshing or isinstance(event, RunStarted | RunStopping | RunEnded):
             live.refresh()
 

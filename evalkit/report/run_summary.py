@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evalkit.records.attempt import Attempt
-from evalkit.records.comparison import Comparison, SuiteComparison
+from evalkit.records.comparison import Comparison, SideSummary, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, Totals, VariantRecord
 from evalkit.report.evidence import (
     SCRIPTED_NOTE,
@@ -86,7 +86,8 @@ def _put_suite(
         totals = suite.totals_of(variant.variant)
         # the record of a run that was killed is as old as its start: its journal knows more
         told = totals if totals is not None and totals.attempts >= len(made) else None
-        rows = [*_attempt_rows(made, told), *_side_rows(compared, variant.variant)]
+        side = None if compared is None else _side_of(compared, variant.variant)
+        rows = [*_attempt_rows(made, told, side), *_side_rows(compared, variant.variant)]
         for label, text in rows:
             page.labelled(label, one_line(text), indent=4, width=_LABEL)
 
@@ -102,7 +103,13 @@ def _variant_rows(variant: VariantRecord) -> list[tuple[str, str]]:
     ]
 
 
-def _attempt_rows(made: Sequence[Attempt], totals: Totals | None) -> list[tuple[str, str]]:
+def _side_of(compared: SuiteComparison, variant: str) -> SideSummary | None:
+    return {"baseline": compared.before, "candidate": compared.after}.get(variant)
+
+
+def _attempt_rows(
+    made: Sequence[Attempt], totals: Totals | None, side: SideSummary | None
+) -> list[tuple[str, str]]:
     """How attempts ended, from the record's `totals` or, without them, from the attempts."""
     states, modes = Counter[str](), Counter[str]()
     if totals is not None:
@@ -110,7 +117,7 @@ def _attempt_rows(made: Sequence[Attempt], totals: Totals | None) -> list[tuple[
         modes.update(totals.failure_modes)
     else:
         states.update(attempt.state for attempt in made)
-        modes.update(str(attempt.failure_mode) for attempt in made if attempt.failure_mode)
+        modes.update({} if side is None else side.failure_modes)
     ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
     failed = ", ".join(f"{number:,} {mode}" for mode, number in modes.items())
     words = f"{states.total():,}: {ended}" if ended else "none was made"

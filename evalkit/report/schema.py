@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
-from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.attempt import FAILURE_MODES, Attempt
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
@@ -17,8 +17,9 @@ def run_schema() -> dict[str, Any]:
     schema = _schema(RunRecord, SCHEMA)
     schema["$defs"]["FailureMode"] = {
         "title": "FailureMode",
-        "description": "Why an attempt has no clean answer: the keys of `failure_modes`.",
-        "enum": [str(mode) for mode in FailureMode],
+        "description": "Why an attempt failed or has no result: the keys of `failure_modes`. "
+        + " ".join(f"{mode}: {words}" for mode, words in FAILURE_MODES.items()),
+        "enum": [str(mode) for mode in FAILURE_MODES],
     }
     modes = schema["$defs"]["Totals"]["properties"]["failure_modes"]
     modes["propertyNames"] = {"$ref": "#/$defs/FailureMode"}

@@ -13,6 +13,7 @@ from evalkit.report.suite_rows import (
     SCORER_HEADER,
     SLICE_HEADER,
     drop_rows,
+    failure_rows,
     scorer_cells,
     slice_cells,
     suite_notes,
@@ -23,7 +24,7 @@ _LABEL = 11
 
 
 def put_suite_head(page: Page, suite: SuiteComparison) -> None:
-    """Name, outcome, golden set and size, then both sides next to each other."""
+    """Name, outcome, golden set and size, both sides next to each other, failures by mode."""
     title = styled(one_line(suite.suite), "bold")
     if suite.verdict is not None:
         title.append("  ").append_text(mark(suite.verdict.outcome))
@@ -36,6 +37,10 @@ def put_suite_head(page: Page, suite: SuiteComparison) -> None:
     room = _room(page, [[row[0], row[3]] for row in rows], max(1, len(columns) - 2))
     cut = [[_cut_words(row[column], room) for column in columns] for row in (header, *rows)]
     page.table(cut[0], cut[1:], folds=True)
+    failures = failure_rows(suite)
+    if failures:
+        words = ", ".join(f"{one_line(mode)} {numbers}" for mode, numbers in failures)
+        page.labelled("failures", words, width=_LABEL)
 
 
 def _room(page: Page, outer: Sequence[Sequence[str]], sides: int) -> int:
@@ -80,12 +85,12 @@ def put_verdict_parts(page: Page, verdict: SuiteVerdict, *, notes: Sequence[str]
 
 def _put_part(page: Page, part: PartVerdict) -> None:
     """One requirement: in full where it did not pass, unless its figures stand above already."""
-    text = mark(part.outcome).append(" ")
+    text = mark(part.outcome).append(" " if part.waiver is None else " (accepted) ")
     words = part_detail(part) if is_brief(part) else part.message
     advisory = "" if part.required else " (advisory)"
     text.append(one_line(f"{part.name}{advisory}: {words}"))
     page.labelled("gate", text, width=_LABEL)
-    if part.what_would_settle and part.outcome is not Outcome.PASS:
+    if part.what_would_settle and part.outcome is not Outcome.PASS and part.waiver is None:
         page.labelled("to settle", one_line(part.what_would_settle), width=_LABEL)
 
 
@@ -93,6 +98,8 @@ def is_brief(part: PartVerdict) -> bool:
     """Whether a few words do: it passed, or `drop_rows` shows it whole and nothing revised it."""
     if part.outcome is Outcome.PASS:
         return True
+    if part.waiver is not None:  # who accepted it stands in its message
+        return False
     shown = part.kind == "drop" and part.estimate is not None and part.best is part.worst
     return shown and part.adjusted_p is None and part.outcome is not Outcome.INCOMPLETE
 

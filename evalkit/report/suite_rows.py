@@ -62,6 +62,21 @@ SLICE_HEADER = ("slice", "cases", "before", "after", "change", "b", "c")
 SCORER_HEADER = ("scorer", "applied", "before", "after", "change", "b", "c")
 
 
+def failure_rows(suite: SuiteComparison) -> list[tuple[str, str]]:
+    """(code, '3 → 15') of every failure mode that an attempt of either side has, worst first.
+
+    Attempts are counted, errors included; without a baseline the number stands alone.
+    """
+    after = suite.after.failure_modes
+    if suite.before is None:
+        return [(mode, f"{number:,}") for mode, number in after.items()]
+    before = suite.before.failure_modes
+    modes = sorted(
+        {*before, *after}, key=lambda mode: (-after.get(mode, 0), -before.get(mode, 0), mode)
+    )
+    return [(mode, f"{before.get(mode, 0):,} → {after.get(mode, 0):,}") for mode in modes]
+
+
 def slice_cells(row: SliceRow) -> tuple[str, ...]:
     """A row of the slice table."""
     cases = f"{row.cases:,}" + (f" ({row.unknown} ?)" if row.unknown else "")

@@ -54,8 +54,12 @@ class Tally:
             self.retries += 1
             self.last_retry = event
         elif isinstance(event, RunStarted):
-            self.attempts, self.done, self.max_usd = event.attempts, event.done, event.max_usd
-            self._start_s = self.clock.monotonic()
+            # an escalating run starts again with the attempts of its next look
+            self.attempts += event.attempts
+            self.done += event.done
+            self.max_usd = event.max_usd
+            if not self.started:
+                self._start_s = self.clock.monotonic()
             self.started = True
         elif isinstance(event, RunStopping):
             self.stopping = event

@@ -5,23 +5,40 @@ from dataclasses import dataclass
 from evalkit.config.scorers import PolicyScorer
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
-from evalkit.score.expected import expected_flag, expected_texts
+from evalkit.score.expected import expected_flag, expected_text, expected_texts
 from evalkit.score.scorer import Judgement, Scorer
 from evalkit.score.wording import one_line
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyExpectation:
-    """What a case says of policies; `blocked` is None where it does not say."""
+    """What a case says of policies; `blocked` is None where it does not say.
+
+    `blocked_by` is the rule that has to block it, None where any rule will do.
+    """
 
     blocked: bool | None
     forbidden_tools: tuple[str, ...]
+    blocked_by: str | None = None
+
+    def is_blocked_as_wanted(self, attempt: Attempt) -> bool:
+        """Whether a policy stopped the attempt, by the rule that the case names if it names one.
+
+        Several rules may have said no; the attempt names the first.
+        """
+        if attempt.state != "blocked" or self.blocked_by in (None, attempt.rule):
+            return attempt.state == "blocked"
+        return any(
+            decision.outcome == "denied" and decision.rule == self.blocked_by
+            for decision in attempt.decisions
+        )
 
 
 def policy_expectation(case: Case) -> PolicyExpectation:
-    """`expected.blocked` and `expected.forbidden_tools`. Raises ScorerError."""
+    """`expected.blocked`, `blocked_by` and `forbidden_tools`. Raises ScorerError."""
     forbidden = expected_texts(case, "forbidden_tools") or ()
-    return PolicyExpectation(expected_flag(case, "blocked"), forbidden)
+    rule = expected_text(case, "blocked_by")
+    return PolicyExpectation(expected_flag(case, "blocked"), forbidden, rule)
 
 
 class Policy(Scorer[PolicyExpectation]):
@@ -50,11 +67,14 @@ class Policy(Scorer[PolicyExpectation]):
     def judge(self, attempt: Attempt, expectation: PolicyExpectation) -> Judgement:
         """Look at how the attempt ended and which tools the session allowed."""
         blocked = attempt.state == "blocked"
+        wrong = blocked != bool(expectation.blocked)
+        wrong |= blocked and not expectation.is_blocked_as_wanted(attempt)
         allowed = [tool for tool in expectation.forbidden_tools if tool in attempt.allowed_tools]
         why = f" by {attempt.rule}: {one_line(attempt.error)}" if blocked else ""
         faults = []
-        if blocked != bool(expectation.blocked):
-            wanted = "a policy to block it" if expectation.blocked else "no policy to block it"
+        if wrong:
+            wanted = f"{expectation.blocked_by or 'a policy'} to block it"
+            wanted = wanted if expectation.blocked else "no policy to block it"
             found = f"blocked{why}" if blocked else attempt.state
             faults.append(f"expected {wanted}, found {found}")
         if allowed:

@@ -21,15 +21,22 @@ def judge_state(scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case) ->
     """
     if attempt.state == "error":
         raise ScorerError(failure_of(attempt))
-    blocked = policy_expectation(case).blocked
+    policy = policy_expectation(case)
     if nothing_decides(scorers, case):
         raise ScorerError(
             "no gating scorer applies to this case and `expected.blocked` is not given, so nothing "
             "decides whether it passes"
         )
-    wanted = "blocked" if blocked else "answered"
+    wanted = "blocked" if policy.blocked else "answered"
     rule = attempt.rule or attempt.failure_mode or attempt.state
     why = f" ({rule}: {one_line(attempt.error)})" if attempt.error else ""
+    if attempt.state == wanted == "blocked" and not policy.is_blocked_as_wanted(attempt):
+        return Judgement(
+            passed=False,
+            message=f"expected blocked by {policy.blocked_by}, found blocked{why}",
+            expected=policy.blocked_by,
+            found=attempt.rule,
+        )
     if attempt.state == wanted:
         return Judgement(passed=True, message=f"{wanted} as expected{why}")
     return Judgement(

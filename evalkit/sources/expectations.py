@@ -115,6 +115,9 @@ def _wrong_numbers(suite: Suite, case: Case, locate: Locate) -> Iterator[Problem
 
 
 def _values(case: Case, locate: Locate) -> Iterator[Problem]:
+    if case.expected.get("blocked_by") is not None and case.expected.get("blocked") is not True:
+        message = "names the rule that has to block the attempt, which is not to be blocked"
+        yield locate().problem(("expected", "blocked_by"), message, expected="blocked: true")
     pattern = case.expected.get("regex")
     if isinstance(pattern, str) and (why := pattern_error(pattern)):
         yield locate().problem(("expected", "regex"), why, value=pattern)

@@ -1,6 +1,6 @@
 """The files that suites name: golden set, prompt and the schemas of scorers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -9,10 +9,13 @@ from evalkit.config.load import ExaminedConfig
 from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.suites import Suite
+from evalkit.errors import Problem
 from evalkit.records.asset import GoldenSet, Prompt
+from evalkit.records.case import Case
 from evalkit.sources.expectations import Expectations
-from evalkit.sources.golden import load_golden_set
+from evalkit.sources.golden import CheckCase, load_golden_set
 from evalkit.sources.prompts import load_prompt
+from evalkit.sources.quarantine import quarantine_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import (
     GOLDEN_SETS,
@@ -58,13 +61,32 @@ def load_suite_files(
                 if each.prompt is not None
             },
         )
-        golden = load_golden_set(reader, version, check=expectations.check, keep_cases=keep_cases)
+        ids: set[str] = set()
+        check: CheckCase = expectations.check
+        if any(examined.config.suites[name].quarantine.cases for name in users):
+            check = _noting(ids, check)
+        golden = load_golden_set(reader, version, check=check, keep_cases=keep_cases)
         for name, each in users.items():
             each.golden = golden
             if golden is not None:
                 _check_slices(reader, examined, name, golden, expectations.tags)
                 _check_invariants(reader, examined, name, golden, expectations.invariants)
+                suite = examined.config.suites[name]
+                if suite.quarantine.cases:
+                    reader.problems += quarantine_problems(
+                        examined.locator, name, suite, golden, ids
+                    )
     return files
+
+
+def _noting(ids: set[str], check: CheckCase) -> CheckCase:
+    """The check, which puts the id of every case into `ids` as well."""
+
+    def noting(case: Case, locate: Callable[[], Locator]) -> Iterable[Problem]:
+        ids.add(case.id)
+        return check(case, locate)
+
+    return noting
 
 
 def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> SuiteFiles:

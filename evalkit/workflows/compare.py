@@ -1,4 +1,4 @@
-"""Verdicts without a run: on result files of other harnesses, on frames, on stored runs."""
+"""Verdicts without a run: on frames of results and on stored runs (`result_files`: on files)."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,31 +8,17 @@ import msgspec
 
 from evalkit.errors import Refused, UsageError
 from evalkit.gate import compare_results
-from evalkit.gate.compare import ResultRow
+from evalkit.records.results import ResultRow
 from evalkit.records.run import StoredRun
 from evalkit.records.verdict import Verdict
-from evalkit.sources.results import RawResult, read_results
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import decide, score_attempts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = ("case", "passed", "trial", "group", "tags", "cost_usd")
-
-
-def is_result_file(name: str) -> bool:
-    """Whether a name is one of a result file rather than of a run."""
-    return name.endswith((".csv", ".jsonl"))
-
-
-def compare_files(base: str, cand: str, *, max_drop_pp: float, rule: str) -> Verdict:
-    """Gate the results in `cand` against those in `base`.
-
-    Raises ConfigError for files that do not hold results, UsageError for a margin that is none.
-    """
-    rows = [[_row(raw) for raw in read_results(Path(path))] for path in (base, cand)]
-    return _compared(rows[0], rows[1], max_drop_pp, rule)
+_AMOUNTS = ("cost_usd", "tokens", "latency_s")
+_COLUMNS = ("case", "passed", "trial", "group", "tags", *_AMOUNTS)
 
 
 def compare(
@@ -44,8 +30,9 @@ def compare(
 ) -> Verdict:
     """Gate one frame of results against another.
 
-    Columns: case, passed (None or NaN: no result), and optionally trial, group, tags, cost_usd; one
-    row a case and trial. Raises UsageError for missing columns or values that cannot be results.
+    Columns: case, passed (None or NaN: no result), and optionally trial, group, tags, cost_usd,
+    tokens, latency_s; one row a case and trial. Raises UsageError for missing columns or values
+    that cannot be results.
     """
     return _compared(_frame_rows(baseline), _frame_rows(candidate), max_drop_pp, rule)
 
@@ -80,6 +67,9 @@ def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
             snapshot,
             has_baseline=True,
             baseline_trials=_trials(run, snapshot.suite),
+            # two finished runs are looked at once, and only at each other
+            looks=(),
+            anchor=None,
         )
         for snapshot in other.snapshots
     ]
@@ -161,22 +151,14 @@ def _frame_row(record: Mapping[Any, Any]) -> ResultRow:
             f"case {record['case']}: passed is True, False or missing, not {passed!r}; choose a "
             "threshold before gating"
         )
-    return ResultRow(
-        case=str(record["case"]),
-        passed=None if passed is None else bool(passed),
-        trial=int(record.get("trial") or 0),
-        group=None if record.get("group") is None else str(record["group"]),
-        tags=tuple(tags.split() if isinstance(tags, str) else tags),
-        cost_usd=None if record.get("cost_usd") is None else float(record["cost_usd"]),
-    )
-
-
-def _row(raw: RawResult) -> ResultRow:
-    return ResultRow(
-        case=raw.case,
-        passed=raw.passed,
-        trial=raw.trial,
-        group=raw.group,
-        tags=raw.tags,
-        cost_usd=raw.cost_usd,
-    )
+    try:
+        return ResultRow(
+            case=str(record["case"]),
+            passed=None if passed is None else bool(passed),
+            trial=int(record.get("trial") or 0),
+            group=None if record.get("group") is None else str(record["group"]),
+            tags=tuple(tags.split() if isinstance(tags, str) else tags),
+            **{key: float(record[key]) for key in _AMOUNTS if record.get(key) is not None},
+        )
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"case {record['case']}: {error}") from error

@@ -20,14 +20,15 @@ from evalkit.gate import (
     SliceSettings,
     TrialResult,
     add_parts,
-    decide_suite,
     decide_verdict,
 )
-from evalkit.records.attempt import Attempt, Place
+from evalkit.gate.looks import decide_looks
+from evalkit.gate.waiving import apply_waivers
+from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.case import Case
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
-from evalkit.records.verdict import Verdict
+from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.score.registry import build_scorers
 from evalkit.score.scorer import Scorer
 from evalkit.score.scoring import (
@@ -95,8 +96,18 @@ class SuiteScoring:
             tokens=attempt.usage.total if measured else None,
             latency_s=attempt.latency_s if attempt.origin == "live" else None,
             guardrail=guardrail_triggered(attempt) if measured else None,
+            tools_correct=_tools_correct(scores),
+            complied=self._complied(attempt) if measured else None,
+            judges_disagree=_judges_disagree(scores),
             violations=violations(attempt, self._cases[attempt.case]),
         )
+
+    def _complied(self, attempt: Attempt) -> bool:
+        """Whether no policy had to step in, or one did where the case expects it."""
+        case = self._cases[attempt.case]
+        if violations(attempt, case):
+            return False
+        return case.expected.get("blocked") is True or not _denied(attempt)
 
 
 def score_attempts(
@@ -131,53 +142,90 @@ def decide(
     snapshots: Sequence[SuiteSnapshot], attempts: Iterable[Attempt], scores: Iterable[Score]
 ) -> Verdict:
     """The verdict over the suites. An attempt that is missing is unknown, never left out."""
-    by_suite: defaultdict[str, dict[Place, Attempt]] = defaultdict(dict)
-    for attempt in attempts:
-        by_suite[attempt.suite][attempt.place] = attempt
-    by_place = group_scores(scores)
-    decided = []
-    for snapshot in snapshots:
-        scoring = SuiteScoring(snapshot)
-        cases = [
-            _case_result(case, scoring, by_suite[snapshot.suite], by_place)
-            for case in snapshot.cases
-        ]
-        suite = decide_suite(snapshot.suite, cases, gate_settings(snapshot))
-        decided.append(add_parts(suite, snapshot.guards) if snapshot.guards else suite)
-    return decide_verdict(decided)
+    results = ResultTable(attempts, scores)
+    return decide_verdict([decide_snapshot(snapshot, results) for snapshot in snapshots])
 
 
-def _case_result(
-    case: Case,
-    scoring: SuiteScoring,
-    attempts: Mapping[Place, Attempt],
-    scores: Mapping[Place, Sequence[Score]],
-) -> CaseResult:
-    suite = scoring.snapshot.suite
+def decide_snapshot(snapshot: SuiteSnapshot, results: "ResultTable") -> SuiteVerdict:
+    """The verdict on one suite: its looks, its guards, and what somebody accepted."""
+    scoring = SuiteScoring(snapshot)
+    settings = gate_settings(snapshot)
 
-    def arm(variant: str) -> tuple[TrialResult, ...]:
-        places = [(suite, variant, case.id, trial) for trial in _trials(scoring.snapshot, variant)]
-        return tuple(
-            scoring.result(scores.get(place, ()), attempts[place])
-            if place in attempts
-            else TrialResult(passed=None)
-            for place in places
-        )
+    def cases_at(trials: int) -> list[CaseResult]:
+        return [results.case_result(case, scoring, trials) for case in snapshot.cases]
 
-    return CaseResult(
-        case=case.id,
-        candidate=arm("candidate"),
-        baseline=arm("baseline") if scoring.snapshot.has_baseline else (),
-        group=case.group,
-        tags=case.tags,
+    def revise(suite: SuiteVerdict) -> SuiteVerdict:
+        guarded = add_parts(suite, snapshot.guards) if snapshot.guards else suite
+        return apply_waivers(guarded, snapshot.waivers, snapshot.today)
+
+    return decide_looks(
+        snapshot.suite,
+        cases_at,
+        settings,
+        snapshot.looks,
+        reached=snapshot.trials,
+        revise=revise,
     )
 
 
-def _trials(snapshot: SuiteSnapshot, variant: str) -> range:
-    trials = snapshot.trials
-    if variant == "baseline" and snapshot.baseline_trials is not None:
-        trials = snapshot.baseline_trials
-    return range(1, trials + 1)
+class ResultTable:
+    """The attempts and scores of a run, found by arm and case."""
+
+    def __init__(self, attempts: Iterable[Attempt], scores: Iterable[Score]) -> None:
+        """Index them once; several looks read them."""
+        self._attempts: defaultdict[tuple[str, str, str], dict[int, Attempt]] = defaultdict(dict)
+        for attempt in attempts:
+            self._attempts[attempt.place[:3]][attempt.trial] = attempt
+        self._scores = group_scores(scores)
+        self._known: dict[Place, TrialResult] = {}
+
+    def case_result(self, case: Case, scoring: SuiteScoring, trials: int) -> CaseResult:
+        """The case in every arm after `trials` trials, with what other runs lent."""
+        snapshot = scoring.snapshot
+
+        def arm(variant: str, stored: int | None) -> tuple[TrialResult, ...]:
+            made = self._attempts.get((snapshot.suite, variant, case.id), {})
+            last = trials if stored is None else stored
+            own = [made.get(trial) for trial in range(1, last + 1)]
+            return tuple(
+                TrialResult(passed=None) if each is None else self._result(each, scoring)
+                for each in (*own, *lent_to(made.values(), last))
+            )
+
+        return CaseResult(
+            case=case.id,
+            candidate=arm("candidate", None),
+            baseline=arm("baseline", snapshot.baseline_trials) if snapshot.has_baseline else (),
+            anchor=arm("anchor", snapshot.anchor_trials) if snapshot.anchor else (),
+            group=case.group,
+            tags=case.tags,
+        )
+
+    def _result(self, attempt: Attempt, scoring: SuiteScoring) -> TrialResult:
+        known = self._known.get(attempt.place)
+        if known is None:
+            known = scoring.result(self._scores.get(attempt.place, ()), attempt)
+            self._known[attempt.place] = known
+        return known
+
+
+def _tools_correct(scores: Sequence[Score]) -> bool | None:
+    """Whether the calls were the expected ones; None where none are expected or known."""
+    judged = [s.passed for s in scores if s.kind == "tool_calls" and s.state == "scored"]
+    return None if not judged else all(judged)
+
+
+def _judges_disagree(scores: Sequence[Score]) -> bool | None:
+    """Whether judges of one output differ; None with fewer than two verdicts."""
+    verdicts = {s.passed for s in scores if s.kind == "judge" and s.state == "scored"}
+    judges = sum(s.kind == "judge" and s.state == "scored" for s in scores)
+    return None if judges < 2 else len(verdicts) > 1
+
+
+def _denied(attempt: Attempt) -> bool:
+    return attempt.state == "blocked" or any(
+        decision.outcome == "denied" and decision.act != "budget" for decision in attempt.decisions
+    )
 
 
 def gate_settings(snapshot: SuiteSnapshot) -> GateSettings:
@@ -202,10 +250,13 @@ def gate_settings(snapshot: SuiteSnapshot) -> GateSettings:
             name: MetricSettings(
                 max_increase_pct=limits.max_increase_pct,
                 max_increase_pp=limits.max_increase_pp,
+                max_drop_pp=limits.max_drop_pp,
                 required=limits.required,
             )
             for name, limits in gate.metrics.items()
         },
+        anchor_margin_pp=None if snapshot.anchor is None else gate.anchor_margin_pp,
+        quarantined=tuple(q for q in snapshot.quarantined if q.until >= snapshot.today),
         max_error_share=gate.max_error_share,
         owner=snapshot.owner,
         has_baseline=snapshot.has_baseline,

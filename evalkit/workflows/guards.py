@@ -32,6 +32,9 @@ from evalkit.workflows.yardstick import (
     moved_baseline,
 )
 
+# Not which commit that is: a waiver is held to the sentence, here, in CI and after a rebase.
+SINCE_BASE = "(since the base)"
+
 
 def guard_suites(
     root: Path, setups: Sequence[SuiteSetup], base: BaseRef
@@ -87,7 +90,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
     except EvalkitError:
         yield f"the assets of the suite at {base.label} cannot be read to compare with"
         for sentence in weaker_suite(before, setup.assets.suite):
-            yield f"{sentence} (since {base.label})"
+            yield f"{sentence} {SINCE_BASE}"
         return
     new = setup.candidate
     slices = [tag for tag, rules in before.gate.slices.items() if rules.required]
@@ -109,7 +112,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *wider_tools(old.prompt.tools, new.assets.prompt.tools),
     )
     for sentence in found:
-        yield f"{sentence} (since {base.label})"
+        yield f"{sentence} {SINCE_BASE}"
     yield from _incomparable(setup, old.digests, tree, base)
 
 
@@ -125,7 +128,7 @@ def _incomparable(
     alike = changed_alike(old, baseline, candidate)
     if alike:
         yield (
-            f"{', '.join(alike)} changed since {base.label} in both variants alike, so comparing "
+            f"{', '.join(alike)} changed since the base in both variants alike, so comparing "
             "them says nothing about it; make it a new version and a candidate, or compare with "
             "--baseline REF"
         )
@@ -139,7 +142,7 @@ def _incomparable(
     edited = changed_baseline(was.suites[setup.name].digests, baseline, candidate)
     if edited:
         yield (
-            f"{', '.join(edited)} changed since {base.label} in the baseline; leave what it is "
+            f"{', '.join(edited)} changed since the base in the baseline; leave what it is "
             "made of as it was, or compare with --baseline REF"
         )
 

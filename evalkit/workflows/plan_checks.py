@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evalkit.errors import Refused
+from evalkit.errors import NotMeasured, Refused
 from evalkit.records.plan import PlannedAttempt
 from evalkit.workflows.preparing import PreparedRun, run_cap_usd
 from evalkit.workflows.variants import SuiteSetup
@@ -12,9 +12,7 @@ def check_plan(prepared: PreparedRun) -> None:
     """Raise Refused for replies that are missing, models without a price under a USD cap, replays
     where live evidence is asked for, and scripts that cannot tell the two variants apart."""
     attempts = prepared.plan.attempts
-    missing = [each for each in attempts if each.missing]
-    if missing:
-        raise Refused(_missing(missing))
+    check_replies(attempts)
     unpriced = sorted(_unpriced(prepared))
     if unpriced and run_cap_usd(prepared.config) is not None:
         raise Refused(
@@ -33,17 +31,27 @@ def check_plan(prepared: PreparedRun) -> None:
             _check_scripts_can_tell(setup)
 
 
+def check_replies(attempts: Sequence[PlannedAttempt]) -> None:
+    """Raise NotMeasured for replies that should be replayed and are not written down."""
+    missing = [each for each in attempts if each.missing]
+    if missing:
+        raise _not_recorded(missing)
+
+
 def _check_scripts_can_tell(setup: SuiteSetup) -> None:
-    """Raise Refused where one line of a script would answer two different prompts."""
+    """Raise NotMeasured where one line of a script would answer two different prompts."""
     if setup.baseline is None:
         return
     old, new = setup.baseline.assets.prompt, setup.candidate.assets.prompt
     if old.reference == new.reference and old.digest != new.digest:
-        raise Refused(
+        settle = (
+            f"Make it {new.name}@v{new.version + 1} with replies of its own, or use a real model"
+        )
+        raise NotMeasured(
             f"not measured: {new.path} differs from the baseline's and is still {new.reference}. "
             f"Scripted replies are found by that name, so both variants of suite {setup.name} "
-            f"would get the same ones. Make it {new.name}@v{new.version + 1} with replies of its "
-            "own, or use a real model"
+            f"would get the same ones. {settle}",
+            settle=settle,
         )
 
 
@@ -61,12 +69,13 @@ def _unpriced(prepared: PreparedRun) -> set[str]:
     }
 
 
-def _missing(missing: Sequence[PlannedAttempt]) -> str:
+def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:
     suites = " ".join(dict.fromkeys(each.suite for each in missing))
     models = ", ".join(dict.fromkeys(each.model for each in missing))
     lines = [f"  {each.suite} {each.variant} {each.case}: {each.missing}" for each in missing]
-    return (
+    settle = f"Record them with `evalkit record {suites}`, or ask the model itself with --live."
+    return NotMeasured(
         f"not measured: {len(missing)} replies of {models} are not recorded, and a run never asks "
-        f"a recorded model by itself. Record them with `evalkit record {suites}`, or ask the model "
-        "itself with --live. Missing:\n" + "\n".join(lines)
+        f"a recorded model by itself. {settle} Missing:\n" + "\n".join(lines),
+        settle=settle,
     )

@@ -7,6 +7,7 @@ from evalkit.control.budget import Ledger
 from evalkit.records.plan import RunPlan
 from evalkit.store.runs import RunStore
 from evalkit.workflows.caching import open_cache
+from evalkit.workflows.history import open_synced
 from evalkit.workflows.preparing import prepare_run, run_cap_usd
 from evalkit.workflows.request import RunRequest
 from evalkit.workflows.wiring import Wiring
@@ -28,13 +29,14 @@ def plan_suites(request: RunRequest, *, wiring: Wiring) -> Planned:
 async def _plan(request: RunRequest, wiring: Wiring) -> Planned:
     store = RunStore(wiring.root)
     try:
-        with open_cache(wiring.root, request) as cache:
+        with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(
                 request,
                 wiring=wiring,
                 store=store,
                 cache=cache,
                 ledger=lambda config: Ledger(config.budgets),
+                history=history,
                 seed=0,
             )
             return Planned(prepared.plan, run_cap_usd(prepared.config))

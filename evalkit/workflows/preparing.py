@@ -3,51 +3,55 @@
 `plan` stops here and prints; `run` goes on and executes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import msgspec
 
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
 from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
-from evalkit.control.redaction import redact_case
-from evalkit.errors import ConfigError, Refused
+from evalkit.errors import ConfigError
 from evalkit.execute.prompt_target import PromptTarget
-from evalkit.gate.power import detectable_drop, minimum_cases
 from evalkit.plan.build import PlanJob, build_plan
-from evalkit.ports import Cache, Clock, EventSink
+from evalkit.ports import Cache, Clock, EventSink, History
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
-from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
-from evalkit.records.run import SuiteSnapshot
+from evalkit.records.plan import PlannedAttempt, RunPlan
+from evalkit.records.run import Flake, SuiteSnapshot
+from evalkit.sources.tree import WorkingTree
+from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
+from evalkit.workflows.aging import aged_cache
 from evalkit.workflows.base_ref import find_base
-from evalkit.workflows.deciding import SuiteScoring, gate_settings
-from evalkit.workflows.guards import guard_part, guard_suites
+from evalkit.workflows.content import arm_contents
+from evalkit.workflows.deadlines import ended_quarantines
+from evalkit.workflows.deciding import SuiteScoring
+from evalkit.workflows.forecasting import with_forecast
+from evalkit.workflows.guards import guard_suites
 from evalkit.workflows.request import RunRequest
 from evalkit.workflows.selecting import select_cases
+from evalkit.workflows.snapshots import take_snapshot
 from evalkit.workflows.unexercised import find_unexercised, unexercised_error
 from evalkit.workflows.variants import SuiteSetup, set_up_suites
 from evalkit.workflows.wiring import Wiring
-
-# what flips between identical runs where nothing is known about the suite yet
-ASSUMED_FLIP_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One variant of one suite, ready to make attempts."""
 
+    variant: VariantName
     plane: ControlPlane
     target: PromptTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
-    """A run that could start. `cases` are the real ones, `snapshots` hold the redacted ones."""
+    """A run that could start. `cases` are the real ones, `snapshots` hold the redacted ones.
+
+    `live_arms` are those of each suite that a model answers.
+    """
 
     config: Config
     setups: tuple[SuiteSetup, ...]
@@ -55,25 +59,44 @@ class PreparedRun:
     arms: Mapping[tuple[str, str], Arm]
     cases: Mapping[tuple[str, str], Case]
     plan: RunPlan
+    live_arms: Mapping[str, frozenset[VariantName]]
+    ledger: Ledger
+    seed: int
     warnings: tuple[str, ...]
     clock: Clock
 
+    async def plan_trials(self, suites: Mapping[str, tuple[int, int]]) -> RunPlan:
+        """Further trials of some suites: for each the first and the last one.
+
+        Raises what planning raises: Refused, ConfigError.
+        """
+        jobs = [
+            _job(setup, self._cases_of(setup), self.arms, first=first, last=last)
+            for setup in self.setups
+            for first, last in ([suites[setup.name]] if setup.name in suites else [])
+        ]
+        return await build_plan(jobs, seed=self.seed)
+
+    def _cases_of(self, setup: SuiteSetup) -> tuple[Case, ...]:
+        return tuple(
+            case for case in setup.assets.golden.cases if (setup.name, case.id) in self.cases
+        )
+
     async def make(self, planned: PlannedAttempt) -> Attempt:
         """One attempt of the plan."""
-        variant: VariantName = "candidate" if planned.variant == "candidate" else "baseline"
-        arm = self.arms[planned.suite, variant]
+        arm = self.arms[planned.suite, planned.variant]
         case = self.cases[planned.suite, planned.case]
         session = arm.plane.open(
             case,
             suite=planned.suite,
-            variant=variant,
+            variant=arm.variant,
             prompt=arm.target.prompt.reference,
         )
         return await arm.target.attempt(
             session,
             case,
             suite=planned.suite,
-            variant=variant,
+            variant=arm.variant,
             trial=planned.trial,
             clock=self.clock,
         )
@@ -86,6 +109,7 @@ async def prepare_run(
     store: RunStore,
     cache: Cache | None,
     ledger: Callable[[Config], Ledger],
+    history: History,
     seed: int,
     emit: EventSink | None = None,
 ) -> PreparedRun:
@@ -101,12 +125,13 @@ async def prepare_run(
     book = ledger(assets.config)
     arms: dict[tuple[str, str], Arm] = {
         (setup.name, variant.name): Arm(
+            variant.name,
             wiring.control_plane(
                 variant.config,
                 variant.assets.route,
                 suite=setup.name,
                 ledger=book,
-                cache=cache,
+                cache=aged_cache(cache, setup, variant, now=wiring.clock.now()),
                 emit=emit,
             ),
             PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
@@ -115,25 +140,32 @@ async def prepare_run(
         for variant in setup.variants
     }
     cases = {(name, case.id): case for name, chosen in selected.items() for case in chosen}
+    day = wiring.clock.now().date()
+    today = day.isoformat()
+    live = {setup.name: _live_arms(setup, wiring) for setup in setups}
+    waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
     snapshots = tuple(
-        _snapshot(setup, selected[setup.name], request, guards.get(setup.name, ()))
+        take_snapshot(
+            setup,
+            selected[setup.name],
+            request,
+            guards=guards.get(setup.name, ()),
+            repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),
+            flaky=_flakes(history, setup),
+            waivers=[each for each in waivers if each.suite == setup.name],
+            today=today,
+        )
         for setup in setups
     )
     _check_scorable(snapshots)
     plan = await build_plan(
         [
-            PlanJob(
-                suite=snapshot.suite,
-                variants=tuple(variant.name for variant in setup.variants),
-                cases=selected[snapshot.suite],
-                trials=snapshot.trials,
-                prepare=_prepare(arms, snapshot.suite),
-            )
+            _job(setup, selected[setup.name], arms, first=1, last=snapshot.trials)
             for setup, snapshot in zip(setups, snapshots, strict=True)
         ],
         seed=seed,
     )
-    plan = _with_power(plan, snapshots)
+    plan = with_forecast(plan, snapshots)
     return PreparedRun(
         config=assets.config,
         setups=setups,
@@ -141,9 +173,33 @@ async def prepare_run(
         arms=arms,
         cases=cases,
         plan=plan,
-        warnings=(*(str(problem) for problem in assets.warnings), *warnings),
+        live_arms=live,
+        ledger=book,
+        seed=seed,
+        warnings=(
+            *(str(problem) for problem in assets.warnings),
+            *warnings,
+            *ended_quarantines({setup.name: setup.assets.suite for setup in setups}, day),
+        ),
         clock=wiring.clock,
     )
+
+
+def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
+    """The arms that a model answers, so that a further trial would be a new measurement."""
+    return frozenset(
+        variant.name
+        for variant in setup.variants
+        if wiring.provider(
+            variant.config, variant.assets.route.models.primary, suite=setup.name
+        ).origin
+        == "live"
+    )
+
+
+def _flakes(history: History, setup: SuiteSetup) -> tuple[Flake, ...]:
+    content = arm_contents(setup).get("baseline")
+    return () if content is None else history.flakes(setup.name, content)
 
 
 def run_cap_usd(config: Config) -> float | None:
@@ -186,35 +242,6 @@ def _guards(
     return guards, tuple(warnings)
 
 
-def _snapshot(
-    setup: SuiteSetup, cases: Sequence[Case], request: RunRequest, guards: Sequence[str]
-) -> SuiteSnapshot:
-    suite = setup.assets.suite
-    stored = setup.stored.snapshot(setup.name) if setup.stored is not None else None
-    golden = setup.assets.golden
-    snapshot = SuiteSnapshot(
-        suite=setup.name,
-        golden=golden.reference,
-        golden_path=golden.path,
-        cases=tuple(redact_case(case) for case in cases),
-        scorers=tuple(entry.model_dump(exclude_none=True) for entry in suite.scorers),
-        gate=suite.gate.model_dump(),
-        has_baseline=setup.has_baseline,
-        trials=request.trials or suite.trials,
-        baseline_trials=None if stored is None else stored.trials,
-        schemas=dict(setup.assets.schemas),
-        lines={case.id: golden.lines[case.id] for case in cases if case.id in golden.lines},
-        fallback=suite.fallback,
-        owner=suite.owner,
-        guards=(guard_part(guards, suite.owner),) if guards else (),
-    )
-    try:
-        gate_settings(snapshot)
-    except ValueError as error:
-        raise Refused(f"suite {setup.name}: {error}") from error
-    return snapshot
-
-
 def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:
     """Raise ConfigError for cases that no attempt could pass or fail, whatever it answers."""
     problems = [each for snapshot in snapshots for each in SuiteScoring(snapshot).problems()]
@@ -222,36 +249,26 @@ def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:
         raise ConfigError(capped(problems))
 
 
-def _prepare(
-    arms: Mapping[tuple[str, str], Arm], suite: str
-) -> Callable[[str, Case, int], Awaitable[PreparedCall]]:
+def _job(
+    setup: SuiteSetup,
+    cases: Sequence[Case],
+    arms: Mapping[tuple[str, str], Arm],
+    *,
+    first: int,
+    last: int,
+) -> PlanJob:
     async def prepare(variant: str, case: Case, trial: int) -> PreparedCall:
-        arm = arms[suite, variant]
+        arm = arms[setup.name, variant]
         session = arm.plane.open(
-            case, suite=suite, variant=variant, prompt=arm.target.prompt.reference
+            case, suite=setup.name, variant=variant, prompt=arm.target.prompt.reference
         )
         return await arm.target.prepare(session, case, trial)
 
-    return prepare
-
-
-def _with_power(plan: RunPlan, snapshots: Sequence[SuiteSnapshot]) -> RunPlan:
-    """The plan with what each suite can tell, by the formulas of the gate."""
-    by_name = {snapshot.suite: snapshot for snapshot in snapshots}
-    suites = tuple(_powered(suite, by_name[suite.suite]) for suite in plan.suites)
-    return RunPlan(attempts=plan.attempts, suites=suites)
-
-
-def _powered(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
-    settings = gate_settings(snapshot)
-    if not snapshot.has_baseline or settings.margin is None:
-        return suite
-    groups = len({case.group or case.id for case in snapshot.cases})
-    return msgspec.structs.replace(
-        suite,
-        flip_share=ASSUMED_FLIP_SHARE,
-        detectable_drop=detectable_drop(
-            groups, ASSUMED_FLIP_SHARE, alpha=settings.alpha, margin=settings.margin
-        ),
-        cases_to_pass=minimum_cases(settings.margin, settings.alpha),
+    return PlanJob(
+        suite=setup.name,
+        variants=tuple(variant.name for variant in setup.variants),
+        cases=cases,
+        trials=last - first + 1,
+        first_trial=first,
+        prepare=prepare,
     )

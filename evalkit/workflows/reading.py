@@ -15,6 +15,7 @@ from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.compare import decide_between
 from evalkit.workflows.deciding import decide, passes_of, score_attempts
+from evalkit.workflows.failing import modes_of
 from evalkit.workflows.reporting import write_reports
 
 
@@ -41,7 +42,7 @@ def view_case(run: StoredRun, case: str) -> CaseView:
 
 def compare_arms(run: StoredRun) -> Comparison:
     """Baseline against candidate of one run."""
-    return compare_run(run, _passes(run))
+    return compare_run(run, _passes(run), modes_of(run))
 
 
 def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
@@ -56,7 +57,15 @@ def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
     if {a.record.state, b.record.state} == {"complete"}:
         with suppress(Refused):  # not measured alike: the comparison's notes say so
             verdict = decide_between(a, b)
-    return compare_runs(a, _passes(a), b, _passes(b), verdict=verdict)
+    return compare_runs(
+        a,
+        _passes(a),
+        b,
+        _passes(b),
+        verdict=verdict,
+        modes_a=modes_of(a),
+        modes_b=modes_of(b),
+    )
 
 
 def rescore_run(root: Path, name: str) -> StoredRun:
@@ -72,9 +81,10 @@ def rescore_run(root: Path, name: str) -> StoredRun:
             f"evalkit run --resume {run.record.id}"
         )
     known = sum(totals.attempts for suite in run.record.suites for totals in suite.totals)
-    if len(run.attempts) != known:
+    held = sum(attempt.pooled_from is None for attempt in run.attempts)
+    if held != known:
         raise StoreError(
-            f"{bundle.path} holds {len(run.attempts)} attempts and its record tells of {known}; "
+            f"{bundle.path} holds {held} attempts and its record tells of {known}; "
             "nothing was changed, restore the bundle from where it came"
         )
     scores = score_attempts(run.snapshots, run.attempts)

@@ -8,11 +8,12 @@ import msgspec
 from evalkit._version import __version__
 from evalkit.errors import Refused
 from evalkit.gate.verdict import EXIT_INCOMPLETE
-from evalkit.records.attempt import Attempt, Place
+from evalkit.records.attempt import Attempt, FailureMode, Place
 from evalkit.records.run import RunRecord, SuiteRecord, SuiteSnapshot, Totals, VariantRecord
 from evalkit.report.amounts import measure
 from evalkit.score.scoring import guardrail_triggered
-from evalkit.sources.git import read_git_state
+from evalkit.workflows.commit import read_commit
+from evalkit.workflows.content import arm_contents
 from evalkit.workflows.preparing import PreparedRun, run_cap_usd
 from evalkit.workflows.request import RunRequest
 from evalkit.workflows.variants import SuiteSetup, Variant
@@ -44,7 +45,7 @@ def started_record(
         ),
         verdict=None,
         exit_code=EXIT_INCOMPLETE,
-        git=read_git_state(wiring.root),
+        git=read_commit(wiring.root, wiring.environ),
         gates=not request.selects,
         why=("The run did not finish.",),
         warnings=prepared.warnings,
@@ -66,7 +67,7 @@ def check_unchanged(before: RunRecord, now: RunRecord) -> None:
                 ("the golden set", old.golden_digest, new.golden_digest),
                 ("the scorers", old.scorers_digest, new.scorers_digest),
                 ("the gate", old.gate, new.gate),
-                ("the trials", old.trials, new.trials),
+                ("the trials", old.asked_trials, new.asked_trials),
                 ("the fallback rule", old.fallback, new.fallback),
             )
             if a != b
@@ -89,10 +90,17 @@ def suite_record(
     snapshot: SuiteSnapshot,
     attempts: Iterable[Attempt] = (),
     passes: Mapping[Place, bool | None] | None = None,
+    modes: Mapping[Place, FailureMode] | None = None,
+    *,
+    note: str | None = None,
 ) -> SuiteRecord:
-    """The suite's part of run.json; sums are empty before anything ran."""
+    """The suite's part of run.json; sums are empty before anything ran.
+
+    What earlier runs lent is told by run and stays out of the sums: they measured and paid for it.
+    """
     mine = [attempt for attempt in attempts if attempt.suite == setup.name]
-    names = ("baseline", "candidate") if setup.has_baseline else ("candidate",)
+    own = [attempt for attempt in mine if attempt.pooled_from is None]
+    variants = _variants(setup, mine)
     return SuiteRecord(
         suite=setup.name,
         golden=setup.assets.golden.reference,
@@ -100,39 +108,50 @@ def suite_record(
         scorers=snapshot.scorers,
         scorers_digest=setup.assets.scorers_digest,
         gate=snapshot.gate,
-        variants=_variants(setup, mine),
+        variants=variants,
         totals=tuple(
-            variant_totals(name, [a for a in mine if a.variant == name], passes or {})
-            for name in names
+            variant_totals(
+                each.variant,
+                [a for a in own if a.variant == each.variant],
+                passes or {},
+                modes or {},
+            )
+            for each in variants
         ),
         cases=len(snapshot.cases),
         trials=snapshot.trials,
+        asked_trials=min((look.trials for look in snapshot.looks), default=snapshot.trials),
         owner=snapshot.owner,
         fallback=snapshot.fallback,
-        notes=setup.notes,
+        notes=setup.notes if note is None else (*setup.notes, note),
     )
 
 
 def _variants(setup: SuiteSetup, attempts: Sequence[Attempt]) -> tuple[VariantRecord, ...]:
-    records = [_variant(variant, attempts) for variant in setup.variants]
-    if setup.stored is None:
-        return tuple(records)
-    known = next(each for each in setup.stored.record.suites if each.suite == setup.name)
-    candidate = known.variant("candidate")
-    assert candidate is not None, "a complete run has a candidate"
-    stored = VariantRecord(
-        variant="baseline",
-        source=f"run {setup.stored.record.id}",
-        prompt=candidate.prompt,
-        route=candidate.route,
-        models=candidate.models,
-        digests=candidate.digests,
-        origins=_origins("baseline", attempts),
-    )
-    return (stored, *records)
+    contents = arm_contents(setup)
+    records = [_variant(variant, contents[variant.name], attempts) for variant in setup.variants]
+    for arm, run in setup.replayed.items():
+        known = next(each for each in run.record.suites if each.suite == setup.name)
+        candidate = known.variant("candidate")
+        assert candidate is not None, "a complete run has a candidate"
+        records.append(
+            VariantRecord(
+                variant=arm,
+                source=f"run {run.record.id}",
+                prompt=candidate.prompt,
+                route=candidate.route,
+                models=candidate.models,
+                digests=candidate.digests,
+                content=contents[arm],
+                origins=_origins(arm, attempts),
+                pooled=_pooled(arm, attempts),
+            )
+        )
+    order = ("baseline", "candidate", "anchor")
+    return tuple(sorted(records, key=lambda record: order.index(record.variant)))
 
 
-def _variant(variant: Variant, attempts: Sequence[Attempt]) -> VariantRecord:
+def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> VariantRecord:
     models = {
         name: variant.config.models[name].id or name
         for name in variant.assets.route.models.order
@@ -145,16 +164,26 @@ def _variant(variant: Variant, attempts: Sequence[Attempt]) -> VariantRecord:
         route=variant.assets.route.name,
         models=models,
         digests=dict(variant.assets.digests),
+        content=content,
         origins=_origins(variant.name, attempts),
+        pooled=_pooled(variant.name, attempts),
     )
 
 
+def _pooled(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
+    return dict(Counter(a.pooled_from for a in attempts if a.variant == variant and a.pooled_from))
+
+
 def _origins(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
-    return dict(Counter(a.origin for a in attempts if a.variant == variant and a.origin))
+    mine = (a for a in attempts if a.variant == variant and a.pooled_from is None)
+    return dict(Counter(attempt.origin for attempt in mine if attempt.origin))
 
 
 def variant_totals(
-    variant: str, attempts: Sequence[Attempt], passes: Mapping[Place, bool | None]
+    variant: str,
+    attempts: Sequence[Attempt],
+    passes: Mapping[Place, bool | None],
+    modes: Mapping[Place, FailureMode],
 ) -> Totals:
     """Sums over one variant's attempts, errors included."""
     amounts = measure(attempts, [passes.get(attempt.place) for attempt in attempts])
@@ -166,7 +195,7 @@ def variant_totals(
         passed=sum(bool(passes.get(a.place)) / trials[a.case] for a in attempts),
         errors=sum(not attempt.has_result for attempt in attempts),
         states=dict(Counter(a.state for a in attempts)),
-        failure_modes=dict(Counter(str(a.failure_mode) for a in attempts if a.failure_mode)),
+        failure_modes=dict(Counter(str(modes[a.place]) for a in attempts if a.place in modes)),
         input_tokens=amounts.input_tokens,
         output_tokens=amounts.output_tokens,
         cost_usd=amounts.cost_usd,

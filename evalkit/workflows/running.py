@@ -15,17 +15,23 @@ from evalkit.errors import Refused
 from evalkit.execute.runner import ExecutionEnd, execute
 from evalkit.execute.stopping import StopSignal
 from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE
-from evalkit.ports import EventSink
+from evalkit.ports import EventSink, History
 from evalkit.records.attempt import Attempt, Place
-from evalkit.records.event import Event, RunStopping
+from evalkit.records.event import Event, RunNoted, RunStopping
+from evalkit.records.plan import PlannedAttempt
 from evalkit.records.run import RunRecord, RunState, StoredRun
 from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
+from evalkit.workflows.aging import max_age
 from evalkit.workflows.caching import open_cache
 from evalkit.workflows.deciding import SuiteScoring, decide
+from evalkit.workflows.escalating import Escalated, escalate
+from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.history import open_synced, record_run
 from evalkit.workflows.plan_checks import check_plan
+from evalkit.workflows.pooling import pool_attempts
 from evalkit.workflows.preparing import PreparedRun, prepare_run
 from evalkit.workflows.reporting import write_reports
 from evalkit.workflows.request import RunRequest
@@ -89,6 +95,10 @@ class _Results:
         self.passes[attempt.place] = passed
         return passed
 
+    def known(self) -> tuple[list[Attempt], list[Score]]:
+        """Every attempt so far, and every score."""
+        return list(self.attempts.values()), [s for each in self.scores.values() for s in each]
+
 
 async def _run(
     request: RunRequest,
@@ -101,13 +111,14 @@ async def _run(
     before = None if resumed is None else resumed.read_record()
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     try:
-        with open_cache(wiring.root, request) as cache:
+        with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(
                 request,
                 wiring=wiring,
                 store=store,
                 cache=cache,
                 ledger=lambda config: _ledger(config, resumed),
+                history=history,
                 seed=int.from_bytes(run_id.encode()[-4:], "big"),
                 emit=emit,
             )
@@ -116,7 +127,7 @@ async def _run(
             if before is not None:
                 check_unchanged(before, record)
             bundle = store.create(record) if resumed is None else resumed
-            return await _execute(prepared, record, bundle, wiring, emit)
+            return await _execute(prepared, record, bundle, wiring, history, emit)
     finally:
         await wiring.close()
 
@@ -126,6 +137,7 @@ async def _execute(
     record: RunRecord,
     bundle: Bundle,
     wiring: Wiring,
+    history: History,
     emit: EventSink,
 ) -> StoredRun:
     started = wiring.clock.monotonic()
@@ -138,14 +150,21 @@ async def _execute(
         for attempt in bundle.attempts():
             if attempt.has_result:
                 results.take(attempt)
-        for attempt in _from_stored(prepared):
+        lent = {a.measurement_id for a in results.attempts.values() if a.pooled_from}
+        pooled = [
+            attempt
+            for attempt in _pooled(prepared, record, history, wiring)
+            if attempt.measurement_id not in lent
+        ]
+        for attempt in (*_from_stored(prepared), *pooled):
             if attempt.place not in results.attempts:
                 journal.append(attempt)
                 results.take(attempt)
         stop = StopSignal()
-        with _signals(stop, emit):
-            end = await execute(
-                prepared.plan.attempts,
+
+        async def make(attempts: Sequence[PlannedAttempt]) -> ExecutionEnd:
+            return await execute(
+                attempts,
                 prepared.make,
                 done=set(results.attempts),
                 journal=journal,
@@ -155,8 +174,41 @@ async def _execute(
                 score=results.take,
                 max_usd=record.budget_usd,
             )
+
+        with _signals(stop, emit):
+            first = await make(prepared.plan.attempts)
+            ended = Escalated(prepared.snapshots, first)
+            if record.gates:
+                ended = await escalate(
+                    prepared, first, results=results.known, execute=make, emit=emit
+                )
         duration = record.duration_s + wiring.clock.monotonic() - started
-        return _finish(prepared, record, bundle, results, end, wiring, duration)
+        stored = _finish(prepared, record, bundle, results, ended, wiring, duration)
+    trouble = record_run(wiring.root, stored, history)
+    if trouble is not None:
+        emit(RunNoted(message=trouble))
+    return stored
+
+
+def _pooled(
+    prepared: PreparedRun, record: RunRecord, history: History, wiring: Wiring
+) -> list[Attempt]:
+    """What earlier runs measured of the same content, where this run measures it itself."""
+    if not record.gates:
+        return []
+    pooled: list[Attempt] = []
+    for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):
+        age = max_age(setup, setup.candidate)
+        pooled += pool_attempts(
+            setup,
+            history=history,
+            store=RunStore(wiring.root),
+            run_id=record.id,
+            arms=prepared.live_arms[setup.name],
+            cases=[case.id for case in snapshot.cases],
+            not_before=None if age is None else wiring.clock.now() - age,
+        )
+    return pooled
 
 
 def _finish(
@@ -164,23 +216,27 @@ def _finish(
     record: RunRecord,
     bundle: Bundle,
     results: _Results,
-    end: ExecutionEnd,
+    ended: Escalated,
     wiring: Wiring,
     duration_s: float,
 ) -> StoredRun:
-    attempts = tuple(results.attempts.values())
-    scores = tuple(score for each in results.scores.values() for score in each)
+    end, snapshots = ended.end, ended.snapshots
+    known = results.known()
+    attempts, scores = tuple(known[0]), tuple(known[1])
+    modes = failure_modes(snapshots, attempts, scores)
     verdict = None
     if record.gates and end.reason != "interrupted":
-        verdict = decide(prepared.snapshots, attempts, scores)
+        verdict = decide(snapshots, attempts, scores)
     finished = msgspec.structs.replace(
         record,
         state=_state(verdict, end),
         finished_at=wiring.clock.now().isoformat(),
         duration_s=duration_s,
         suites=tuple(
-            suite_record(setup, snapshot, attempts, results.passes)
-            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
+            suite_record(
+                setup, snapshot, attempts, results.passes, modes, note=ended.notes.get(setup.name)
+            )
+            for setup, snapshot in zip(prepared.setups, snapshots, strict=True)
         ),
         verdict=verdict,
         exit_code=exit_code(verdict, end),
@@ -191,10 +247,12 @@ def _finish(
     stored = StoredRun(
         path=str(bundle.path),
         record=finished,
-        snapshots=prepared.snapshots,
+        snapshots=snapshots,
         attempts=attempts,
         scores=scores,
     )
+    for snapshot in snapshots:
+        bundle.write_snapshot(snapshot)
     bundle.write_scores(scores)
     write_reports(bundle, stored, results.passes)
     # last, so that a run is complete only when everything else of it is there
@@ -242,26 +300,23 @@ def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple
 
 
 def _from_stored(prepared: PreparedRun) -> list[Attempt]:
-    """The attempts of bundles that stand for a baseline, as this run's baseline.
+    """The attempts of bundles that stand for a baseline or an anchor, as this run's.
 
     To this run they are replays: another run paid for them, and replays never gate a latency.
     """
-    taken = []
-    for setup in prepared.setups:
-        if setup.stored is None:
-            continue
-        taken += [
-            msgspec.structs.replace(
-                attempt,
-                variant="baseline",
-                origin="cache" if attempt.origin == "live" else attempt.origin,
-                billed_usd=0.0,
-            )
-            for attempt in setup.stored.attempts
-            if attempt.suite == setup.name and attempt.variant == "candidate"
-            if (setup.name, attempt.case) in prepared.cases
-        ]
-    return taken
+    return [
+        msgspec.structs.replace(
+            attempt,
+            variant=arm,
+            origin="cache" if attempt.origin == "live" else attempt.origin,
+            billed_usd=0.0,
+        )
+        for setup in prepared.setups
+        for arm, run in setup.replayed.items()
+        for attempt in run.attempts
+        if attempt.suite == setup.name and attempt.variant == "candidate"
+        if (setup.name, attempt.case) in prepared.cases
+    ]
 
 
 def _ledger(config: Config, resumed: Bundle | None) -> Ledger:

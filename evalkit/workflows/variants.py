@@ -10,6 +10,7 @@ from evalkit.config.load import load_config
 from evalkit.config.model import Config
 from evalkit.config.suites import SetBaseline, Suite
 from evalkit.errors import ConfigError, Refused
+from evalkit.ports import FileTree
 from evalkit.records.attempt import VariantName
 from evalkit.records.run import StoredRun
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
@@ -17,6 +18,7 @@ from evalkit.sources.git import GitTree
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
 from evalkit.workflows.base_ref import find_base
+from evalkit.workflows.history import resolve_baseline
 from evalkit.workflows.request import RunRequest
 
 CONFIG_FILE = "evalkit.yaml"
@@ -25,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One arm of a suite that is going to be measured.
+    """One arm of a suite that is going to be measured, of the assets in `tree`.
 
     `changes` are what made a baseline of the working tree; None for every other arm.
     """
@@ -34,21 +36,24 @@ class Variant:
     source: str
     config: Config
     assets: SuiteAssets
+    tree: FileTree
     changes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSetup:
-    """A suite with its arms. Golden set, scorers and gate are the working tree's, for both.
+    """A suite with its arms. Golden set, scorers and gate are the working tree's, for all.
 
-    `stored` is a bundle that stands for the baseline. Without `baseline` and `stored` the suite is
-    gated on its floors; `notes` say why.
+    `stored` is a bundle that stands for the baseline, `stored_anchor` one for the anchor. Without
+    `baseline` and `stored` the suite is gated on its floors; `notes` say why.
     """
 
     assets: SuiteAssets
     candidate: Variant
     baseline: Variant | None = None
     stored: StoredRun | None = None
+    anchor: Variant | None = None
+    stored_anchor: StoredRun | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,13 +63,28 @@ class SuiteSetup:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The arms to measure, baseline first."""
-        return (self.candidate,) if self.baseline is None else (self.baseline, self.candidate)
+        """The arms to measure, baseline first and anchor last."""
+        arms = (self.baseline, self.candidate, self.anchor)
+        return tuple(arm for arm in arms if arm is not None)
+
+    @property
+    def replayed(self) -> Mapping[VariantName, StoredRun]:
+        """The arms that stored runs stand for."""
+        stored: dict[VariantName, StoredRun | None] = {
+            "baseline": self.stored,
+            "anchor": self.stored_anchor,
+        }
+        return {name: run for name, run in stored.items() if run is not None}
 
     @property
     def has_baseline(self) -> bool:
         """Whether there is something to compare with."""
         return self.baseline is not None or self.stored is not None
+
+    @property
+    def has_anchor(self) -> bool:
+        """Whether there is a fixed point to compare with as well."""
+        return self.anchor is not None or self.stored_anchor is not None
 
 
 @dataclass(slots=True)
@@ -128,21 +148,68 @@ def _set_up(
     if request.changes:
         changes = ", ".join(f"{key}={value}" for key, value in request.changes.items())
         words = f"working tree with {changes}"
-    candidate = Variant(name="candidate", source=words, config=assets.config, assets=suite)
+    candidate = Variant(
+        name="candidate",
+        source=words,
+        config=assets.config,
+        assets=suite,
+        tree=WorkingTree(trees.root),
+    )
     if request.no_baseline:
         return _on_floors(suite, candidate, "--no-baseline: gated on its floors alone")
     named = request.baseline or suite.suite.baseline or assets.config.baseline
+    if named is None:
+        base = find_base(trees.root, trees.environ)
+        if base.sha is None:
+            return _on_floors(suite, candidate, f"no baseline: {base.label}")
+        named = base.sha
+    against = _find_arm("baseline", named, suite, store, trees)
+    if against.why_none is not None:
+        return _on_floors(suite, candidate, against.why_none)
+    return replace(
+        _with_anchor(SuiteSetup(assets=suite, candidate=candidate), store, trees),
+        baseline=against.variant,
+        stored=against.stored,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FoundArm:
+    """Where an arm comes from: assets to measure, a stored run, or why there is neither."""
+
+    variant: Variant | None = None
+    stored: StoredRun | None = None
+    why_none: str | None = None
+
+
+def _find_arm(
+    arm: VariantName, named: str | SetBaseline, suite: SuiteAssets, store: RunStore, trees: _Trees
+) -> _FoundArm:
+    """What a `{set: …}`, a bundle, a git ref or a name of the run history stands for."""
     if isinstance(named, SetBaseline):
-        return _from_changes(suite, candidate, named.set, trees)
-    if isinstance(named, str):
-        if store.holds(named):
-            stored = _stored_baseline(store, named, suite)
-            return SuiteSetup(assets=suite, candidate=candidate, stored=stored)
-        return _from_ref(suite, candidate, named, trees)
-    base = find_base(trees.root, trees.environ)
-    if base.sha is None:
-        return _on_floors(suite, candidate, f"no baseline: {base.label}")
-    return _from_ref(suite, candidate, base.sha, trees)
+        return _FoundArm(variant=_from_changes(arm, suite, named.set, trees))
+    if store.holds(named):
+        return _FoundArm(stored=_stored_arm(store, named, suite))
+    try:
+        return _from_ref(arm, suite, named, trees)
+    except Refused:
+        run = resolve_baseline(trees.root, named)
+        if run is None:
+            raise
+        return _FoundArm(stored=_stored_arm(store, run, suite))
+
+
+def _with_anchor(setup: SuiteSetup, store: RunStore, trees: _Trees) -> SuiteSetup:
+    gate = setup.assets.suite.gate.anchor
+    if gate is None:
+        return setup
+    found = _find_arm("anchor", gate.to, setup.assets, store, trees)
+    if found.why_none is not None:
+        raise Refused(
+            f"suite {setup.name}: gate.anchor cannot be held against: {found.why_none}; name a ref "
+            "that has the suite, or a stored run of it"
+        )
+    return replace(setup, anchor=found.variant, stored_anchor=found.stored)
 
 
 def _on_floors(suite: SuiteAssets, candidate: Variant, why: str) -> SuiteSetup:
@@ -169,36 +236,45 @@ def _requires_without_baseline(suite: Suite) -> bool:
 
 
 def _from_changes(
-    suite: SuiteAssets, candidate: Variant, changes: Mapping[str, Any], trees: _Trees
-) -> SuiteSetup:
+    arm: VariantName, suite: SuiteAssets, changes: Mapping[str, Any], trees: _Trees
+) -> Variant:
     words = ", ".join(f"{key}={value}" for key, value in changes.items())
+    tree = WorkingTree(trees.root)
     base = _explained(
-        f"the baseline of suite {suite.name} (set: {words})",
-        lambda: load_assets(WorkingTree(trees.root), changes=changes, suites=[suite.name]),
+        f"the {arm} of suite {suite.name} (set: {words})",
+        lambda: load_assets(tree, changes=changes, suites=[suite.name]),
     )
-    baseline = Variant(
-        name="baseline",
+    return Variant(
+        name=arm,
         source=f"working tree with {words}",
         config=base.config,
         assets=base.suites[suite.name],
+        tree=tree,
         changes=changes,
     )
-    return SuiteSetup(assets=suite, candidate=candidate, baseline=baseline)
 
 
-def _from_ref(suite: SuiteAssets, candidate: Variant, ref: str, trees: _Trees) -> SuiteSetup:
+def _from_ref(arm: VariantName, suite: SuiteAssets, ref: str, trees: _Trees) -> _FoundArm:
     tree, config = trees.at_ref(ref)
     if config is None or suite.name not in config.suites:
-        return _on_floors(suite, candidate, f"NEW: {tree.label} has no suite {suite.name}")
+        return _FoundArm(why_none=f"NEW: {tree.label} has no suite {suite.name}")
     base = _explained(f"at {tree.label}", lambda: load_assets(tree, suites=[suite.name]))
-    baseline = Variant(
-        name="baseline", source=tree.label, config=base.config, assets=base.suites[suite.name]
+    return _FoundArm(
+        variant=Variant(
+            name=arm,
+            source=tree.label,
+            config=base.config,
+            assets=base.suites[suite.name],
+            tree=tree,
+        )
     )
-    return SuiteSetup(assets=suite, candidate=candidate, baseline=baseline)
 
 
-def _stored_baseline(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
-    """A bundle as the baseline of a suite. Raises Refused where it was measured differently."""
+def _stored_arm(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
+    """A bundle as the baseline or anchor of a suite.
+
+    Raises Refused where it was measured differently.
+    """
     stored = store.open(name).load()
     record = next((each for each in stored.record.suites if each.suite == suite.name), None)
     if record is None:

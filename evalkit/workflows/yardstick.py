@@ -49,7 +49,7 @@ def changed_schemas(old: SuiteAssets, new: SuiteAssets) -> Iterable[str]:
 def moved_baseline(old: Baseline | None, new: Baseline | None) -> Iterable[str]:
     """A baseline that names something else: what is shipped no longer is what is compared with."""
     if new is not None and new != old:
-        yield f"the baseline went from {_named(old)} to {_named(new)}"
+        yield f"the baseline went from {baseline_words(old)} to {baseline_words(new)}"
 
 
 def changed_alike(
@@ -89,7 +89,8 @@ def _is_address(name: str) -> bool:
     return name.startswith("providers.")
 
 
-def _named(baseline: Baseline | None) -> str:
+def baseline_words(baseline: Baseline | None) -> str:
+    """What a baseline is, as configured."""
     if baseline is None:
         return "the default"
     if isinstance(baseline, SetBaseline):

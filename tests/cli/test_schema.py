@@ -1,6 +1,7 @@
 """`evalkit schema`: schemas that are schemas, and that evalkit's own files satisfy."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def schemas(ask: Ask) -> Schemas:
 
 
 def test_there_is_one_for_every_file(schemas: Schemas) -> None:
-    assert set(schemas) == {"evalkit", "prompt", "goldenset", "case", "rubric", "tool", "run"}
+    project = {"evalkit", "prompt", "goldenset", "case", "rubric", "tool", "waivers"}
+    assert set(schemas) == project | {"run"}
 
 
 def files_of_the_repository() -> Iterator[tuple[str, str, Any]]:
@@ -44,6 +46,9 @@ def files_of_the_repository() -> Iterator[tuple[str, str, Any]]:
             yield name, shown, parse_yaml(path.read_bytes(), shown).data
     for path in sorted(ROOT.glob("tools/*.json")):
         yield "tool", path.name, json.loads(path.read_text())
+    example = re.search(r"```yaml\n(waivers:.*?)```", (ROOT / "docs/waivers.md").read_text(), re.S)
+    assert example is not None
+    yield "waivers", "docs/waivers.md", parse_yaml(example[1].encode(), "waivers.yaml").data
     for path in sorted(ROOT.glob("goldensets/*/*/cases.jsonl")):
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             yield "case", f"{path.parent.parent.name}:{number}", json.loads(line)

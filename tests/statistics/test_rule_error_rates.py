@@ -1,26 +1,21 @@
 """How often each rule is right, simulated: the figures that the documentation quotes.
 
-The cells: both arms pass at a base rate of .85, a share `flips` of the cases differs between
-identical runs, and a true drop turns that share of the candidate's passes into failures.
-
-The figures were drawn for a rule that fails *above* the margin. The gate fails *at* the margin (a
-drop of 3 pp is a drop of 3 pp), which matters where n cases can drop by exactly 3 pp; both are
-checked here, the first by a margin a hair above 3 pp.
+They were drawn for a rule that fails *above* the margin. The gate fails *at* the margin (a drop of
+3 pp is a drop of 3 pp), which matters where n cases can drop by exactly 3 pp; both are checked
+here, the first by a margin a hair above 3 pp.
 """
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
-from evalkit.gate.intervals import DropInterval, tango
-from evalkit.gate.rules import judge_drop
 from evalkit.gate.settings import Rule
 from evalkit.records.verdict import Outcome
+from tests.statistics.gate_on_counts import ABOVE_THREE, AT_THREE, decide
+from tests.statistics.suites_of_chance import draw_tables
 
-BASE, ALPHA, DRAWS = 0.85, 0.05, 200_000
-AT_THREE = Fraction(3, 100)
-ABOVE_THREE = AT_THREE + Fraction(1, 10**9)
+# Each distinct table is decided once, so that as many draws as behind the figures take a second.
+DRAWS = 200_000
 SHOWN = (
     (Rule.SIMPLE, Outcome.FAIL),
     (Rule.STATISTICAL, Outcome.FAIL),
@@ -28,33 +23,19 @@ SHOWN = (
     (Rule.STATISTICAL, Outcome.INCONCLUSIVE),
     (Rule.STRICT, Outcome.FAIL),
 )
-Figures = tuple[float, float, float, float, float]
-
-
-def _draw_tables(n: int, flips: float, drop: float) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct (b, c) among all draws, and how often each came up."""
-    broken = drop / BASE
-    against = flips / 2 + (BASE - flips / 2) * broken
-    towards = flips / 2 * (1 - broken)
-    rng = np.random.default_rng(20240229)
-    cells = rng.multinomial(n, [against, towards, 1 - against - towards], size=DRAWS)
-    return np.unique(cells[:, :2], axis=0, return_counts=True)
+Figures = tuple[float, ...]
 
 
 def _simulate(n: int, flips: float, drop: float) -> dict[Fraction, Figures]:
     """Per margin, the percentages of `SHOWN`."""
-    tables, times = _draw_tables(n, flips, drop)
-    tallies = {(m, *shown): 0 for m in (AT_THREE, ABOVE_THREE) for shown in SHOWN}
-    for (b, c), seen in zip(tables.tolist(), times.tolist(), strict=True):
-        lower, upper = tango(b, c, n, ALPHA)
-        interval = DropInterval((b - c) / n, lower, upper, 1.0, n)
-        for margin in (AT_THREE, ABOVE_THREE):
-            for rule in Rule:
-                outcome = judge_drop(Fraction(b - c, n), interval, margin, ALPHA, rule)
-                if (margin, rule, outcome) in tallies:
-                    tallies[margin, rule, outcome] += seen
+    tables = list(draw_tables(n, flips, drop, DRAWS, seed=20240229))
+
+    def share(margin: Fraction, rule: Rule, outcome: Outcome) -> float:
+        seen = (t.times for t in tables if decide(t.b, t.c, n, margin=margin, rule=rule) is outcome)
+        return 100 * sum(seen) / DRAWS
+
     return {
-        margin: tuple(100 * tallies[(margin, *shown)] / DRAWS for shown in SHOWN)  # type: ignore[misc]
+        margin: tuple(share(margin, rule, outcome) for rule, outcome in SHOWN)
         for margin in (AT_THREE, ABOVE_THREE)
     }
 

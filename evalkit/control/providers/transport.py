@@ -39,7 +39,7 @@ def environment_proxy(url: str) -> str | None:
 
 
 class HttpxTransport:
-    """POSTs and reads whole replies; follows no redirect, so that a key never goes elsewhere.
+    """Asks and reads whole replies; follows no redirect, so that a key never goes elsewhere.
 
     `proxy_for` names the proxy of a URL. Connections are kept; the runner bounds how many there
     are. A reply above `max_reply_bytes` is refused.
@@ -65,9 +65,30 @@ class HttpxTransport:
         Raises ProviderError: timeout, connection, malformed_reply for a reply that cannot be read,
         bad_request for a URL or header that cannot be sent.
         """
+        return await self.request("POST", url, headers=headers, body=body, timeout_s=timeout_s)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout_s: float,
+    ) -> HttpReply:
+        """The same by any method. Raises as `post` does."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(self._client(url), url, headers, body, timeout_s)
+                client = self._client(url)
+                timeouts = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": None}
+                request = client.build_request(
+                    method,
+                    url,
+                    headers=dict(headers),
+                    content=body,
+                    extensions={"timeout": timeouts},
+                )
+                return await self._exchange(client, request, url)
         except ProviderError:
             raise
         except Exception as error:
@@ -78,17 +99,8 @@ class HttpxTransport:
         raise mapped
 
     async def _exchange(
-        self,
-        client: "httpx.AsyncClient",
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout_s: float,
+        self, client: "httpx.AsyncClient", request: "httpx.Request", url: str
     ) -> HttpReply:
-        timeouts = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": None}
-        request = client.build_request(
-            "POST", url, headers=dict(headers), content=body, extensions={"timeout": timeouts}
-        )
         reply = await client.send(request, stream=True)
         try:
             chunks: list[bytes] = []

@@ -24,6 +24,7 @@ from evalkit.records.case import Case, Document
 
 Build = Callable[..., Any]
 JSON = Output(kind="json", schema={"type": "object"})
+TEXT = Output()
 TOOLS = (Tool(name="lookup_order", effect="read"), Tool(name="refund_customer"))
 
 
@@ -132,6 +133,34 @@ def test_a_reply_cut_off_by_the_cap_says_so(
     attempt = play(open_session(cut), output=JSON)
     assert (attempt.state, attempt.failure_mode) == ("invalid", FailureMode.TRUNCATED)
     assert "max_tokens" in attempt.error
+
+
+@pytest.mark.parametrize("output", [TEXT, JSON], ids=["text", "a number as JSON"])
+def test_an_answer_that_was_cut_is_no_answer_although_what_is_there_may_look_right(
+    play: Build, open_session: Build, completion: Build, output: Any
+) -> None:
+    cut = completion("12", reply={"finish_reason": "length"})
+    attempt = play(open_session(cut), output=output)
+    assert (attempt.state, attempt.failure_mode) == ("invalid", FailureMode.TRUNCATED)
+    assert attempt.output == "12"
+
+
+def test_tool_calls_that_were_cut_may_lack_one(
+    play: Build, open_session: Build, completion: Build
+) -> None:
+    calls = (ToolCall(name="lookup_order", arguments={"order_id": "A-31500"}),)
+    cut = completion("", reply={"tool_calls": calls, "finish_reason": "length"})
+    attempt = play(open_session(cut), output=JSON)
+    assert (attempt.state, attempt.failure_mode) == ("invalid", FailureMode.TRUNCATED)
+
+
+@pytest.mark.parametrize("content", ['{"intent": "other"}', "[1]", '"other"', "true"])
+def test_json_that_is_closed_is_whole_although_the_cap_was_reached(
+    play: Build, open_session: Build, completion: Build, content: str
+) -> None:
+    capped = completion(content, reply={"finish_reason": "length"})
+    attempt = play(open_session(capped), output=JSON)
+    assert (attempt.state, attempt.failure_mode) == ("answered", None)
 
 
 def test_tool_calls_without_a_text_are_an_answer(

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evalkit.gate import CaseResult, GateSettings, MetricSettings, Rule, TrialResult, decide_suite
+from evalkit.gate import (
+    CaseResult,
+    GateSettings,
+    MetricSettings,
+    Rule,
+    TrialResult,
+    decide_suite,
+    suite_exit_code,
+)
 from evalkit.records.verdict import Outcome, PartVerdict
 
 
@@ -125,6 +133,46 @@ def test_too_few_cases_cannot_tell() -> None:
     assert _metric(_cases([0.01] * 100, [0.01] * 100, per_group=100)).outcome is (
         Outcome.INCONCLUSIVE
     )
+
+
+def test_what_would_settle_a_metric_is_what_it_lacks() -> None:
+    few = _metric(_cases([0.01] * 19, [0.01] * 19))
+    assert few.what_would_settle == "At least 20 independent cases."
+    unresolved = _metric(_cases([0.01] * 100, [0.01] * 100, [(False, True)] * 100))
+    assert "A baseline that resolves" in (unresolved.what_would_settle or "")
+    wide = _metric(_cases(_noisy(60, 1), _noisy(60, 2)))
+    assert wide.outcome is Outcome.INCONCLUSIVE
+    assert "cases (or more trials) pass in 80 %" in (wide.what_would_settle or "")
+
+
+@pytest.mark.parametrize(
+    ("costs", "held"),
+    [
+        ((2.1, 1.9), True),  # twice as dear in every case
+        ((1.08, 1.04), False),  # within the limit
+        ((2.5, 0.3), False),  # past it, and as noisy
+    ],
+)
+def test_too_few_cases_that_all_cost_more_are_not_waved_through(
+    costs: tuple[float, float], held: bool
+) -> None:
+    cases = _cases([1.0] * 12, costs * 6)
+    settings = GateSettings(
+        max_drop_pp=None,
+        metrics={"cost_usd": MetricSettings(max_increase_pct=10)},
+        on_inconclusive="warn",
+    )
+    verdict = decide_suite("support", cases, settings)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.parts[0].held is held
+    assert suite_exit_code(verdict) == (3 if held else 0)
+
+
+def test_amounts_too_small_to_average_raise_nothing() -> None:
+    tiny = 5e-324
+    part = _metric(_cases([tiny] * 30, [1e6] * 30), "cost_usd")
+    assert part.outcome is Outcome.FAIL
+    assert part.estimate is not None and math.isfinite(part.estimate.drop)
 
 
 def test_costs_that_were_not_measured_do_not_pass() -> None:

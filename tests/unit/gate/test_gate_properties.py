@@ -14,12 +14,16 @@ from evalkit.gate import (
     Rule,
     SliceSettings,
     TrialResult,
+    apply_waivers,
+    decide_looks,
     decide_suite,
     decide_verdict,
+    more_trials_help,
+    plan_looks,
     suite_exit_code,
 )
 from evalkit.gate.intervals import drop_interval, tango
-from evalkit.records.verdict import OnInconclusive, Outcome, Verdict
+from evalkit.records.verdict import OnInconclusive, Outcome, Quarantined, Verdict, Waiver
 
 # a result is bad news in this order
 BADNESS = {
@@ -30,6 +34,7 @@ BADNESS = {
     Outcome.FAIL: 2,
 }
 RULES = st.sampled_from(Rule)
+LOOKS = plan_looks(trials=1, alpha=0.05, max_trials=4)
 many = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -54,6 +59,9 @@ def trials(draw: st.DrawFn) -> tuple[TrialResult, ...]:
         tokens=amount,
         latency_s=amount,
         guardrail=st.sampled_from([None, False, True]),
+        tools_correct=st.sampled_from([None, None, False, True]),
+        complied=st.sampled_from([None, False, True]),
+        judges_disagree=st.sampled_from([None, False, True]),
         violations=st.sampled_from([(), (), ("pii",)]),
     )
     return tuple(draw(st.lists(attempt, max_size=3)))
@@ -68,6 +76,7 @@ def suites(draw: st.DrawFn) -> list[CaseResult]:
             case=str(i),
             baseline=draw(trials()),
             candidate=draw(trials()),
+            anchor=draw(trials()),
             group=draw(st.sampled_from([None, "a", "b"])),
             tags=draw(st.sampled_from([(), ("x",), ("x", "y")])),
         )
@@ -141,6 +150,7 @@ def test_a_clustered_interval_holds_the_drop_and_mirrors(rows: list[tuple[float,
     st.sampled_from(["escalate", "warn", "fail"]),
     st.sampled_from([0, "0.02", 1]),
     st.booleans(),
+    st.sampled_from([None, 5]),
 )
 def test_no_table_raises_and_every_verdict_is_json(
     cases: list[CaseResult],
@@ -148,6 +158,7 @@ def test_no_table_raises_and_every_verdict_is_json(
     policy: OnInconclusive,
     share: str | int,
     has_baseline: bool,
+    anchor: int | None,
 ) -> None:
     gate = GateSettings(
         rule=rule,
@@ -163,10 +174,17 @@ def test_no_table_raises_and_every_verdict_is_json(
             "cost_usd_per_resolved": MetricSettings(max_increase_pct=10),
             "tokens": MetricSettings(max_increase_pct=10, required=False),
             "latency_s": MetricSettings(max_increase_pct="0.1"),
+            "time_to_resolution_s": MetricSettings(max_increase_pct=10),
             "guardrail_rate": MetricSettings(max_increase_pp=2),
+            "judge_disagreement": MetricSettings(max_increase_pp=2),
+            "success_rate": MetricSettings(max_drop_pp=2),
+            "tool_call_accuracy": MetricSettings(max_drop_pp=2),
+            "policy_compliance": MetricSettings(max_drop_pp=2, required=False),
         },
         max_error_share=share,
         has_baseline=has_baseline,
+        anchor_margin_pp=anchor,
+        quarantined=(Quarantined(case="0-0", until="2026-01-01", reason="flaky"),),
     )
     verdict = decide_verdict([decide_suite("s", cases, gate), decide_suite("t", cases, gate)])
     assert verdict.exit_code in (0, 1, 3, 4)
@@ -174,6 +192,40 @@ def test_no_table_raises_and_every_verdict_is_json(
     assert msgspec.json.decode(encoded, type=Verdict) == verdict
     if not cases:
         assert verdict.exit_code == 3
+    for part in (part for suite in verdict.suites for part in suite.parts):
+        if part.outcome not in (Outcome.PASS, Outcome.FAIL):
+            assert part.what_would_settle
+        if part.kind in ("drop", "anchor", "slice_drop") and part.counts and part.counts.cases:
+            assert part.estimate is not None and part.p_value is not None
+    looked = decide_looks("s", lambda _: cases, gate, LOOKS, 4)
+    assert [look.trials for look in looked.looks] == [1, 2, 4][: len(looked.looks)]
+    assert more_trials_help(looked, LOOKS) is False or len(looked.looks) < 3
+
+
+@many
+@given(suites(), st.sampled_from(["escalate", "warn", "fail"]), st.data())
+def test_a_quarantine_or_an_expired_waiver_never_turns_a_suite_green(
+    cases: list[CaseResult], policy: OnInconclusive, data: st.DataObject
+) -> None:
+    gate = GateSettings(on_inconclusive=policy, invariants=("pii",), max_drop_pp=None)
+    everything = tuple(
+        Quarantined(case=case.case, until="2026-01-01", reason="flaky") for case in cases
+    )
+    assert suite_exit_code(decide_suite("s", cases, replace(gate, quarantined=everything))) != 0
+    part = data.draw(st.sampled_from(["invariant:pii", "drop"]))
+    expired = Waiver(
+        id="w",
+        suite="s",
+        part=part,
+        reason="known",
+        accepted_by="Ada",
+        on="2026-01-01",
+        until="2026-01-31",
+        up_to=100.0,
+        cases=tuple(case.case for case in cases),
+    )
+    verdict = apply_waivers(decide_suite("s", cases, gate), [expired], "2026-02-01")
+    assert suite_exit_code(verdict) != 0
 
 
 @many

@@ -27,6 +27,11 @@ ADVISORY = MetricSettings(max_increase_pct=10, required=False)
         ({"metrics": {"cost": PCT}}, "cost_usd_per_resolved"),
         ({"metrics": {"guardrail_rate": PCT}}, "max_increase_pp"),
         ({"metrics": {"latency_s": MetricSettings(max_increase_pp=3)}}, "max_increase_pct"),
+        ({"metrics": {"success_rate": PCT}}, "max_drop_pp"),
+        ({"metrics": {"success_rate": MetricSettings(max_increase_pp=3)}}, "max_drop_pp"),
+        ({"metrics": {"judge_disagreement": MetricSettings(max_drop_pp=3)}}, "max_increase_pp"),
+        ({"metrics": {"time_to_resolution_s": MetricSettings(max_drop_pp=3)}}, "max_increase_pct"),
+        ({"anchor_margin_pp": 0}, "margin"),
         ({"max_drop_pp": None, "slices": {"x": SliceSettings()}}, "slice 'x'"),
     ],
 )
@@ -35,7 +40,17 @@ def test_a_value_out_of_range_is_named(wrong: dict[str, Any], named: str) -> Non
         GateSettings(**wrong)
 
 
-@pytest.mark.parametrize("limits", [{}, {"max_increase_pct": 0}, {"max_increase_pp": 120}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"max_increase_pct": 0},
+        {"max_increase_pp": 120},
+        {"max_drop_pp": 100},
+        {"max_drop_pp": -1},
+        {"max_drop_pp": 3, "max_increase_pp": 3},
+    ],
+)
 def test_a_metric_needs_one_positive_limit(limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"limit|margin"):
         MetricSettings(**limits)
@@ -69,6 +84,8 @@ def test_settings_that_require_nothing_are_refused(nothing: dict[str, Any]) -> N
         {"has_baseline": False, "invariants": ("forbidden_tools",)},
         {"has_baseline": False, "slices": {"x": SliceSettings(min_pass_rate=1)}},
         {"max_drop_pp": None, "metrics": {"tokens": PCT}},
+        {"max_drop_pp": None, "anchor_margin_pp": 5},
+        {"has_baseline": False, "anchor_margin_pp": 5},
     ],
 )
 def test_one_requirement_is_enough(enough: dict[str, Any]) -> None:

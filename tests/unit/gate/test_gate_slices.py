@@ -66,6 +66,14 @@ def test_among_many_slices_a_weak_failure_is_chance(table: Table) -> None:
     assert among["slice:s0 drop"].outcome is Outcome.INCONCLUSIVE
     assert "Holm" in among["slice:s0 drop"].message
     assert among["slice:s1 drop"].outcome is Outcome.PASS
+    # what would settle it is more than the slice alone would need
+    assert "fail in 80 % among the slices" in (among["slice:s0 drop"].what_would_settle or "")
+    assert not among["slice:s0 drop"].held
+
+
+def test_a_case_counts_once_in_a_slice_it_names_twice(table: Table) -> None:
+    part = _parts(table(200, tags=("x", "x")), x=SliceSettings())["slice:x drop"]
+    assert part.counts is not None and part.counts.cases == 200
 
 
 def test_an_advisory_slice_is_reported_and_never_gates(table: Table) -> None:

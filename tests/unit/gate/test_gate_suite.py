@@ -13,9 +13,10 @@ from evalkit.gate import (
     TrialResult,
     add_parts,
     decide_suite,
+    suite_exit_code,
 )
 from evalkit.gate.suite import combine_outcomes
-from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
+from evalkit.records.verdict import OnInconclusive, Outcome, PartVerdict, SuiteVerdict
 
 Table = Callable[..., list[CaseResult]]
 
@@ -44,6 +45,51 @@ def test_an_inconclusive_part_says_what_would_settle_it(table: Table) -> None:
     part = decide_suite("support", table(160, 10, 10, 20), GateSettings()).parts[0]
     assert part.outcome is Outcome.INCONCLUSIVE
     assert "687 cases" in (part.what_would_settle or "")
+
+
+def test_a_drop_just_past_the_margin_in_floats_alone_is_still_described(table: Table) -> None:
+    # 9 of 450 is the margin of 2 pp, and as a float a little more
+    part = decide_suite("support", table(431, 14, 5), GateSettings(max_drop_pp=2)).parts[0]
+    assert part.outcome is Outcome.FAIL
+    many = decide_suite("support", table(341, 59, 50), GateSettings(max_drop_pp=2)).parts[0]
+    assert many.outcome is Outcome.INCONCLUSIVE
+    assert "fail in 80 %" not in (many.what_would_settle or "")
+
+
+@pytest.mark.parametrize(("policy", "code"), [("escalate", 3), ("warn", 3), ("fail", 1)])
+def test_too_few_cases_that_newly_fail_beyond_chance_are_not_waved_through(
+    table: Table, policy: OnInconclusive, code: int
+) -> None:
+    settings = GateSettings(on_inconclusive=policy, slices={"x": SliceSettings()})
+    verdict = decide_suite("s", table(20, 20, tags=("x",)), settings)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert [part.held for part in verdict.parts] == [policy == "warn"] * 2
+    assert suite_exit_code(verdict) == code
+    if policy == "warn":
+        assert "does not wave through" in verdict.parts[0].message
+
+
+@pytest.mark.parametrize(
+    "flips",
+    [
+        (40, 0, 0),  # nothing flipped
+        (38, 2, 0),  # may be chance
+        (20, 0, 20),  # a gain
+    ],
+)
+def test_too_few_cases_without_a_regression_are_a_matter_of_policy(
+    table: Table, flips: tuple[int, int, int]
+) -> None:
+    verdict = decide_suite("s", table(*flips), GateSettings(on_inconclusive="warn"))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert suite_exit_code(verdict) == 0
+
+
+def test_a_regression_that_one_missing_result_could_undo_is_open_for_that(table: Table) -> None:
+    settings = GateSettings(on_inconclusive="warn", max_error_share="0.1")
+    verdict = decide_suite("s", table(36, 2, lost=2), settings)
+    assert not verdict.parts[0].held  # with them in its favour it may be chance
+    assert suite_exit_code(verdict) == 3
 
 
 def test_a_passing_drop_does_not_outweigh_a_missed_floor(table: Table) -> None:

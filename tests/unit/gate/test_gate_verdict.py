@@ -1,8 +1,10 @@
 """All suites together: which outcome wins, and which exit code it gets."""
 
+import math
 from collections.abc import Callable
 
 import pytest
+from scipy import stats
 
 from evalkit.gate import (
     CaseResult,
@@ -143,6 +145,32 @@ def test_among_many_suites_a_weak_failure_is_chance(table: Table) -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.exit_code == 3
     assert "Holm" in verdict.suites[0].parts[0].message
+
+
+def test_a_failure_that_the_correction_takes_back_says_how_many_cases_would_bear_it_out(
+    table: Table,
+) -> None:
+    weak = decide_suite("weak", table(189, 9, 2), GateSettings())
+    others = [decide_suite(f"s{i}", table(200), GateSettings()) for i in range(9)]
+    part = decide_verdict([weak, *others]).suites[0].parts[0]
+    assert part.adjusted_p == pytest.approx(10 * (part.p_value or 0))
+    # z = 7 / sqrt(11) at 200 cases; needed is z(.05 / 10) + z(.2)
+    z = 7 / 11**0.5
+    needed = 200 * ((stats.norm.isf(0.005) + stats.norm.isf(0.2)) / z) ** 2
+    assert f"About {math.ceil(needed)} cases (now 200" in (part.what_would_settle or "")
+
+
+def test_suites_at_different_looks_are_corrected_by_their_share_of_alpha(table: Table) -> None:
+    # p = .0038 at alpha .005 and .017 at .025, as shares .76 and .70; twice the least is past 1
+    early = decide_suite("early", table(286, 12, 2), GateSettings(alpha=0.005))
+    late = decide_suite("late", table(189, 9, 2), GateSettings(alpha=0.025))
+    assert [suite.outcome for suite in (early, late)] == [Outcome.FAIL, Outcome.FAIL]
+    both = decide_verdict([early, late])
+    assert [suite.outcome for suite in both.suites] == [Outcome.INCONCLUSIVE] * 2
+    # the raw p-values in order would have let the later one stand behind the earlier
+    assert decide_verdict([late]).exit_code == 1
+    strong = decide_suite("strong", table(170, 30), GateSettings(alpha=0.01))
+    assert [s.outcome for s in decide_verdict([strong, late]).suites] == [Outcome.FAIL] * 2
 
 
 def test_among_many_suites_a_strong_failure_stands(

@@ -138,6 +138,18 @@ def test_a_tool_that_does_not_exist_is_refused(sample: Any, more: dict[str, Any]
     assert problem.suggestion == "did you mean 'call_finder'?"
 
 
+@pytest.mark.parametrize("blocked", [{}, {"blocked": False}, {"blocked": None}])
+def test_a_rule_that_blocks_needs_a_case_that_is_to_be_blocked(
+    sample: Any, blocked: dict[str, Any]
+) -> None:
+    by = {"queue": "x", "blocked_by": "policies.disallow_actions"}
+    sample.write_cases([_case(expected={**by, "blocked": True})])
+    assert sample.load()
+    sample.write_cases([_case(expected=by | blocked)])
+    problem = sample.problem()
+    assert (problem.key, problem.expected) == ("expected.blocked_by", "blocked: true")
+
+
 def test_a_citation_names_a_document_of_the_case(sample: Any) -> None:
     documents = [{"id": "clause-4", "index": "k", "text": "t"}]
     expected = {"queue": "x", "citations": ["clause-4", "clause-5"]}

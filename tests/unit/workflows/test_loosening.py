@@ -19,9 +19,22 @@ SUITE: dict[str, Any] = {
         "max_drop_pp": 3.0,
         "min_pass_rate": 0.8,
         "invariants": ["policy"],
-        "slices": {"high_risk": {"min_pass_rate": 0.95}, "seen": {"required": False}},
-        "metrics": {"cost_usd": {"max_increase_pct": 10.0}},
+        "slices": {
+            "high_risk": {"min_pass_rate": 0.95},
+            "tight": {"max_drop_pp": 2.0},
+            "plain": {},
+            "seen": {"required": False},
+        },
+        "metrics": {
+            "cost_usd": {"max_increase_pct": 10.0},
+            "guardrail_rate": {"max_increase_pp": 2.0},
+            "success_rate": {"max_drop_pp": 2.0},
+        },
+        "anchor": {"to": "v1.0", "max_drop_pp": 4.0},
+        "baseline_max_age_days": 3.0,
+        "max_trials": 4,
     },
+    "quarantine": {"max_share": 0.02, "cases": {"c-1": {"until": "2026-08-01", "reason": "flaky"}}},
     "evidence": "live",
 }
 ROUTE: dict[str, Any] = {
@@ -60,9 +73,43 @@ def changed(base: dict[str, Any], path: str, value: object) -> dict[str, Any]:
         ("gate.max_error_share", 0.1, "max_error_share"),
         ("gate.invariants", [], "invariant policy is gone"),
         ("gate.slices", {}, "slice high_risk is no longer required"),
-        ("gate.slices", {"high_risk": {"min_pass_rate": 0.9}}, "slice high_risk requires less"),
+        ("gate.slices.high_risk", {"min_pass_rate": 0.9}, "slice high_risk requires less"),
+        ("gate.slices.high_risk", {}, "slice high_risk requires less"),
+        ("gate.slices.tight", {"max_drop_pp": 3.0}, "slice tight requires less"),
+        ("gate.slices.tight", {"min_pass_rate": 0.1}, "slice tight requires less"),
+        ("gate.slices.tight", {}, "slice tight requires less"),
+        ("gate.slices.plain", {"max_drop_pp": 4.0}, "slice plain requires less"),
+        ("gate.slices.plain", {"min_pass_rate": 0.1}, "slice plain requires less"),
         ("gate.metrics", {}, "metric cost_usd is no longer gated"),
-        ("gate.metrics", {"cost_usd": {"max_increase_pct": 20.0}}, "cost_usd may rise more"),
+        ("gate.metrics.cost_usd", {"max_increase_pct": 20.0}, "cost_usd may rise more"),
+        ("gate.metrics.guardrail_rate", {"max_increase_pp": 3.0}, "guardrail_rate may rise more"),
+        ("gate.metrics.success_rate", {"max_drop_pp": 3.0}, "success_rate may fall more"),
+        (
+            "gate.metrics.cost_usd",
+            {"max_increase_pp": 5.0},
+            "cost_usd went from max_increase_pct 10 to max_increase_pp 5",
+        ),
+        (
+            "gate.metrics.success_rate",
+            {"max_drop_pp": 1.0, "required": False},
+            "success_rate is no longer gated",
+        ),
+        ("gate.anchor", None, "gate.anchor is gone"),
+        ("gate.anchor.to", "v1.1", "gate.anchor.to went from v1.0 to v1.1"),
+        ("gate.anchor.max_drop_pp", 5.0, "gate.anchor.max_drop_pp went from 4 to 5"),
+        ("gate.baseline_max_age_days", 30.0, "baseline_max_age_days went from 3 to 30"),
+        ("gate.baseline_max_age_days", None, "baseline_max_age_days went from 3 to the default"),
+        (
+            "quarantine.cases.c-2",
+            {"until": "2026-08-01", "reason": "flaky"},
+            "1 case went into quarantine: c-2",
+        ),
+        (
+            "quarantine.cases.c-1",
+            {"until": "2026-09-01", "reason": "flaky"},
+            "the quarantine lasts longer for c-1 (to 2026-09-01)",
+        ),
+        ("quarantine.max_share", 0.05, "max_share went from 0.02 to 0.05"),
         ("trials", 1, "trials went from 2 to 1"),
         ("fallback", "accept", "fallback model count"),
         ("evidence", "any", "count as evidence"),
@@ -84,7 +131,20 @@ def test_a_weaker_suite_is_told(path: str, value: object, says: str) -> None:
         ("gate.rule", "strict"),
         ("gate.on_inconclusive", "fail"),
         ("gate.max_error_share", 0.01),
-        ("gate.slices", {"high_risk": {"min_pass_rate": 0.99}}),
+        ("gate.slices.high_risk", {"min_pass_rate": 0.99}),
+        ("gate.slices.high_risk", {"min_pass_rate": 0.95, "max_drop_pp": 9.0}),
+        ("gate.slices.tight", {"max_drop_pp": 1.0}),
+        ("gate.slices.plain", {"max_drop_pp": 3.0, "min_pass_rate": 0.5}),
+        ("gate.metrics.cost_usd", {"max_increase_pct": 5.0}),
+        ("gate.metrics.success_rate", {"max_drop_pp": 1.0}),
+        ("gate.metrics.tokens", {"max_increase_pct": 5.0}),
+        ("gate.anchor.max_drop_pp", 3.0),
+        ("gate.baseline_max_age_days", 1.0),
+        ("gate.max_trials", 1),
+        ("gate.max_trials", 16),
+        ("quarantine", {}),
+        ("quarantine.cases.c-1", {"until": "2026-07-01", "reason": "other words"}),
+        ("quarantine.max_share", 0.01),
         ("trials", 4),
         ("owner", "somebody"),
         ("scorers", [{"exact": {}}, {"policy": {}}]),
@@ -112,6 +172,30 @@ def test_a_wider_route_is_told(path: str, value: object, says: str) -> None:
     old, new = Route.model_validate(ROUTE), Route.model_validate(changed(ROUTE, path, value))
     assert [sentence for sentence in wider_route(old, new) if says in sentence]
     assert list(wider_route(new, old)) == []
+
+
+def test_an_age_beyond_the_default_of_a_floating_model_is_told() -> None:
+    free = changed(SUITE, "gate.baseline_max_age_days", None)
+    old = Suite.model_validate(free)
+    for days, said in ((7.0, []), (8.0, ["the default to 8"])):
+        new = Suite.model_validate(changed(free, "gate.baseline_max_age_days", days))
+        found = [each.partition("went from ")[2] for each in weaker_suite(old, new)]
+        assert found == said
+
+
+def test_a_new_anchor_is_no_loosening() -> None:
+    old = Suite.model_validate(changed(SUITE, "gate.anchor", None))
+    assert list(weaker_suite(old, Suite.model_validate(SUITE))) == []
+
+
+def test_a_tool_that_the_prompt_did_not_have_is_told_with_its_effect() -> None:
+    before = [Tool(name="look", effect="read")]
+    after = [*before, Tool(name="sign"), Tool(name="note", effect="draft")]
+    assert list(wider_tools(before, after)) == [
+        "tool sign is new, with effect execute",
+        "tool note is new, with effect draft",
+    ]
+    assert list(wider_tools(after, before)) == []
 
 
 def test_a_tool_that_is_declared_milder_is_told() -> None:

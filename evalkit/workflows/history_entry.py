@@ -1,0 +1,132 @@
+"""A bundle as the history keeps it: what each arm was, its figures, and what it measured."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from evalkit.gate import CaseResult, TrialResult
+from evalkit.gate.readings import measure_arm
+from evalkit.records.attempt import Place
+from evalkit.records.history import ArmEntry, CaseTally, RunEntry
+from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
+from evalkit.sources.digest import digest_of
+from evalkit.workflows.deciding import ResultTable, SuiteScoring, passes_of
+
+Tallies = dict[tuple[str, str], tuple[CaseTally, ...]]
+
+
+def entry_of(
+    run: StoredRun, *, root: Path, tags: Sequence[str] = (), stamp: str = ""
+) -> tuple[RunEntry, Tallies]:
+    """The run's entry, and the tallies of each (suite, variant).
+
+    A run that is under way was not scored yet and has no arms. `tags` are those of its commit. The
+    run is known by the name of its bundle, by which it is found again.
+    """
+    record = run.record
+    scored = record.state != "running"
+    entry = RunEntry(
+        id=Path(run.path).resolve().name,
+        path=_relative(Path(run.path), root),
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        state=record.state,
+        exit_code=record.exit_code,
+        outcome=None if record.verdict is None else record.verdict.outcome,
+        gates=record.gates,
+        sha=record.git.sha,
+        branch=record.git.branch,
+        dirty=record.git.dirty,
+        main=record.git.main,
+        tags=tuple(tags),
+        evalkit=record.evalkit,
+        billed_usd=record.billed_usd,
+        changes=record.changes,
+        stamp=stamp,
+        arms=tuple(_arms(run)) if scored else (),
+    )
+    return entry, _tallies(run) if scored else {}
+
+
+def _relative(path: Path, root: Path) -> str:
+    full, base = path.resolve(), root.resolve()
+    return str(full.relative_to(base) if full.is_relative_to(base) else full)
+
+
+def _arms(run: StoredRun) -> Iterable[ArmEntry]:
+    results = ResultTable(run.attempts, run.scores)
+    for suite, snapshot in zip(run.record.suites, run.snapshots, strict=True):
+        scoring = SuiteScoring(snapshot)
+        cases = [results.case_result(each, scoring, snapshot.trials) for each in snapshot.cases]
+        for variant in suite.variants:
+            yield _arm(run.record, suite, snapshot, variant, cases)
+
+
+def _arm(
+    record: RunRecord,
+    suite: SuiteRecord,
+    snapshot: SuiteSnapshot,
+    variant: VariantRecord,
+    cases: Sequence[CaseResult],
+) -> ArmEntry:
+    trials = {"baseline": snapshot.baseline_trials, "anchor": snapshot.anchor_trials}
+    decided = () if record.verdict is None else record.verdict.suites
+    return ArmEntry(
+        suite=suite.suite,
+        variant=variant.variant,
+        content=variant.content,
+        source=variant.source,
+        prompt=variant.prompt,
+        models=variant.models,
+        assets={
+            **variant.digests,
+            f"golden:{suite.golden}": suite.golden_digest,
+            "scorers": suite.scorers_digest,
+            "gate": digest_of(suite.gate),
+        },
+        cases=suite.cases,
+        trials=trials.get(variant.variant) or snapshot.trials,
+        metrics=measure_arm([_trials(case, variant.variant) for case in cases]),
+        slices=_slices(cases, variant.variant),
+        outcome=next((each.outcome for each in decided if each.suite == suite.suite), None)
+        if variant.variant == "candidate"
+        else None,
+    )
+
+
+def _slices(cases: Sequence[CaseResult], variant: str) -> dict[str, float]:
+    by_tag: defaultdict[str, list[Sequence[TrialResult]]] = defaultdict(list)
+    for case in cases:
+        for tag in case.tags:
+            by_tag[tag].append(_trials(case, variant))
+    rates = {tag: measure_arm(by_tag[tag])["pass_rate"] for tag in sorted(by_tag)}
+    return {tag: rate for tag, rate in rates.items() if rate is not None}
+
+
+def _trials(case: CaseResult, variant: str) -> Sequence[TrialResult]:
+    if variant == "baseline":
+        return case.baseline
+    return case.anchor if variant == "anchor" else case.candidate
+
+
+def _tallies(run: StoredRun) -> Tallies:
+    """Distinct measurements with a result, by case.
+
+    What no model was asked for measures nothing: a policy stopped it, and will stop it again.
+    """
+    passes: Mapping[Place, bool | None] = passes_of(run.snapshots, run.attempts, run.scores)
+    measured: defaultdict[tuple[str, str], defaultdict[str, dict[str, bool]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for attempt in run.attempts:
+        passed = passes.get(attempt.place)
+        if passed is not None and attempt.measurement_id:
+            mine = measured[attempt.suite, attempt.variant][attempt.case]
+            mine.setdefault(attempt.measurement_id, passed)
+    return {
+        arm: tuple(
+            CaseTally(case=case, passes=sum(seen.values()), runs=len(seen), measured=seen)
+            for case, seen in cases.items()
+        )
+        for arm, cases in measured.items()
+    }
