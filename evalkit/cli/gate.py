@@ -26,7 +26,7 @@ def gate(
         str,
         typer.Argument(
             metavar="BASE|RUN",
-            help="The baseline: a file with results (below) or a run. Alone, the run to decide on.",
+            help="The baseline: a file with results, or a run. Alone, the run to decide on.",
         ),
     ],
     cand: Annotated[

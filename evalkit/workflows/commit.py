@@ -21,7 +21,7 @@ def read_commit(root: Path, environ: Mapping[str, str] = os.environ) -> GitState
     state = read_git_state(root)
     if state.sha is None:
         return state
-    branch = state.branch or _ci_branch(environ)
+    branch = state.branch or _ci_branch(environ, state.sha)
     merged = not any(environ.get(name) for name in _PROPOSED)
     main = default_branch(root)
     is_main = branch is not None and main is not None and branch == main.removeprefix("origin/")
@@ -30,7 +30,10 @@ def read_commit(root: Path, environ: Mapping[str, str] = os.environ) -> GitState
     )
 
 
-def _ci_branch(environ: Mapping[str, str]) -> str | None:
+def _ci_branch(environ: Mapping[str, str], sha: str) -> str | None:
+    """The branch that CI says it built, where what is checked out is what it built."""
+    if sha != (environ.get("GITHUB_SHA") or environ.get("CI_COMMIT_SHA")):
+        return environ.get("GITHUB_HEAD_REF")
     if head := environ.get("GITHUB_HEAD_REF"):
         return head
     if environ.get("GITHUB_REF", "").startswith("refs/heads/"):

@@ -10,7 +10,7 @@ import msgspec
 from evalkit.errors import Refused, UsageError
 from evalkit.gate import add_parts, compare_results, decide_verdict
 from evalkit.records.results import Results
-from evalkit.records.verdict import Outcome, PartVerdict, Verdict
+from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Verdict
 from evalkit.sources.results import ResultChoice, read_results
 from evalkit.sources.results.promptfoo_columns import SELECTORS
 
@@ -104,7 +104,7 @@ def compare_files(
         verdict = compare_results(sides[0].rows, sides[1].rows, max_drop_pp, rule=rule)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    suite = verdict.suites[0]
+    suite = _without_a_run(verdict.suites[0])
     changed = [] if accept_changed else _changed(*sides)
     if changed:
         suite = add_parts(suite, [_changed_part(changed)])
@@ -113,6 +113,17 @@ def compare_files(
         for label, name, side in zip(("baseline", "candidate"), (base, cand), sides, strict=True)
     )
     return decide_verdict([suite.revised(notes=(*suite.notes, *notes))])
+
+
+def _without_a_run(suite: SuiteVerdict) -> SuiteVerdict:
+    """The suite without the advice to resume a run: the one that wrote a file is not ours."""
+    parts = tuple(
+        part.revised(what_would_settle=part.what_would_settle.replace(": resume the run", ""))
+        if part.what_would_settle
+        else part
+        for part in suite.parts
+    )
+    return suite.revised(parts=parts)
 
 
 def _same(base: str, cand: str) -> bool:
@@ -200,7 +211,7 @@ def _told(side: Results) -> str:
     text = f"{side.about}; {_count(cases, 'case')}, {_count(len(side.rows), 'result')}"
     lost = sum(side.unknown.values())
     if lost:
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in side.unknown.items())
+        reasons = ", ".join(f"{reason}: {number:,}" for reason, number in side.unknown.items())
         text += f", {lost:,} of them unknown ({reasons})"
     return text
 

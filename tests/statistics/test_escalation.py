@@ -88,7 +88,7 @@ def test_the_looks_share_alpha_as_designed() -> None:
 def test_an_unchanged_candidate_passes_after_a_few_runs(
     model: str, passed: float, runs: float, effort: Effort
 ) -> None:
-    draws = effort.draws(5_000, 100_000)
+    draws = effort.draws(3_000, 60_000)
     found = _escalate(model, 0.0, draws, _by_the_gate)
     assert found.passed == pytest.approx(passed, abs=0.5 + chance(passed, draws))
     assert found.runs == pytest.approx(runs, abs=0.05 + 4 / draws**0.5)
@@ -98,7 +98,7 @@ def test_an_unchanged_candidate_passes_after_a_few_runs(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_drop_of_five_points_fails_as_forecast(model: str, effort: Effort) -> None:
-    draws = effort.draws(5_000, 100_000)
+    draws = effort.draws(3_000, 60_000)
     found = _escalate(model, 0.05, draws, _by_the_gate)
     assert found.failed == pytest.approx(99.4, abs=0.5 + chance(99.4, draws))
     assert found.runs == pytest.approx(1.37, abs=0.05)
@@ -109,7 +109,7 @@ def test_a_drop_of_five_points_fails_as_forecast(model: str, effort: Effort) -> 
 def test_a_drop_of_just_the_margin_passes_no_more_often_than_promised(
     model: str, effort: Effort
 ) -> None:
-    draws = effort.draws(2_000, 100_000)
+    draws = effort.draws(1_500, 30_000)
     found = _escalate(model, 0.03, draws, _by_the_gate)
     assert found.passed < 100 * ALPHA
 
@@ -118,7 +118,7 @@ def test_a_drop_of_just_the_margin_passes_no_more_often_than_promised(
 def test_the_forecast_for_no_change_is_that_of_the_t_interval_alone(
     model: str, effort: Effort
 ) -> None:
-    draws = effort.draws(5_000, 100_000)
+    draws = effort.draws(3_000, 60_000)
     found = _escalate(model, 0.0, draws, _by_the_t_interval)
     assert found.passed == pytest.approx(98.2, abs=0.5 + chance(98.2, draws))
     assert found.runs == pytest.approx(1.97, abs=0.05)

@@ -47,7 +47,7 @@ def _share(families: Sequence[bool]) -> float:
 def test_holm_raises_a_false_alarm_in_no_more_families_than_promised(
     members: int, effort: Effort
 ) -> None:
-    n, draws = 200, effort.draws(20_000, 200_000)
+    n, draws = 200, effort.draws(10_000, 200_000)
     families = [_p_values(n, each) for each in _draw(n, 0.0, draws, members, seed=1)]
     corrected = _share([min(holm(p)) < ALPHA for p in families])
     # the p-values are those of a score test, whose tails are a little off at a finite n
@@ -57,7 +57,7 @@ def test_holm_raises_a_false_alarm_in_no_more_families_than_promised(
 
 
 def test_holm_counts_only_the_unchanged_where_others_did_drop(effort: Effort) -> None:
-    n, draws = 200, effort.draws(20_000, 100_000)
+    n, draws = 200, effort.draws(8_000, 100_000)
     unchanged = _draw(n, 0.0, draws, 5, seed=2)
     dropped = _draw(n, 0.10, draws, 3, seed=3)
     false = 0
@@ -68,7 +68,7 @@ def test_holm_counts_only_the_unchanged_where_others_did_drop(effort: Effort) ->
 
 
 def test_of_what_benjamini_hochberg_finds_few_are_false(effort: Effort) -> None:
-    n, draws = 200, effort.draws(20_000, 100_000)
+    n, draws = 200, effort.draws(8_000, 100_000)
     unchanged = _draw(n, 0.0, draws, 12, seed=4)
     dropped = _draw(n, 0.10, draws, 4, seed=5)
     false_shares, found = [], 0

@@ -82,7 +82,7 @@ def _unchanged(n: int, sigma: float, per_pass: bool, draws: int) -> Unchanged:
 def test_an_unchanged_amount_fails_about_as_rarely_as_promised(
     n: int, levels: float, promised: float, per_pass: bool, effort: Effort
 ) -> None:
-    draws = effort.draws(1_500, 40_000)
+    draws = effort.draws(1_000, 25_000)
     found = _unchanged(n, levels, per_pass, draws)
     assert found.strict < promised + 0.5 + chance(promised, draws)
     assert found.statistical <= found.strict
@@ -94,7 +94,7 @@ def test_few_and_very_skewed_amounts_fail_more_often_than_promised(
     per_pass: bool, effort: Effort
 ) -> None:
     # a bound on a known weakness: the delta method's interval is too narrow here
-    draws = effort.draws(1_500, 40_000)
+    draws = effort.draws(1_000, 25_000)
     found = _unchanged(50, 1.0, per_pass, draws)
     assert found.statistical < 8.0 + chance(8.0, draws)
 
@@ -103,7 +103,7 @@ def test_few_and_very_skewed_amounts_fail_more_often_than_promised(
 def test_an_increase_of_just_the_limit_passes_no_more_often_than_promised(
     per_pass: bool, effort: Effort
 ) -> None:
-    n, draws = 300, effort.draws(1_500, 40_000)
+    n, draws = 300, effort.draws(1_000, 25_000)
     rng = np.random.default_rng(8)
     keys = list(range(n))
     passed = 0
@@ -115,7 +115,7 @@ def test_an_increase_of_just_the_limit_passes_no_more_often_than_promised(
 
 
 def test_amounts_of_one_document_raise_no_more_false_alarms_than_promised(effort: Effort) -> None:
-    documents, size, draws = 60, 5, effort.draws(1_500, 40_000)
+    documents, size, draws = 60, 5, effort.draws(1_000, 25_000)
     rng = np.random.default_rng(9)
     groups = [i // size for i in range(documents * size)]
     alone = list(range(documents * size))

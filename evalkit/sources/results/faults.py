@@ -32,6 +32,7 @@ class Faults:
         message: str,
         *,
         line: int | None = None,
+        column: int | None = None,
         key: str | None = None,
         value: str | None = None,
         expected: str | None = None,
@@ -45,6 +46,7 @@ class Faults:
             Problem(
                 file=self.file,
                 line=line,
+                column=column,
                 key=key,
                 message=message,
                 value=value,
@@ -54,10 +56,17 @@ class Faults:
         )
 
     def take(self, error: ConfigError) -> None:
-        """Keep the problems of an error."""
-        room = _KEPT - len(self._problems)
-        self._problems += error.problems[:room]
-        self._more += max(0, len(error.problems) - room)
+        """Keep the problems of an error, whose keys are as the file has them."""
+        for problem in error.problems:
+            self.note(
+                problem.message,
+                line=problem.line,
+                column=problem.column,
+                key=None if problem.key is None else shown(problem.key),
+                value=problem.value,
+                expected=problem.expected,
+                suggestion=problem.suggestion,
+            )
 
     def __len__(self) -> int:
         """How many problems there are."""

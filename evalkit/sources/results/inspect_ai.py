@@ -127,6 +127,10 @@ def read_inspect_archive(file: IO[bytes], choice: ResultChoice, faults: Faults) 
             header = _member(archive, "header.json", _Header, faults)
             _check_ended(header, faults)
             samples = _member(archive, "summaries.json", list[_Sample], faults)
+            if all(sample.metadata is None for sample in samples):
+                # until 2025 summaries had no metadata, and so no groups
+                whole = [name for name in dict.fromkeys(names) if name.startswith("samples/")]
+                samples = [_member(archive, name, _Sample, faults) for name in whole]
     except _BROKEN_ARCHIVE as error:
         raise faults.error(
             f"is no whole inspect_ai log: {error}",

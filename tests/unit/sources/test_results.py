@@ -156,6 +156,8 @@ def test_values_are_shown_without_what_a_terminal_obeys(tmp_path: Path) -> None:
     text = refusal(tmp_path, "case,passed\na,\x1b[2J\x9b\u202e\n", "r.csv")
     assert r"'\x1b[2j\x9b\u202e'" in text.lower()
     assert text.isprintable()
+    text = refusal(tmp_path, '{"case": "a", "passed": 1, "\\u001b": 1, "\\u001b": 2}\n')
+    assert "stands here twice" in text and text.isprintable()
 
 
 def test_a_long_id_is_read_and_shortened_where_it_is_shown(tmp_path: Path) -> None:

@@ -242,6 +242,17 @@ def test_an_archive_without_its_parts_is_refused(tmp_path: Path) -> None:
     assert "is a ZIP archive, but no inspect_ai log" in refusal(tmp_path / "other.eval")
 
 
+def test_samples_are_read_whole_where_summaries_have_no_metadata(tmp_path: Path) -> None:
+    """As inspect_ai wrote them until 2025: without groups the statistics would be too sure."""
+    with zipfile.ZipFile(DATA / "base.eval") as archive:
+        summaries = json.loads(archive.read("summaries.json"))
+    for summary in summaries:
+        del summary["metadata"]
+    path = repacked(tmp_path, summaries=json.dumps(summaries).encode())
+    expected = read(DATA / "base.eval", "grade", 0.5)
+    assert sorted(read(path, "grade", 0.5).rows, key=str) == sorted(expected.rows, key=str)
+
+
 def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     path = repacked(tmp_path)
     raw = bytearray(path.read_bytes())

@@ -149,6 +149,8 @@ def test_a_gap_in_lines_is_missed(tmp_path: Path) -> None:
     rows = cells()
     text = refusal(written(tmp_path, [rows[0], rows[2]]))
     assert "lacks the results of 1 tests, first testIdx 1" in text
+    rows[2]["testIdx"] = 10**18
+    assert "first testIdx 1" in refusal(written(tmp_path, [rows[0], rows[2]]))
 
 
 def lose(key: str) -> Callable[[Cell], object]:

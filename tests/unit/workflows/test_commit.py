@@ -32,9 +32,16 @@ def test_another_branch_is_not_main(committed: ProjectFiles) -> None:
 
 def test_a_detached_checkout_in_ci_has_the_branch_that_ci_names(committed: ProjectFiles) -> None:
     committed.git("checkout", "-q", "--detach")
-    pushed = read_commit(committed.root, {"GITHUB_REF": "refs/heads/main"})
+    sha = committed.git("rev-parse", "HEAD").strip()
+    pushed = read_commit(committed.root, {"GITHUB_REF": "refs/heads/main", "GITHUB_SHA": sha})
     assert (pushed.branch, pushed.main) == ("main", True)
-    assert read_commit(committed.root, {"CI_COMMIT_BRANCH": "main"}).main
+    assert read_commit(committed.root, {"CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": sha}).main
+
+
+def test_another_commit_than_ci_was_started_for_is_not_main(committed: ProjectFiles) -> None:
+    committed.git("checkout", "-q", "--detach")
+    environ = {"GITHUB_REF": "refs/heads/main", "GITHUB_SHA": "0" * 40}
+    assert not read_commit(committed.root, environ).main
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from evalkit.records.verdict import (
     Verdict,
     Waiver,
 )
+from evalkit.report.screen import Screen
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import WAIVERS_FILE, load_waivers
 from evalkit.store.runs import RunStore
@@ -297,7 +298,7 @@ def test_the_list_tells_what_holds_what_ended_and_what_no_run_needed(root: Path)
     ]
     later = state_waivers(root, today=date(2026, 7, 23))
     assert (later[0].state, later[0].days) == ("expired", 3)
-    text = waivers_text(later)
+    text = waivers_text(later, screen=Screen(width=100))
     assert f"{drop.id}  expired 3 days ago" in text
     assert "unused: run 20260716T100000Z-0001 did not need it" in text
     assert f"in 2 cases: {', '.join(broken.cases)}" in text

@@ -1,9 +1,11 @@
-"""Write the reports of this folder: `python write_reports.py FOLDER [MODULES]`.
+"""Write the reports of this folder: `python write_reports.py FOLDER [--node NODE] [--jest FOLDER]`.
 
-Needs pytest and node; MODULES is a node_modules folder with jest and jest-junit. Every file is as
-the tool wrote it, except that paths and the name of the machine are replaced.
+Needs pytest. NODE is node's command, the folder after --jest a node_modules with jest and
+jest-junit; what is not named is not written. Every file is as the tool wrote it, except that paths
+and the name of the machine are replaced.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -21,8 +23,8 @@ def pytest_report(folder: Path) -> None:
     run(command, folder)
 
 
-def node_report(folder: Path) -> None:
-    command = ["node", "--test", "--test-reporter=junit", "node_suite.mjs"]
+def node_report(folder: Path, node: str) -> None:
+    command = [node, "--test", "--test-reporter=junit", "node_suite.mjs"]
     done = run(command, folder)
     (folder / "node.xml").write_bytes(done.stdout)
 
@@ -50,16 +52,20 @@ def without_machine(text: str, folder: str, modules: Path | None) -> str:
 
 
 def main() -> None:
-    out = Path(sys.argv[1]).resolve()
-    modules = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--node")
+    parser.add_argument("--jest", type=Path)
+    asked = parser.parse_args()
+    out, modules = asked.folder.resolve(), asked.jest.resolve() if asked.jest else None
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         for suite in HERE.glob("*_suite*"):
             shutil.copy(suite, folder)
         pytest_report(folder)
-        if shutil.which("node"):
-            node_report(folder)
+        if asked.node:
+            node_report(folder, asked.node)
         if modules:
             jest_report(folder, modules)
         for report in folder.glob("*.xml"):
