@@ -93,11 +93,14 @@ def compare_files(
     """
     choices = choices or FileChoices()
     chosen = [choices.of(side) for side in _SIDES]
-    if _same(base, cand) and chosen[0] == chosen[1]:
-        raise Refused(f"both sides are {base}, and results do not differ from themselves")
+    same = _same(base, cand)
+    if same and chosen[0] == chosen[1]:
+        raise _itself(base)
     sides = [
         read_results(Path(name), choice) for name, choice in zip((base, cand), chosen, strict=True)
     ]
+    if same and sides[0].about == sides[1].about:  # one column by two of its names
+        raise _itself(base)
     _check_used(choices, chosen, sides)
     _check_met(base, cand, *sides)
     try:
@@ -113,6 +116,10 @@ def compare_files(
         for label, name, side in zip(("baseline", "candidate"), (base, cand), sides, strict=True)
     )
     return decide_verdict([suite.revised(notes=(*suite.notes, *notes))])
+
+
+def _itself(name: str) -> Refused:
+    return Refused(f"both sides are the same of {name}, and results do not differ from themselves")
 
 
 def _without_a_run(suite: SuiteVerdict) -> SuiteVerdict:

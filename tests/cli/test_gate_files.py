@@ -161,6 +161,10 @@ def test_one_column_on_both_sides_is_refused(ask: Ask) -> None:
     said = ask("gate", COLUMNS, COLUMNS, "--select", "provider=main")
     assert (said.code, said.out) == (2, "")
     assert "do not differ from themselves" in said.err
+    twice = ("--select", "base.provider=main", "--select", "cand.promptIdx=0")
+    said = ask("gate", COLUMNS, COLUMNS, *twice)
+    assert (said.code, said.out) == (2, "")
+    assert "do not differ from themselves" in said.err
     said = ask("gate", COLUMNS, COLUMNS, "--select", "base.provider=main")
     assert (said.code, said.out) == (2, "")
     assert "holds 2 columns" in said.err

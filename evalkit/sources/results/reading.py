@@ -56,7 +56,7 @@ def _read_json(raw: bytes, path: Path, choice: ResultChoice, faults: Faults) -> 
     if raw.startswith(_BOMS[1:]):
         decode_text(raw, faults.file)  # says that it is UTF-16
     raw = raw.removeprefix(_BOMS[0])
-    lines = path.suffix == ".jsonl"
+    lines = path.suffix.lower() == ".jsonl"
     first, rest = _first_line(raw)
     keys = _keys_of(first)
     if keys is None and not lines:
