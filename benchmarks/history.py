@@ -27,7 +27,7 @@ from evalkit.records.history import ArmEntry, CaseTally, RunEntry
 from evalkit.records.verdict import Outcome
 from evalkit.store.history import SqliteHistory, open_history
 from evalkit.store.runs import RunStore
-from evalkit.workflows.history import rebuild
+from evalkit.workflows.history.keeping import rebuild
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

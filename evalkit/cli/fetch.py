@@ -65,7 +65,7 @@ def fetch(
 
     Nothing that is here is changed. Reports are written anew from the run's data.
     """
-    from evalkit.workflows.fetching import FetchRequest, fetch_run
+    from evalkit.workflows.forges.fetching import FetchRequest, fetch_run
     from evalkit.workflows.project import find_root
 
     request = FetchRequest(

@@ -60,13 +60,13 @@ def history(
         raise UsageError("--flaky SUITE stands alone: it looks at one suite's baseline")
     root = find_root()
     if rebuild:
-        from evalkit.workflows.history import rebuild as make_again
+        from evalkit.workflows.history.keeping import rebuild as make_again
 
         print_note(f"the history was made again from {make_again(root, note=print_note):,} runs")
     if flaky is not None:
         return _print_flaky(flaky, json_=json_)
     from evalkit.report.history import history_json, history_text
-    from evalkit.workflows.history_view import view_history
+    from evalkit.workflows.trends import view_history
 
     view = view_history(
         root,
@@ -85,8 +85,8 @@ def history(
 def _print_flaky(suite: str, *, json_: bool) -> int:
     from evalkit.report.flaky import flaky_text
     from evalkit.report.history import history_json
-    from evalkit.workflows.history_view import flaky_cases, flaky_view
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.trends import flaky_cases, flaky_view
     from evalkit.workflows.wiring import SystemClock
 
     found = flaky_cases(find_root(), suite, note=print_note)

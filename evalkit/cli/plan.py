@@ -55,8 +55,8 @@ def plan(
         raise UsageError("--drop and --flip-rate go with --power")
     from evalkit.cli.requests import build_request
     from evalkit.report.plan import plan_json, plan_text
-    from evalkit.workflows.planning import plan_suites
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.runs.planning import plan_suites
     from evalkit.workflows.wiring import Wiring
 
     request = build_request(
@@ -78,7 +78,7 @@ def plan(
     wiring = Wiring(find_root(), live=live)
     if power:
         from evalkit.report.power import power_json, power_text
-        from evalkit.workflows.powering import PowerQuestion, forecast_suites
+        from evalkit.workflows.runs.powering import PowerQuestion, forecast_suites
 
         question = PowerQuestion(drop=_share(drop), flips=_share(flip_rate))
         found = forecast_suites(request, question, wiring=wiring)

@@ -9,7 +9,7 @@ import typer
 from evalkit.cli.output import print_note, print_result
 
 if TYPE_CHECKING:
-    from evalkit.workflows.publishing import Publication
+    from evalkit.workflows.forges.publishing import Publication
 
 app = typer.Typer(
     name="publish",
@@ -113,8 +113,8 @@ def github(
 
     Exit codes: 0 when all of it was published, whatever the verdict, 2 usage, 4 GitHub said no.
     """
+    from evalkit.workflows.forges.publishing_github import GithubRequest, publish_github
     from evalkit.workflows.project import find_runs_root
-    from evalkit.workflows.publishing_github import GithubRequest, publish_github
     from evalkit.workflows.wiring import Wiring
 
     root = find_runs_root(run)
@@ -214,8 +214,8 @@ def gitlab(
 
     Exit codes: 0 when all of it was published, whatever the verdict, 2 usage, 4 GitLab said no.
     """
+    from evalkit.workflows.forges.publishing_gitlab import GitlabRequest, publish_gitlab
     from evalkit.workflows.project import find_runs_root
-    from evalkit.workflows.publishing_gitlab import GitlabRequest, publish_gitlab
     from evalkit.workflows.wiring import Wiring
 
     root = find_runs_root(run)
@@ -248,8 +248,8 @@ def plain(
 
     All four are written whatever happened: of a run that was refused they say why.
     """
+    from evalkit.workflows.forges.publishing_plain import publish_plain
     from evalkit.workflows.project import find_runs_root
-    from evalkit.workflows.publishing_plain import publish_plain
 
     return print_publication(publish_plain(find_runs_root(run), run, to=to))
 

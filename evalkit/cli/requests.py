@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from evalkit.config.changes import parse_change
 from evalkit.errors import UsageError
-from evalkit.workflows.request import RunRequest
+from evalkit.workflows.setup.request import RunRequest
 
 
 def build_request(

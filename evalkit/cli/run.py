@@ -50,10 +50,10 @@ def run(
     """
     from evalkit.cli.requests import build_request
     from evalkit.report.progress import progress_display
-    from evalkit.workflows.last_run import remember_end
     from evalkit.workflows.project import find_root
-    from evalkit.workflows.request import RunRequest
-    from evalkit.workflows.running import resume_run, run_suites
+    from evalkit.workflows.runs.last_run import remember_end
+    from evalkit.workflows.runs.running import resume_run, run_suites
+    from evalkit.workflows.setup.request import RunRequest
     from evalkit.workflows.wiring import SystemClock, Wiring
 
     root = find_root()

@@ -72,10 +72,10 @@ def waive(
     Commit the file and have it reviewed. A part counts as passed while its waiver covers what was
     measured; after its last day the suite does not pass until the waiver is removed or renewed.
     """
-    from evalkit.workflows import waiver_words as words
     from evalkit.workflows.project import find_root, find_runs_root
-    from evalkit.workflows.waiver_states import state_waivers
-    from evalkit.workflows.waiving import WaiveRequest, remove_waiver, waive_part
+    from evalkit.workflows.waivers import words
+    from evalkit.workflows.waivers.states import state_waivers
+    from evalkit.workflows.waivers.waiving import WaiveRequest, remove_waiver, waive_part
 
     request = WaiveRequest(
         suite=suite,

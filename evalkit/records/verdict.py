@@ -32,8 +32,9 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     An entry of waivers.yaml. `part` is the part's name. Dates are ISO 8601 days; `until` is the
     last day on which it holds. It covers no more than what was seen when it was made: `up_to` is
-    the largest drop (pp) or increase (percent, or pp for a rate), `at_least` the smallest pass rate of
-    a floor, `cases` those that broke an invariant, `text` what a guard said. `line` is its place.
+    the largest drop (pp) or increase (percent, or pp for a rate), `at_least` the smallest pass rate
+    of a floor, `cases` those that broke an invariant, `text` what a guard said. `line` is its
+    place.
     """
 
     id: str

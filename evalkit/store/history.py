@@ -1,7 +1,7 @@
 """The history of runs: a sqlite file that several processes may use at once.
 
 It holds nothing that the bundles do not: it can be deleted at any time, and is made again from them
-(`workflows/history.py`). Nothing outside of `store` knows SQL.
+(`workflows/history/keeping.py`). Nothing outside of `store` knows SQL.
 """
 
 import sqlite3

@@ -13,7 +13,7 @@ from evalkit.gate.power import minimum_cases, smallest_margin
 from evalkit.gate.settings import margin_of
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
-from evalkit.workflows.deadlines import deadline_problems, today_utc
+from evalkit.workflows.setup.deadlines import deadline_problems, today_utc
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from evalkit.gate.power import detectable_drop, minimum_cases
 from evalkit.sources.golden import read_golden_set
 from evalkit.sources.tree import WorkingTree
-from evalkit.workflows.forecasting import ASSUMED_FLIP_SHARE
+from evalkit.workflows.runs.forecasting import ASSUMED_FLIP_SHARE
 
 DEFAULT_MARGIN, DEFAULT_ALPHA = "0.03", 0.05
 

@@ -16,8 +16,8 @@ from evalkit.records.verdict import Verdict
 from evalkit.sources.assets import Assets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
-from evalkit.workflows.request import RunRequest
-from evalkit.workflows.variants import CONFIG_FILE
+from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.variants import CONFIG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -163,7 +163,7 @@ class Project:
 
         Raises ConfigError, UsageError or Refused where nothing was run.
         """
-        from evalkit.workflows.running import run_suites
+        from evalkit.workflows.runs.running import run_suites
         from evalkit.workflows.wiring import Wiring
 
         request = RunRequest(

@@ -16,7 +16,7 @@ from evalkit.store.runs import RunStore
 from evalkit.workflows.compare import decide_between
 from evalkit.workflows.deciding import decide, passes_of, score_attempts
 from evalkit.workflows.failing import modes_of
-from evalkit.workflows.reporting import write_reports
+from evalkit.workflows.runs.reporting import write_reports
 
 
 def load_run(root: Path, name: str) -> StoredRun:

@@ -21,7 +21,7 @@ from evalkit.records.recording import Recording
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.recordings import RecordingWriter
-from evalkit.workflows.variants import default_suites
+from evalkit.workflows.setup.variants import default_suites
 from evalkit.workflows.wiring import Wiring
 
 OnReply = Callable[[str, int, int], None]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.workflows.request import RunRequest
-from evalkit.workflows.running import run_suites
+from evalkit.workflows.runs.running import run_suites
+from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import SystemClock, Wiring
 from tests.cli.project import ProjectFiles
 from tests.faults.conftest import serve

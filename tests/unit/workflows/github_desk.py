@@ -15,8 +15,8 @@ from evalkit.records.last_run import LastRun
 from evalkit.records.run import StoredRun
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import score_attempts
-from evalkit.workflows.publishing import Publication
-from evalkit.workflows.publishing_github import GithubRequest, publish_github
+from evalkit.workflows.forges.publishing import Publication
+from evalkit.workflows.forges.publishing_github import GithubRequest, publish_github
 from tests.servers.github_server import HEAD, MERGE, REPO, TOKEN, GithubServer
 from tests.unit.control.providers.fakes import FixedClock
 from tests.unit.report.conftest import MakeRun, Results

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.workflows.aging import is_pinned
+from evalkit.workflows.setup.aging import is_pinned
 
 
 @pytest.mark.parametrize(

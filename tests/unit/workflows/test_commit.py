@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.workflows.commit import read_commit
+from evalkit.workflows.setup.commit import read_commit
 from tests.cli.project import ProjectFiles
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.config.suites import Suite
 from evalkit.workflows.checking import check_project
-from evalkit.workflows.deadlines import ended_quarantines
+from evalkit.workflows.setup.deadlines import ended_quarantines
 from tests.cli.project import ProjectFiles
 
 TODAY = date(2026, 7, 15)

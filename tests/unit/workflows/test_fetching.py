@@ -15,7 +15,7 @@ from evalkit import Project
 from evalkit.errors import HostError, Refused, StoreError, UsageError
 from evalkit.ports import HttpReply
 from evalkit.store.runs import RunStore
-from evalkit.workflows.fetching import Fetched, FetchRequest, fetch_run
+from evalkit.workflows.forges.fetching import Fetched, FetchRequest, fetch_run
 from tests.cli.project import ProjectFiles, wrong_in_first
 from tests.servers.ci_server import Asked, CiServer, Page
 from tests.unit.control.providers.fakes import FixedClock

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import UsageError
-from evalkit.workflows.forges import Repository, find_repository, token_for
+from evalkit.workflows.forges.repositories import Repository, find_repository, token_for
 
 GITHUB = "https://api.github.com"
 ON_GITLAB = {"CI_SERVER_URL": "https://git.acme.io", "CI_API_V4_URL": "https://git.acme.io/api/v4"}

@@ -20,15 +20,15 @@ from evalkit.store.bundle import RECORD
 from evalkit.store.history import FLAKE_RUNS, history_path, open_history
 from evalkit.store.history_file import bundle_stamp
 from evalkit.store.runs import RunStore
-from evalkit.workflows.history import (
+from evalkit.workflows.history.entry import entry_of
+from evalkit.workflows.history.keeping import (
     open_synced,
     rebuild,
     record_run,
     resolve_baseline,
     sync,
 )
-from evalkit.workflows.history_entry import entry_of
-from evalkit.workflows.history_view import flaky_cases, flaky_view, view_history
+from evalkit.workflows.trends import flaky_cases, flaky_view, view_history
 from tests.unit.workflows.history_bundles import MAIN, SHA, attempt, write_run
 
 BOTH = {"baseline": {"a1": True, "b1": True}, "candidate": {"a1": True, "b1": False}}

@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.ports import History
 from evalkit.store.history_file import HistoryDamaged
-from evalkit.workflows.history_healing import HealingHistory
+from evalkit.workflows.history.healing import HealingHistory
 from tests.unit.store.history_conformance import HistoryConformance, put, run
 from tests.unit.store.history_model import ModelHistory
 

@@ -7,7 +7,7 @@ import pytest
 from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
 from evalkit.records.asset import Tool
-from evalkit.workflows.loosening import weaker_suite, wider_route, wider_tools
+from evalkit.workflows.guards.loosening import weaker_suite, wider_route, wider_tools
 
 SUITE: dict[str, Any] = {
     "golden": "g@v1",

@@ -9,7 +9,7 @@ import pytest
 
 from evalkit.errors import HostError, ProviderError
 from evalkit.ports import HttpReply
-from evalkit.workflows.host_api import HostApi, Unanswered, quoted, rate_limit_wait_s
+from evalkit.workflows.forges.host_api import HostApi, Unanswered, quoted, rate_limit_wait_s
 from tests.unit.control.providers.fakes import FixedClock
 
 NOW = int(FixedClock().now().timestamp())

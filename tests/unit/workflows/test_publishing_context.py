@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import UsageError
-from evalkit.workflows.github_context import GithubContext, read_context, read_token
+from evalkit.workflows.forges.github_context import GithubContext, read_context, read_token
 
 HEAD, MERGE, BASE = "ab" * 20, "cd" * 20, "ef" * 20
 

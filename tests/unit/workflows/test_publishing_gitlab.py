@@ -18,9 +18,9 @@ from evalkit.records.last_run import LastRun
 from evalkit.report.github.stamp import Stamp, read_stamp
 from evalkit.report.github.subject import Subject
 from evalkit.report.gitlab import state_of, status_payload, without_commands
-from evalkit.workflows.gitlab_context import read_context
-from evalkit.workflows.publishing import Publication
-from evalkit.workflows.publishing_gitlab import GitlabRequest, publish_gitlab
+from evalkit.workflows.forges.gitlab_context import read_context
+from evalkit.workflows.forges.publishing import Publication
+from evalkit.workflows.forges.publishing_gitlab import GitlabRequest, publish_gitlab
 from tests.cli.project import ProjectFiles
 from tests.servers.gitlab_server import TOKEN, GitlabServer
 from tests.unit.control.providers.fakes import FixedClock

@@ -11,7 +11,7 @@ import pytest
 from evalkit import Project
 from evalkit.errors import StoreError, UsageError
 from evalkit.records.last_run import LastRun
-from evalkit.workflows.publishing_plain import publish_plain
+from evalkit.workflows.forges.publishing_plain import publish_plain
 from tests.cli.project import ProjectFiles, wrong_in_first
 
 FILES = {"report.md", "report.html", "junit.xml", "verdict.json"}

@@ -24,9 +24,9 @@ from evalkit.report.screen import Screen
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import WAIVERS_FILE, load_waivers
 from evalkit.store.runs import RunStore
-from evalkit.workflows.waiver_states import state_waivers
-from evalkit.workflows.waiver_words import waivers_text
-from evalkit.workflows.waiving import Waived, WaiveRequest, remove_waiver, waive_part
+from evalkit.workflows.waivers.states import state_waivers
+from evalkit.workflows.waivers.waiving import Waived, WaiveRequest, remove_waiver, waive_part
+from evalkit.workflows.waivers.words import waivers_text
 
 TODAY = date(2026, 7, 15)
 REASON = "Fixed by DESK-7 next week."

@@ -1,0 +1,1 @@
+"""GitHub, GitLab and plain CI: what is published there, and what is fetched from them."""

@@ -1,0 +1,1 @@
+"""The gate guards itself: what became weaker, wider, untested, or incomparable."""

@@ -1,0 +1,185 @@
+"""The gate guards itself: what became weaker, wider or untested since the base commit.
+
+A pull request can edit evalkit.yaml, so the change under test could loosen the gate that tests it.
+Every weakening is listed first in the report and keeps the verdict from passing until somebody
+accepts it with `--accept-gate-change`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from evalkit.config.load import load_config
+from evalkit.config.model import Config
+from evalkit.errors import ConfigError, EvalkitError
+from evalkit.records.verdict import Outcome, PartVerdict
+from evalkit.sources.assets import load_assets
+from evalkit.sources.git import GitTree
+from evalkit.sources.tree import WorkingTree
+from evalkit.workflows.guards.loosening import (
+    weaker_evidence,
+    weaker_suite,
+    wider_route,
+    wider_tools,
+)
+from evalkit.workflows.guards.replays import changed_replies
+from evalkit.workflows.guards.yardstick import (
+    changed_alike,
+    changed_baseline,
+    changed_cases,
+    changed_schemas,
+    moved_baseline,
+)
+from evalkit.workflows.setup.base_ref import BaseRef
+from evalkit.workflows.setup.variants import CONFIG_FILE, SuiteSetup
+
+# Not which commit that is: a waiver is held to the sentence, here, in CI and after a rebase.
+SINCE_BASE = "(since the base)"
+
+
+def guard_suites(
+    root: Path, setups: Sequence[SuiteSetup], base: BaseRef
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """What is weaker than at `base`, per suite, and what is gone altogether.
+
+    The first value maps a suite to sentences; the second lists suites that the base had and the
+    working tree lacks. Without a base only the two variants are compared.
+    """
+    found: dict[str, list[str]] = {
+        setup.name: [*_wider_variant(setup), *_failed_baseline(setup)] for setup in setups
+    }
+    gone: list[str] = []
+    unseen = f"{base.label}; so" if base.lost else None
+    tree = None if base.sha is None else GitTree(root, base.sha)
+    if tree is not None and tree.exists(CONFIG_FILE):
+        try:
+            config = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+        except ConfigError:
+            unseen = f"evalkit.yaml at {base.label} cannot be read, so"
+        else:
+            for setup in setups:
+                found[setup.name] += _since_base(setup, tree, config, base)
+            gone = _gone_suites(config, setups)
+    if unseen is not None:
+        for sentences in found.values():
+            sentences.append(f"{unseen} nothing shows that the gate was not loosened")
+    return {name: tuple(dict.fromkeys(each)) for name, each in found.items()}, tuple(gone)
+
+
+def guard_part(sentences: Sequence[str], owner: str | None) -> PartVerdict:
+    """The held, inconclusive part that stands for a weaker gate."""
+    return PartVerdict(
+        name="gate change",
+        kind="guard",
+        outcome=Outcome.INCONCLUSIVE,
+        best=Outcome.INCONCLUSIVE,
+        worst=Outcome.INCONCLUSIVE,
+        required=True,
+        held=True,
+        message="; ".join(sentences) + ".",
+        what_would_settle="A reviewer who accepts it: --accept-gate-change.",
+        owner=owner,
+    )
+
+
+def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef) -> Iterable[str]:
+    before = config.suites.get(setup.name)
+    if before is None:
+        return
+    try:
+        old = load_assets(tree, suites=[setup.name]).suites[setup.name]
+    except EvalkitError:
+        yield f"the assets of the suite at {base.label} cannot be read to compare with"
+        for sentence in weaker_suite(before, setup.assets.suite):
+            yield f"{sentence} {SINCE_BASE}"
+        return
+    new = setup.candidate
+    slices = [tag for tag, rules in before.gate.slices.items() if rules.required]
+    found = (
+        *weaker_suite(before, setup.assets.suite),
+        *changed_schemas(old, setup.assets),
+        *changed_cases(old.golden, setup.assets.golden, slices),
+        *moved_baseline(
+            before.baseline or config.baseline, setup.assets.suite.baseline or new.config.baseline
+        ),
+        *weaker_evidence(config, new.config, new.assets.route.models.order),
+        *changed_replies(
+            (tree, config),
+            (WorkingTree(tree.root), new.config),
+            suite=setup.name,
+            models=new.assets.route.models.order,
+        ),
+        *wider_route(old.route, new.assets.route),
+        *wider_tools(old.prompt.tools, new.assets.prompt.tools),
+    )
+    for sentence in found:
+        yield f"{sentence} {SINCE_BASE}"
+    yield from _incomparable(setup, old.digests, tree, base)
+
+
+def _incomparable(
+    setup: SuiteSetup, old: Mapping[str, str], tree: GitTree, base: BaseRef
+) -> Iterable[str]:
+    """What changed in a way that no comparison of the two variants can show to be harmless.
+
+    A baseline of `{set: …}` reads the working tree as well, so an edit can reach both variants, or
+    make the baseline worse.
+    """
+    candidate, baseline = setup.candidate.assets.digests, _baseline_digests(setup)
+    alike = changed_alike(old, baseline, candidate)
+    if alike:
+        yield (
+            f"{', '.join(alike)} changed since the base in both variants alike, so comparing "
+            "them says nothing about it; make it a new version and a candidate, or compare with "
+            "--baseline REF"
+        )
+    if setup.baseline is None or setup.baseline.changes is None:
+        return
+    try:
+        was = load_assets(tree, changes=setup.baseline.changes, suites=[setup.name])
+    except EvalkitError:
+        yield f"the baseline cannot be made of the files at {base.label} to compare it with"
+        return
+    edited = changed_baseline(was.suites[setup.name].digests, baseline, candidate)
+    if edited:
+        yield (
+            f"{', '.join(edited)} changed since the base in the baseline; leave what it is "
+            "made of as it was, or compare with --baseline REF"
+        )
+
+
+def _baseline_digests(setup: SuiteSetup) -> Mapping[str, str]:
+    """What the baseline is, or was when a stored run measured it."""
+    if setup.baseline is not None:
+        return setup.baseline.assets.digests
+    suites = () if setup.stored is None else setup.stored.record.suites
+    measured = next(
+        (each.variant("candidate") for each in suites if each.suite == setup.name), None
+    )
+    return {} if measured is None else measured.digests
+
+
+def _failed_baseline(setup: SuiteSetup) -> Iterable[str]:
+    """A stored run that failed its own gate: to be no worse than it is no achievement."""
+    verdict = None if setup.stored is None else setup.stored.record.verdict
+    for each in () if verdict is None else verdict.suites:
+        if each.suite == setup.name and each.outcome is Outcome.FAIL and setup.stored is not None:
+            yield f"the baseline, run {setup.stored.record.id}, failed its own gate"
+
+
+def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
+    """What `--set` and the like widened between the two arms."""
+    if setup.baseline is None:
+        return
+    for sentence in wider_route(setup.baseline.assets.route, setup.candidate.assets.route):
+        yield f"{sentence} (against the baseline)"
+    before, after = setup.baseline.assets.prompt.tools, setup.candidate.assets.prompt.tools
+    for sentence in wider_tools(before, after):
+        yield f"{sentence} (against the baseline)"
+
+
+def _gone_suites(config: Config, setups: Sequence[SuiteSetup]) -> list[str]:
+    """Suites that the base ran by default and that the working tree no longer has or runs."""
+    current = setups[0].candidate.config if setups else Config()
+    before = config.suites if config.run.suites is None else config.run.suites
+    now = current.suites if current.run.suites is None else current.run.suites
+    return [name for name in before if name not in now]

@@ -1,0 +1,63 @@
+"""What changed since the base commit and no suite of the run looks at.
+
+Both variants would be equal by it, and green.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.config.load import load_config
+from evalkit.errors import ConfigError, Refused
+from evalkit.sources.git import GitTree, changed_files
+from evalkit.workflows.setup.base_ref import BaseRef
+from evalkit.workflows.setup.variants import CONFIG_FILE, SuiteSetup
+
+_TARGET_FOLDERS = ("prompts/", "tools/", "schemas/")
+
+
+def find_unexercised(root: Path, setups: Sequence[SuiteSetup], base: BaseRef) -> tuple[str, ...]:
+    """Changed prompts, tools, schemas and routes that no suite of the run looks at.
+
+    Both variants would be equal and green whatever the change does.
+    """
+    if base.sha is None:
+        return ()
+    tested = {
+        path
+        for setup in setups
+        for variant in setup.variants
+        for path in (*variant.assets.digests, *variant.assets.schemas)
+    }
+    changed = [
+        path
+        for path in changed_files(root, base.sha)
+        if path.startswith(_TARGET_FOLDERS) and path not in tested and (root / path).exists()
+    ]
+    return (*changed, *_unexercised_routes(root, setups, base.sha))
+
+
+def unexercised_error(found: Sequence[str], names: str) -> Refused:
+    """The refusal that names what nobody tested."""
+    listed = ", ".join(found)
+    return Refused(
+        f"changed since the base and tested by no suite of this run ({names}): {listed}. Both "
+        "variants would be equal and green. Run a suite that uses it, try it with --set "
+        "suites.NAME.target.prompt=NAME@vN, or accept it with --allow-unexercised"
+    )
+
+
+def _unexercised_routes(root: Path, setups: Sequence[SuiteSetup], sha: str) -> list[str]:
+    tree = GitTree(root, sha)
+    if not setups or not tree.exists(CONFIG_FILE):
+        return []
+    try:
+        old = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+    except ConfigError:
+        return []
+    tested = {variant.assets.route.name for setup in setups for variant in setup.variants}
+    config = setups[0].candidate.config
+    return [
+        f"route {route.name}"
+        for route in config.routes
+        if route.name not in tested and old.route(route.name) not in (None, route)
+    ]

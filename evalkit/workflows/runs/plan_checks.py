@@ -1,0 +1,81 @@
+"""What keeps a plan from being executed as it stands, found before anything is spent."""
+
+from collections.abc import Sequence
+
+from evalkit.errors import NotMeasured, Refused
+from evalkit.records.plan import PlannedAttempt
+from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
+from evalkit.workflows.setup.variants import SuiteSetup
+
+
+def check_plan(prepared: PreparedRun) -> None:
+    """Raise Refused for replies that are missing, models without a price under a USD cap, replays
+    where live evidence is asked for, and scripts that cannot tell the two variants apart."""
+    attempts = prepared.plan.attempts
+    check_replies(attempts)
+    unpriced = sorted(_unpriced(prepared))
+    if unpriced and run_cap_usd(prepared.config) is not None:
+        raise Refused(
+            f"no price is known for {', '.join(unpriced)}, and a USD cap applies that could not be "
+            "kept; add `models.NAME.price`, or cap the budget in tokens (max_tokens)"
+        )
+    for setup in prepared.setups:
+        origins = {a.origin for a in attempts if a.suite == setup.name}
+        replayed = [name for name in ("recording", "scripted") if name in origins]
+        if setup.assets.suite.evidence == "live" and replayed:
+            raise Refused(
+                f"suite {setup.name} asks for live evidence, and its replies would be "
+                f"{' and '.join(replayed)}; run with --live"
+            )
+        if "scripted" in origins:
+            _check_scripts_can_tell(setup)
+
+
+def check_replies(attempts: Sequence[PlannedAttempt]) -> None:
+    """Raise NotMeasured for replies that should be replayed and are not written down."""
+    missing = [each for each in attempts if each.missing]
+    if missing:
+        raise _not_recorded(missing)
+
+
+def _check_scripts_can_tell(setup: SuiteSetup) -> None:
+    """Raise NotMeasured where one line of a script would answer two different prompts."""
+    if setup.baseline is None:
+        return
+    old, new = setup.baseline.assets.prompt, setup.candidate.assets.prompt
+    if old.reference == new.reference and old.digest != new.digest:
+        settle = (
+            f"Make it {new.name}@v{new.version + 1} with replies of its own, or use a real model"
+        )
+        raise NotMeasured(
+            f"not measured: {new.path} differs from the baseline's and is still {new.reference}. "
+            f"Scripted replies are found by that name, so both variants of suite {setup.name} "
+            f"would get the same ones. {settle}",
+            settle=settle,
+        )
+
+
+def _unpriced(prepared: PreparedRun) -> set[str]:
+    """Models without a price that a run may call: those it plans to, and their fallbacks."""
+    live = {suite.suite for suite in prepared.plan.suites if suite.calls}
+    planned = {name for suite in prepared.plan.suites for name in suite.unpriced_models}
+    return planned | {
+        name
+        for setup in prepared.setups
+        if setup.name in live
+        for variant in setup.variants
+        for name in variant.assets.route.models.order
+        if name not in variant.config.models or variant.config.models[name].price is None
+    }
+
+
+def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:
+    suites = " ".join(dict.fromkeys(each.suite for each in missing))
+    models = ", ".join(dict.fromkeys(each.model for each in missing))
+    lines = [f"  {each.suite} {each.variant} {each.case}: {each.missing}" for each in missing]
+    settle = f"Record them with `evalkit record {suites}`, or ask the model itself with --live."
+    return NotMeasured(
+        f"not measured: {len(missing)} replies of {models} are not recorded, and a run never asks "
+        f"a recorded model by itself. {settle} Missing:\n" + "\n".join(lines),
+        settle=settle,
+    )

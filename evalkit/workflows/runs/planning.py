@@ -1,0 +1,44 @@
+"""`evalkit plan`: a run up to its first call."""
+
+import asyncio
+from dataclasses import dataclass
+
+from evalkit.control.budget import Ledger
+from evalkit.records.plan import RunPlan
+from evalkit.store.runs import RunStore
+from evalkit.workflows.history.keeping import open_synced
+from evalkit.workflows.runs.caching import open_cache
+from evalkit.workflows.runs.preparing import prepare_run, run_cap_usd
+from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the cap in USD that a run of it would be held to (None without one)."""
+
+    plan: RunPlan
+    budget_usd: float | None
+
+
+def plan_suites(request: RunRequest, *, wiring: Wiring) -> Planned:
+    """What a run of `request` would do. Raises what a run would raise before its first call."""
+    return asyncio.run(_plan(request, wiring))
+
+
+async def _plan(request: RunRequest, wiring: Wiring) -> Planned:
+    store = RunStore(wiring.root)
+    try:
+        with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
+            prepared = await prepare_run(
+                request,
+                wiring=wiring,
+                store=store,
+                cache=cache,
+                ledger=lambda config: Ledger(config.budgets),
+                history=history,
+                seed=0,
+            )
+            return Planned(prepared.plan, run_cap_usd(prepared.config))
+    finally:
+        await wiring.close()

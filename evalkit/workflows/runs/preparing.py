@@ -1,0 +1,274 @@
+"""Everything a run needs before its first call: variants, sessions, snapshots, the plan.
+
+`plan` stops here and prints; `run` goes on and executes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.config.model import Config
+from evalkit.config.problems import capped
+from evalkit.control.budget import Ledger
+from evalkit.control.factory import ControlPlane
+from evalkit.errors import ConfigError
+from evalkit.execute.prompt_target import PromptTarget
+from evalkit.plan.build import PlanJob, build_plan
+from evalkit.ports import Cache, Clock, EventSink, History
+from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.call import PreparedCall
+from evalkit.records.case import Case
+from evalkit.records.plan import PlannedAttempt, RunPlan
+from evalkit.records.run import Flake, SuiteSnapshot
+from evalkit.sources.tree import WorkingTree
+from evalkit.sources.waivers import load_waivers
+from evalkit.store.runs import RunStore
+from evalkit.workflows.deciding import SuiteScoring
+from evalkit.workflows.guards.guarding import guard_suites
+from evalkit.workflows.guards.unexercised import find_unexercised, unexercised_error
+from evalkit.workflows.runs.forecasting import with_forecast
+from evalkit.workflows.runs.snapshots import take_snapshot
+from evalkit.workflows.setup.aging import aged_cache
+from evalkit.workflows.setup.base_ref import find_base
+from evalkit.workflows.setup.content import arm_contents
+from evalkit.workflows.setup.deadlines import ended_quarantines
+from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.selecting import select_cases
+from evalkit.workflows.setup.variants import SuiteSetup, set_up_suites
+from evalkit.workflows.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One variant of one suite, ready to make attempts."""
+
+    variant: VariantName
+    plane: ControlPlane
+    target: PromptTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRun:
+    """A run that could start. `cases` are the real ones, `snapshots` hold the redacted ones.
+
+    `live_arms` are those of each suite that a model answers.
+    """
+
+    config: Config
+    setups: tuple[SuiteSetup, ...]
+    snapshots: tuple[SuiteSnapshot, ...]
+    arms: Mapping[tuple[str, str], Arm]
+    cases: Mapping[tuple[str, str], Case]
+    plan: RunPlan
+    live_arms: Mapping[str, frozenset[VariantName]]
+    ledger: Ledger
+    seed: int
+    warnings: tuple[str, ...]
+    clock: Clock
+
+    async def plan_trials(self, suites: Mapping[str, tuple[int, int]]) -> RunPlan:
+        """Further trials of some suites: for each the first and the last one.
+
+        Raises what planning raises: Refused, ConfigError.
+        """
+        jobs = [
+            _job(setup, self._cases_of(setup), self.arms, first=first, last=last)
+            for setup in self.setups
+            for first, last in ([suites[setup.name]] if setup.name in suites else [])
+        ]
+        return await build_plan(jobs, seed=self.seed)
+
+    def _cases_of(self, setup: SuiteSetup) -> tuple[Case, ...]:
+        return tuple(
+            case for case in setup.assets.golden.cases if (setup.name, case.id) in self.cases
+        )
+
+    async def make(self, planned: PlannedAttempt) -> Attempt:
+        """One attempt of the plan."""
+        arm = self.arms[planned.suite, planned.variant]
+        case = self.cases[planned.suite, planned.case]
+        session = arm.plane.open(
+            case,
+            suite=planned.suite,
+            variant=arm.variant,
+            prompt=arm.target.prompt.reference,
+        )
+        return await arm.target.attempt(
+            session,
+            case,
+            suite=planned.suite,
+            variant=arm.variant,
+            trial=planned.trial,
+            clock=self.clock,
+        )
+
+
+async def prepare_run(
+    request: RunRequest,
+    *,
+    wiring: Wiring,
+    store: RunStore,
+    cache: Cache | None,
+    ledger: Callable[[Config], Ledger],
+    history: History,
+    seed: int,
+    emit: EventSink | None = None,
+) -> PreparedRun:
+    """Load, wire and plan. Nothing is called and nothing is written.
+
+    Raises ConfigError, UsageError, or Refused for a run that would say nothing: no suite, nothing
+    to compare with, a selection that matches nothing.
+    """
+    assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
+    guards, warnings = _guards(request, setups, wiring)
+    selected = select_cases(request, setups, store)
+    setups = tuple(setup for setup in setups if selected[setup.name])
+    book = ledger(assets.config)
+    arms: dict[tuple[str, str], Arm] = {
+        (setup.name, variant.name): Arm(
+            variant.name,
+            wiring.control_plane(
+                variant.config,
+                variant.assets.route,
+                suite=setup.name,
+                ledger=book,
+                cache=aged_cache(cache, setup, variant, now=wiring.clock.now()),
+                emit=emit,
+            ),
+            PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
+        )
+        for setup in setups
+        for variant in setup.variants
+    }
+    cases = {(name, case.id): case for name, chosen in selected.items() for case in chosen}
+    day = wiring.clock.now().date()
+    today = day.isoformat()
+    live = {setup.name: _live_arms(setup, wiring) for setup in setups}
+    waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
+    snapshots = tuple(
+        take_snapshot(
+            setup,
+            selected[setup.name],
+            request,
+            guards=guards.get(setup.name, ()),
+            repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),
+            flaky=_flakes(history, setup),
+            waivers=[each for each in waivers if each.suite == setup.name],
+            today=today,
+        )
+        for setup in setups
+    )
+    _check_scorable(snapshots)
+    plan = await build_plan(
+        [
+            _job(setup, selected[setup.name], arms, first=1, last=snapshot.trials)
+            for setup, snapshot in zip(setups, snapshots, strict=True)
+        ],
+        seed=seed,
+    )
+    plan = with_forecast(plan, snapshots)
+    return PreparedRun(
+        config=assets.config,
+        setups=setups,
+        snapshots=snapshots,
+        arms=arms,
+        cases=cases,
+        plan=plan,
+        live_arms=live,
+        ledger=book,
+        seed=seed,
+        warnings=(
+            *(str(problem) for problem in assets.warnings),
+            *warnings,
+            *ended_quarantines({setup.name: setup.assets.suite for setup in setups}, day),
+        ),
+        clock=wiring.clock,
+    )
+
+
+def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
+    """The arms that a model answers, so that a further trial would be a new measurement."""
+    return frozenset(
+        variant.name
+        for variant in setup.variants
+        if wiring.provider(
+            variant.config, variant.assets.route.models.primary, suite=setup.name
+        ).origin
+        == "live"
+    )
+
+
+def _flakes(history: History, setup: SuiteSetup) -> tuple[Flake, ...]:
+    content = arm_contents(setup).get("baseline")
+    return () if content is None else history.flakes(setup.name, content)
+
+
+def run_cap_usd(config: Config) -> float | None:
+    """The tightest cap in USD of a run; None without one."""
+    caps = [budget.max_usd for budget in config.budgets if budget.max_usd is not None]
+    return min(caps, default=None)
+
+
+def _guards(
+    request: RunRequest, setups: Sequence[SuiteSetup], wiring: Wiring
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """What became weaker, per suite, unless it was accepted; and warnings for what was accepted."""
+    base = find_base(wiring.root, wiring.environ)
+    warnings = []
+    if base.unseen:
+        warnings.append(
+            "this clone is shallow, so nothing shows whether the change loosened its own gate; "
+            "check out with fetch-depth: 0"
+        )
+    unexercised = find_unexercised(wiring.root, setups, base)
+    if unexercised and not request.selects:
+        names = ", ".join(setup.name for setup in setups)
+        if not request.allow_unexercised:
+            raise unexercised_error(unexercised, names)
+        warnings.append(
+            f"accepted by --allow-unexercised, tested by nothing: {', '.join(unexercised)}"
+        )
+    guards, gone = guard_suites(wiring.root, setups, base)
+    if gone and setups:
+        first = setups[0].name
+        sentences = tuple(f"the suite {name} is gone or no longer runs by default" for name in gone)
+        guards[first] = (*guards[first], *sentences)
+    if request.accept_gate_change:
+        warnings += [
+            f"accepted by --accept-gate-change, {name}: {sentence}"
+            for name, sentences in guards.items()
+            for sentence in sentences
+        ]
+        return {}, tuple(warnings)
+    return guards, tuple(warnings)
+
+
+def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:
+    """Raise ConfigError for cases that no attempt could pass or fail, whatever it answers."""
+    problems = [each for snapshot in snapshots for each in SuiteScoring(snapshot).problems()]
+    if problems:
+        raise ConfigError(capped(problems))
+
+
+def _job(
+    setup: SuiteSetup,
+    cases: Sequence[Case],
+    arms: Mapping[tuple[str, str], Arm],
+    *,
+    first: int,
+    last: int,
+) -> PlanJob:
+    async def prepare(variant: str, case: Case, trial: int) -> PreparedCall:
+        arm = arms[setup.name, variant]
+        session = arm.plane.open(
+            case, suite=setup.name, variant=variant, prompt=arm.target.prompt.reference
+        )
+        return await arm.target.prepare(session, case, trial)
+
+    return PlanJob(
+        suite=setup.name,
+        variants=tuple(variant.name for variant in setup.variants),
+        cases=cases,
+        trials=last - first + 1,
+        first_trial=first,
+        prepare=prepare,
+    )

@@ -1,0 +1,1 @@
+"""What a run is of: the request, the commit, baseline, candidate and anchor of every suite."""

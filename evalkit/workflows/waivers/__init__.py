@@ -1,0 +1,1 @@
+"""Exceptions: who accepts what, how a waiver is written, and what became of it."""
