@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test generated bench
+.PHONY: check lint types layers test test-downloads test-simulations generated bench
 
 check: lint types layers test
 
@@ -15,7 +15,15 @@ layers:
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 
 test:
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 -m "not downloads"
+
+# what asks a package registry, once: GitHub's description of its API
+test-downloads:
+	$(PYTHON) -m pytest -m downloads
+
+# minutes of draws: the tables of the gate's error rates, for half a percentage point
+test-simulations:
+	$(PYTHON) -m pytest -n 2 tests/statistics -m full_simulation
 
 # docs/configuration.md and docs/schema/ are made from the models; a test fails when they are stale
 generated:
@@ -23,3 +31,6 @@ generated:
 
 bench:
 	$(PYTHON) benchmarks/runner.py
+	$(PYTHON) benchmarks/gate.py
+	$(PYTHON) benchmarks/history.py
+	$(PYTHON) benchmarks/report.py

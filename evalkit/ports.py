@@ -18,7 +18,7 @@ from evalkit.records.call import (
     Request,
     ToolCall,
 )
-from evalkit.records.case import Case, Document
+from evalkit.records.case import Document
 from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
 from evalkit.records.run import Flake
@@ -231,13 +231,6 @@ class Session(Protocol):
 
     def cited(self, text: str, parsed: Any) -> tuple[str, ...]:
         """Ids of the documents that a reply cites; `parsed` is its JSON, None for a text."""
-
-
-class SessionFactory(Protocol):
-    """Opens sessions of one variant."""
-
-    def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> Session:
-        """A session for the case's identity, over the case's documents."""
 
 
 class FileTree(Protocol):

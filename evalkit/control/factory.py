@@ -21,7 +21,7 @@ _REMEMBERED_CASES = 10_000
 
 
 class ControlPlane:
-    """Implements ports.SessionFactory: routing, budget and policies for one route.
+    """Opens the sessions of one route: its routing, budget and policies.
 
     The same object serves a run and a service. Sessions may run at the same time; the ledger is
     what they share.

@@ -1,10 +1,8 @@
 """How many cases and trials a suite needs: the chances of its verdicts before anything is run.
 
 One run an arm is worked out exactly, flip by flip. With more runs the mean differences are taken
-as normal, and two shares describe a case: its spread E[D^2], which averaging over k runs divides by
-k, and its width E|D|, which sets Tango's interval on the means and falls more slowly. The width
-depends on which cases are flaky; they are modelled as Beta distributed pass rates with the suite's
-mean and flip rate.
+as normal with the spread E[D^2], which averaging over k runs divides by k. The interval follows
+that spread, down to where it would be that of a drop made of whole cases alone.
 """
 
 import math
@@ -12,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.gate.amounts import Amount, exact
-from evalkit.gate.chances import mean_difference, pass_chance
+from evalkit.gate.chances import pass_chance
 from evalkit.gate.distributions import normal_quantile, normal_tail
-from evalkit.gate.intervals import tango_score
 from evalkit.gate.power import flip_share, minimum_cases
 from evalkit.records.power import PowerRow, RowReason, SuitePower
 
@@ -36,23 +33,19 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A case between identical versions: spread E[D^2] and width E|D|, equal for one run an arm."""
+    """A case between identical versions; its spread is E[D^2]."""
 
     spread: float
-    width: float
     pass_rate: float
     one_run: bool
 
-    def broken(self, drop: float) -> tuple[float, float]:
-        """Spread and width when `drop` of the cases, which passed, fail for good.
+    def broken(self, drop: float) -> float:
+        """The spread when `drop` of the cases, which passed, fail for good.
 
         What breaks differs between the arms as well, on top of what flips by chance.
         """
         whole = 1 - min(1.0, drop / self.pass_rate)
-        return (
-            min(1.0, self.spread * whole + drop),
-            min(1.0, self.width * whole + drop),
-        )
+        return min(1.0, self.spread * whole + drop)
 
 
 def forecast_power(
@@ -95,7 +88,6 @@ def forecast_power(
         banked = max(runs, baseline_trials)
         case = _Case(
             spread=min(1.0, flip_share(churn, noise, banked, runs)),
-            width=min(1.0, churn + mean_difference(noise, banked, runs, pass_rate)),
             pass_rate=pass_rate,
             one_run=banked == runs == 1,
         )
@@ -150,23 +142,23 @@ def _chance_to_pass(cases: int, case: _Case, rule: _Rule) -> float:
         return pass_chance(cases, case.spread, rule.margin, rule.alpha)
     if cases < rule.minimum:
         return 0.0
-    # the largest measured drop whose interval still ends below the margin
-    low, high = -case.width, min(case.width, rule.margin)
-    for _ in range(50):
-        middle = (low + high) / 2
-        against, towards = (case.width + middle) / 2, (case.width - middle) / 2
-        score = tango_score(rule.margin, cases * against, cases * towards, cases)
-        low, high = (middle, high) if score < -rule.z_alpha else (low, middle)
     if case.spread <= 0:
         return 1.0
-    return 1.0 - normal_tail(low * math.sqrt(cases / case.spread))
+    # the largest measured drop whose interval still ends below the margin
+    largest = rule.margin - rule.z_alpha * math.sqrt(_passing_spread(case, rule) / cases)
+    return 1.0 - normal_tail(largest * math.sqrt(cases / case.spread))
+
+
+def _passing_spread(case: _Case, rule: _Rule) -> float:
+    """The spread that the interval has when its end is at the margin."""
+    return max(case.spread, rule.margin * (1 - rule.margin))
 
 
 def _chance_to_fail(drop: float, cases: int, case: _Case, rule: _Rule) -> float:
     if cases < rule.minimum:
         return 0.0
-    spread, width = case.broken(drop)
-    reach = max(rule.margin, rule.z_alpha * math.sqrt(width / cases))
+    spread = case.broken(drop)
+    reach = max(rule.margin, rule.z_alpha * math.sqrt(spread / cases))
     left = spread - drop * drop
     if left <= 0:
         return 1.0 if drop >= reach else 0.0
@@ -189,9 +181,9 @@ def _fails_at(drop: float, case: _Case, rule: _Rule) -> float:
     beyond = drop - rule.margin
     if beyond <= 0:
         return math.inf
-    spread, width = case.broken(drop)
+    spread = case.broken(drop)
     left = math.sqrt(max(0.0, spread - drop * drop))
-    shown = (rule.z_alpha * math.sqrt(width) + rule.z_power * left) / drop
+    shown = (rule.z_alpha * math.sqrt(spread) + rule.z_power * left) / drop
     return max(shown**2, (rule.z_power * left / beyond) ** 2)
 
 
@@ -202,21 +194,15 @@ def _cases_to_detect(drop: float, case: _Case, rule: _Rule) -> int | None:
 
 def _cases_to_pass(case: _Case, rule: _Rule) -> int:
     """The cases at which an unchanged candidate passes with the power asked for."""
-    reach = rule.z_alpha * math.sqrt(case.width) + rule.z_power * math.sqrt(case.spread)
-    wanted = 1 - normal_tail(rule.z_power)
-    low, high = rule.minimum - 1, max(rule.minimum, math.ceil((reach / rule.margin) ** 2))
+    reach = rule.z_alpha * math.sqrt(_passing_spread(case, rule))
+    reach += rule.z_power * math.sqrt(case.spread)
+    cases = max(rule.minimum, math.ceil((reach / rule.margin) ** 2))
     if case.one_run:
         # counts are whole, so the chance has teeth: take the first step that reaches it
-        while _chance_to_pass(high, case, rule) < wanted:
-            high += max(1, high // 100)
-        return high
-    while _chance_to_pass(high, case, rule) < wanted:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = _chance_to_pass(middle, case, rule) >= wanted
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+        wanted = 1 - normal_tail(rule.z_power)
+        while _chance_to_pass(cases, case, rule) < wanted:
+            cases += max(1, cases // 100)
+    return cases
 
 
 def _check(

@@ -1,16 +1,19 @@
 """The increase of a ratio between two arms: cost per resolved case, or a plain mean.
 
 The value of an arm is sum(amount) / sum(unit) over its cases. The increase is judged on the log of
-the ratio between the arms, with the delta method's variance clustered on group (Cochran 1977,
-Sampling Techniques, section 6.4) and Student's t.
+the ratio between the arms, with the standard error of the delete-one-group jackknife (Efron &
+Tibshirani 1993, An Introduction to the Bootstrap, chapter 11) and Student's t. The delta method's
+error (Cochran 1977, Sampling Techniques, section 6.4) is its first term; what that leaves out
+matters for a few skewed amounts, of which one can be a large part of the sum.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from evalkit.gate.distributions import normal_quantile, student_quantile
-from evalkit.gate.intervals import clustered_error, mean_p
+from evalkit.gate.intervals import mean_p
 from evalkit.gate.settings import Rule
 from evalkit.gate.wording import count, percent
 from evalkit.records.verdict import Estimate, Outcome
@@ -19,6 +22,8 @@ from evalkit.records.verdict import Estimate, Outcome
 MINIMUM_GROUPS = 20
 # e^700 is about the largest power that still is a float
 _LARGEST_LOG = 700.0
+# a part of a sum that is all of it, but for rounding
+_ALL = 1 - 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def decide_increase(
         reason = "the baseline used none, so any use is past the limit"
         return IncreaseDecision(Outcome.FAIL, reason, before, after)
     log_ratio = math.log(after) - math.log(before)
-    error = clustered_error(_influence(baseline, candidate), keys) or 0.0
+    error = log_ratio_error(baseline, candidate, keys) or 0.0
     half = student_quantile(alpha, groups - 1) * error
     increase = min(after / before - 1, _increase(_LARGEST_LOG))
     lower, upper = _increase(log_ratio - half), _increase(log_ratio + half)
@@ -126,22 +131,48 @@ def _looks_real(
         return False
     if before <= 0:
         return True
-    error = clustered_error(_influence(baseline, candidate), keys)
+    error = log_ratio_error(baseline, candidate, keys)
     if error is None:
         return False
     return math.log(after) - math.log(before) > student_quantile(alpha, groups - 1) * error
 
 
-def _influence(baseline: Arm, candidate: Arm) -> list[float]:
-    """Each case's pull on the log ratio, the linear term of the delta method."""
-    before, after = _pull(baseline), _pull(candidate)
-    return [cand - base for cand, base in zip(after, before, strict=True)]
+def log_ratio_error(baseline: Arm, candidate: Arm, keys: Sequence[Hashable] | None) -> float | None:
+    """The jackknife's standard error of log(candidate.value / baseline.value).
+
+    sqrt((G-1)/G * sum over groups of (theta_g - their mean)^2), theta_g the log ratio without group
+    g; without `keys` every case is its own. None for one group or none, and infinite where a group
+    has all that an arm has: without it there is no ratio. Both arms have amounts and units.
+    """
+    groups = len(baseline.amounts) if keys is None else len(set(keys))
+    if groups < 2:
+        return None
+    moves = [0.0] * groups
+    for values, sign in (
+        (candidate.amounts, 1.0),
+        (candidate.units, -1.0),
+        (baseline.amounts, -1.0),
+        (baseline.units, 1.0),
+    ):
+        total = math.fsum(values)
+        shares = [value / total for value in _by_group(values, keys)]
+        if max(shares) > _ALL:
+            return math.inf
+        # the log of a sum without one of its parts, less that of the sum
+        moves = [
+            move + sign * math.log1p(-share) for move, share in zip(moves, shares, strict=True)
+        ]
+    mean = math.fsum(moves) / groups
+    return math.sqrt((groups - 1) / groups * math.fsum([(move - mean) ** 2 for move in moves]))
 
 
-def _pull(arm: Arm) -> list[float]:
-    n = len(arm.amounts)
-    amount, unit = math.fsum(arm.amounts), math.fsum(arm.units)
-    return [n * (a / amount - u / unit) for a, u in zip(arm.amounts, arm.units, strict=True)]
+def _by_group(values: Sequence[float], keys: Sequence[Hashable] | None) -> Sequence[float]:
+    if keys is None:
+        return values
+    sums: defaultdict[Hashable, float] = defaultdict(float)
+    for value, key in zip(values, keys, strict=True):
+        sums[key] += value
+    return list(sums.values())
 
 
 def _increase(log_ratio: float) -> float:

@@ -58,3 +58,10 @@ class SuitePower(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     drop: float | None = None
     noise_source: str = ""
     schema: Literal["evalkit.power/1"] = "evalkit.power/1"
+
+
+class PowerForecast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `evalkit plan --power --json` prints: the forecast of every suite that compares."""
+
+    schema: Literal["evalkit.power/1"] = "evalkit.power/1"
+    suites: tuple[SuitePower, ...]

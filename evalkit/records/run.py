@@ -204,6 +204,11 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...]
     scores: tuple[Score, ...]
 
+    @property
+    def made(self) -> int:
+        """How many attempts this run made, without those that it took from earlier runs."""
+        return sum(attempt.pooled_from is None for attempt in self.attempts)
+
     def snapshot(self, suite: str) -> SuiteSnapshot | None:
         """The snapshot of that suite."""
         return next((each for each in self.snapshots if each.suite == suite), None)

@@ -15,6 +15,7 @@ from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.report.amounts import measure
 from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
+from evalkit.report.background import flaky_notes, lent_notes
 from evalkit.report.figures import count
 from evalkit.report.pairing import classify, describe_change
 from evalkit.report.tables import scorer_rows, slice_rows
@@ -41,7 +42,11 @@ def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> C
                 after,
                 labels=("baseline", "candidate"),
                 verdict=_suite_verdict(run.record.verdict, snapshot.suite),
-                notes=() if after.record is None else after.record.notes,
+                notes=(
+                    *(() if after.record is None else after.record.notes),
+                    *lent_notes(after.record),
+                    *flaky_notes(snapshot, after),
+                ),
             )
         )
     return Comparison(

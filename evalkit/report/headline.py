@@ -86,7 +86,7 @@ def part_reason(part: PartVerdict) -> str:
     """A requirement and how it came out, in a few words, and until when that is accepted."""
     if part.waiver is not None:
         accepted = f"accepted until {part.waiver.until} ({part.waiver.id})"
-        return f"{_reason(part)}: {accepted}"
+        return f"{_reason(part)}; {accepted}"
     return _reason(part)
 
 
@@ -168,4 +168,6 @@ def _where(part: PartVerdict, whole: str) -> str:
 
 def _first_sentence(text: str) -> str:
     sentence = text.split(". ", 1)[0].rstrip(".")
-    return sentence if len(sentence) <= _MOST_REASON else f"{sentence[:_MOST_REASON].rstrip()} …"
+    if len(sentence) <= _MOST_REASON:
+        return sentence
+    return f"{sentence[:_MOST_REASON].rsplit(' ', 1)[0].rstrip(' ,;:')} …"

@@ -148,6 +148,6 @@ def _foot(run: StoredRun, comparison: Comparison) -> str:
         git = f", commit {code_span(record.git.sha[:12])}{dirty}"
     commands = " · ".join(code_span(command) for command, _ in next_commands(record, comparison))
     return (
-        f"Run {code_span(record.id)}{git}, {count(len(run.attempts), 'attempt')} in "
+        f"Run {code_span(record.id)}{git}, {count(run.made, 'attempt')} in "
         f"{duration(record.duration_s)}, {prose(usd(record.billed_usd))} spent. Next: {commands}"
     )

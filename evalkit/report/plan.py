@@ -181,7 +181,7 @@ def _put_tokens(
 
 
 def _put_missing(page: Page, attempts: Sequence[PlannedAttempt]) -> None:
-    missing = _missing(attempts)
+    missing = sorted(_missing(attempts), key=lambda attempt: attempt.place)
     for number, attempt in enumerate(missing[:_MOST_MISSING]):
         # what there is to do about it stands after the semicolon, and once for all at the top
         lacking = (attempt.missing or "").partition("; ")[0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evalkit.records.power import PowerRow, SuitePower
+from evalkit.records.power import PowerForecast, PowerRow, SuitePower
 from evalkit.report.figures import count, percent, points, usd
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.untrusted import one_line
@@ -15,8 +15,8 @@ _WIDTHS = (8, 6, 9, 9, 9, 10)
 
 def power_json(suites: Sequence[SuitePower]) -> str:
     """The forecasts as indented JSON: `evalkit.power/1`, a list under `suites`."""
-    value = {"schema": "evalkit.power/1", "suites": [msgspec.to_builtins(each) for each in suites]}
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    value = msgspec.json.encode(PowerForecast(suites=tuple(suites)))
+    return msgspec.json.format(value, indent=2).decode()
 
 
 def power_text(suites: Sequence[SuitePower], *, screen: Screen | None = None) -> str:

@@ -10,7 +10,7 @@ from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.history import HistoryView
 from evalkit.records.last_run import LastRun
-from evalkit.records.power import SuitePower
+from evalkit.records.power import PowerForecast
 from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
 from evalkit.records.score import Score
 
@@ -39,7 +39,7 @@ def bundle_schemas() -> dict[str, dict[str, Any]]:
         "diff": _schema(Comparison, "evalkit.diff/1"),
         "case-view": _schema(CaseView, "evalkit.case/1"),
         "history": _schema(HistoryView, "evalkit.history/1"),
-        "power": _schema(SuitePower, "evalkit.power/1"),
+        "power": _schema(PowerForecast, "evalkit.power/1"),
         "last": _schema(LastRun, "evalkit.last/1"),
     }
 

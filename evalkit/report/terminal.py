@@ -97,12 +97,11 @@ def _put_brief(page: Page, change: CaseChange) -> None:
 def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
     """Where everything is, what it took, and the commands that come next."""
     record = run.record
-    attempts = len(run.attempts)
     spent = f"{usd(record.billed_usd)} spent"
     if record.budget_usd is not None:
         spent += f" of {usd(record.budget_usd)} allowed"
     page.labelled(
-        "took", f"{count(attempts, 'attempt')} in {duration(record.duration_s)}, {spent}", indent=0
+        "took", f"{count(run.made, 'attempt')} in {duration(record.duration_s)}, {spent}", indent=0
     )
     where = report_path(run.path)
     if os.path.exists(where):
@@ -117,9 +116,10 @@ def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
 
 
 def report_path(path: str) -> str:
-    """The bundle's report.md, relative to where the user stands when it is below. A run that was
-    killed has none."""
-    full = os.path.join(path, "report.md")
+    """The bundle's report.html, else its report.md, relative to where the user stands when it is
+    below. A run that was killed has neither."""
+    page = os.path.join(path, "report.html")
+    full = page if os.path.exists(page) else os.path.join(path, "report.md")
     relative = os.path.relpath(full) if os.path.isabs(full) else full
     return one_line(full if relative.startswith("..") else relative)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.config.load import ExaminedConfig, examine_config
+from evalkit.config.load import ExaminedConfig, examine_config, load_config
 from evalkit.config.model import Config
 from evalkit.config.problems import capped, listed, suggest
 from evalkit.config.routes import Route
@@ -28,7 +28,7 @@ class SuiteAssets:
 
     `schemas` maps the path of each scorer's schema to its content. `digests` covers what is tested
     (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X` by key),
-    `scorers_digest` and `gate_digest` what it is tested with.
+    `scorers_digest` what it is tested with.
     """
 
     name: str
@@ -39,7 +39,6 @@ class SuiteAssets:
     schemas: Mapping[str, dict[str, Any]]
     digests: Mapping[str, str]
     scorers_digest: str
-    gate_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +108,14 @@ def _with_the_rest(error: ConfigError, reader: Reader, suites: Sequence[str] | N
     return ConfigError(capped([*error.problems, *rest], reader.unsaid))
 
 
+def read_config(tree: FileTree) -> Config:
+    """The tree's evalkit.yaml, without anything it names.
+
+    Raises ConfigError, and FileNotFoundError where there is none.
+    """
+    return load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+
+
 def _names(examined: ExaminedConfig, suites: Sequence[str] | None) -> list[str]:
     if suites is None:
         return list(examined.suites)
@@ -137,7 +144,6 @@ def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) 
         schemas=files.schemas,
         digests=_target_digests(reader, config, route, files.prompt),
         scorers_digest=digest_of([scorers, files.schemas]),
-        gate_digest=digest_of(suite.gate.model_dump(mode="json")),
     )
 
 

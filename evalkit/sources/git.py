@@ -3,11 +3,15 @@
 from evalkit.sources.git_refs import (
     changed_files,
     default_branch,
+    files_named,
     git_state,
+    has_remote,
     is_shallow,
     merge_base,
     read_git_state,
     resolve_ref,
+    top_folder,
+    tracked_files,
 )
 from evalkit.sources.git_tree import GitTree
 
@@ -15,9 +19,13 @@ __all__ = [
     "GitTree",
     "changed_files",
     "default_branch",
+    "files_named",
     "git_state",
+    "has_remote",
     "is_shallow",
     "merge_base",
     "read_git_state",
     "resolve_ref",
+    "top_folder",
+    "tracked_files",
 ]

@@ -92,6 +92,36 @@ def changed_files(root: Path, base_sha: str) -> list[str]:
     return sorted({name.decode(errors="surrogateescape") for name in names if name})
 
 
+def tracked_files(root: Path, folder: str) -> list[str]:
+    """Files that git tracks in a folder of `root`, however its name is capitalised, sorted.
+
+    The folder's own path where it is a symlink or a submodule; empty where there is no git. Not
+    every system tells capitals apart, so a folder may be read under a name that it does not have.
+    """
+    try:
+        raw = run_git(root, "ls-files", "-z", "--", f":(icase){folder}")
+    except Refused:
+        return []
+    return sorted(name.decode(errors="replace") for name in raw.split(b"\0") if name)
+
+
+def files_named(root: Path, sha: str, name: str) -> list[str]:
+    """The files of that name anywhere in the repository at a commit: paths from its top, sorted."""
+    raw = run_git(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", sha)
+    paths = (each.decode(errors="surrogateescape") for each in raw.split(b"\0"))
+    return sorted(path for path in paths if path.rpartition("/")[2] == name)
+
+
+def top_folder(root: Path) -> Path:
+    """The folder of the repository that `root` is in. Raises Refused where it is in none."""
+    return Path(run_git(root, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+
+
+def has_remote(root: Path) -> bool:
+    """Whether this repository is a clone of another one, or pushes to one."""
+    return _optional(root, "remote") is not None
+
+
 def _optional(root: Path, *arguments: str) -> str | None:
     """What git prints, or None where it has nothing to say."""
     try:

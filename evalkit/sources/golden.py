@@ -27,14 +27,6 @@ SET_FILE = "set.yaml"
 CheckCase = Callable[[Case, Callable[[], Locator]], Iterable[Problem]]
 
 
-def content_digest(cases: Iterable[Case]) -> str:
-    """The digest of the cases in their order; the format of their file does not matter."""
-    content = ContentDigest()
-    for case in cases:
-        content.add(case)
-    return content.result()
-
-
 class ContentDigest:
     """The digest of cases that come one at a time."""
 

@@ -79,7 +79,7 @@ class Bundle:
     def journal(self) -> RunJournal:
         """The run's journal, opened for appending; it holds the run's lock until it is closed.
 
-        Open it before looking at `done_places`, so that nobody else writes in between. Raises
+        Open it before looking at `attempts`, so that nobody else writes in between. Raises
         StoreError, with the other's process id, while another process has it open.
         """
         with explained("make", self.path):
@@ -103,10 +103,6 @@ class Bundle:
                 usd += attempt.billed_usd
                 tokens += attempt.usage.total
         return usd, tokens
-
-    def done_places(self) -> frozenset[Place]:
-        """What a resumed run need not make again: all but infrastructure errors."""
-        return frozenset(each.place for each in self.attempts() if each.has_result)
 
     def traces(
         self, *, suite: str | None = None, case: str | None = None

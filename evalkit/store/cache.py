@@ -35,12 +35,16 @@ class ReplyCache:
     A row whose digest does not fit its content (or that does not decode) is dropped and counted in
     `dropped`: the reply is asked for again. Every method raises StoreError for a cache that is
     locked for longer than `busy_timeout_s`, damaged, newer than this evalkit, or on a full disk.
+    One that was locked for so long is not waited for again until it answers: the calls that a run
+    has in flight would each wait in turn.
     """
 
     def __init__(self, root: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Open the cache of the project at `root`, making it where there is none."""
         self.path = private_folder(root) / "cache.sqlite3"
         self.dropped = 0
+        self._patience_s = busy_timeout_s
+        self._gave_up = False
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(Reply)
         with self._explained():
@@ -129,8 +133,17 @@ class ReplyCache:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+            if self._gave_up:
+                self._wait(self._patience_s)
         except sqlite3.Error as error:
+            if _is_locked(error):
+                self._wait(0)
             raise StoreError(f"the reply cache {self.path}: {_advice(error)}") from error
+
+    def _wait(self, seconds: float) -> None:
+        """How long to wait for another process from now on."""
+        self._gave_up = seconds == 0
+        self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
 
 def _digest(key: str, raw: bytes) -> bytes:
@@ -138,9 +151,17 @@ def _digest(key: str, raw: bytes) -> bytes:
     return hashlib.sha256(key.encode() + b"\0" + raw).digest()
 
 
+def _code(error: sqlite3.Error) -> int:
+    return (error.sqlite_errorcode or 0) & 0xFF if hasattr(error, "sqlite_errorcode") else 0
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 def _advice(error: sqlite3.Error) -> str:
-    code = (error.sqlite_errorcode or 0) & 0xFF if hasattr(error, "sqlite_errorcode") else 0
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    code = _code(error)
+    if _is_locked(error):
         return "another process keeps it locked; wait for it to end, or run without the cache"
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return f"is damaged ({error}); remove it: it only holds replies that can be asked for again"

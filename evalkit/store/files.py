@@ -10,6 +10,7 @@ from evalkit.errors import StoreError
 
 # EFBIG is how a quota by RLIMIT_FSIZE shows itself.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_AGAIN = "repeat the command, or go on with a run that has begun: `evalkit run --resume`"
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
 
@@ -18,13 +19,13 @@ def explain(error: OSError, act: str, path: Path) -> StoreError:
     """The StoreError for what the operating system refused: what happened and what to do."""
     reason = error.strerror or type(error).__name__
     if error.errno in _FULL:
-        advice = "there is no room left: free some and go on with `evalkit run --resume`"
+        advice = f"there is no room left: free some and {_AGAIN}"
     elif error.errno in _FORBIDDEN:
         advice = "it is not writable here: make it so, or use a copy of the project that is"
     elif error.errno in _IN_THE_WAY:
         advice = "something else is in the way: move it aside"
     else:
-        advice = "look at the disk it is on, and go on with `evalkit run --resume`"
+        advice = f"look at the disk it is on and {_AGAIN}"
     return StoreError(f"cannot {act} {path} ({reason}); {advice}")
 
 

@@ -13,6 +13,7 @@ from evalkit.gate.power import minimum_cases, smallest_margin
 from evalkit.gate.settings import margin_of
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
+from evalkit.workflows.guards.private_state import tracked_state_problems
 from evalkit.workflows.setup.deadlines import deadline_problems, today_utc
 
 
@@ -31,7 +32,8 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
         # cases are checked one at a time and dropped: a set of any size fits into memory
         assets = load_assets(WorkingTree(root), keep_cases=False)
     except ConfigError as error:
-        return _refused((*error.problems, *deadline_problems(root, None, day)))
+        found = (*error.problems, *tracked_state_problems(root))
+        return _refused((*found, *deadline_problems(root, None, day)))
     problems = (
         *assets.warnings,
         *(
@@ -39,6 +41,7 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
             for suite in assets.suites.values()
             for warning in _too_small(suite, assets.config)
         ),
+        *tracked_state_problems(root),
         *deadline_problems(root, assets.config, day),
     )
     if any(problem.severity == "error" for problem in problems):

@@ -13,11 +13,10 @@ from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun
 from evalkit.records.verdict import Verdict
-from evalkit.sources.assets import Assets, load_assets
+from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.request import RunRequest
-from evalkit.workflows.setup.variants import CONFIG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -119,7 +119,7 @@ def compare_files(
 
 
 def _itself(name: str) -> Refused:
-    return Refused(f"both sides are the same of {name}, and results do not differ from themselves")
+    return Refused(f"both sides are the same results of {name}, so there is nothing to compare")
 
 
 def _without_a_run(suite: SuiteVerdict) -> SuiteVerdict:

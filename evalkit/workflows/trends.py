@@ -8,18 +8,17 @@ from typing import Any
 
 import msgspec
 
-from evalkit.config.load import load_config
 from evalkit.config.suites import Quarantine
 from evalkit.errors import ConfigError, UsageError
 from evalkit.gate.readings import AMOUNTS, RATES
 from evalkit.ports import History
 from evalkit.records.history import FlakyCases, HistoryView, RunEntry, Trend
+from evalkit.sources.assets import read_config
 from evalkit.sources.quarantine import most_quarantined
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.folder import PRIVATE
 from evalkit.store.history import FLAKE_RUNS
 from evalkit.workflows.history.keeping import Note, open_synced
-from evalkit.workflows.setup.variants import CONFIG_FILE
 
 PASS_RATE = "pass_rate"
 METRICS = (PASS_RATE, *RATES, *AMOUNTS)
@@ -107,7 +106,7 @@ def _check_suite(root: Path, suite: str | None, seen: Sequence[str]) -> None:
 def _configured(root: Path) -> dict[str, Quarantine]:
     """The suites of evalkit.yaml with their quarantines, as far as it can be read."""
     with suppress(ConfigError, FileNotFoundError):
-        config = load_config(WorkingTree(root).read(CONFIG_FILE), file=CONFIG_FILE).config
+        config = read_config(WorkingTree(root))
         return {name: suite.quarantine for name, suite in config.suites.items()}
     return {}
 

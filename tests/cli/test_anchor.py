@@ -98,3 +98,47 @@ def test_an_anchor_that_does_not_exist_is_refused(evalkit: Evalkit, project: Pro
     write(project, baseline="ask@v1", target="ask@v1", anchor={"to": "v9", "max_drop_pp": 4})
     project.commit()
     assert evalkit("run", cwd=project.root).returncode == 2
+
+
+@pytest.mark.parametrize(("anchor", "code"), [("ask@v1", 1), ("ask@v3", 0)])
+def test_without_a_baseline_the_anchor_is_held_against_all_the_same(
+    evalkit: Evalkit, project: ProjectFiles, anchor: str, code: int
+) -> None:
+    write(
+        project,
+        baseline="ask@v3",
+        target="ask@v3",
+        anchor={"to": {"set": {"suites.ask.target.prompt": anchor}}, "max_drop_pp": 4},
+    )
+    del project.suite["baseline"]
+    project.suite["gate"]["min_pass_rate"] = 0.5
+    project.write()
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "no baseline" in done.stdout
+    assert part_of(project, "anchor drop")["outcome"] == ("fail" if code else "pass")
+
+
+def test_no_baseline_says_that_the_anchor_is_not_looked_at_either(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    anchor = {"to": {"set": {"suites.ask.target.prompt": "ask@v1"}}, "max_drop_pp": 4}
+    write(project, baseline="ask@v3", target="ask@v3", anchor=anchor)
+    project.suite["gate"]["min_pass_rate"] = 0.5
+    project.write()
+    done = evalkit("run", "--no-baseline", cwd=project.root)
+    assert "not against its anchor" in " ".join(done.stdout.split())
+
+
+def test_an_anchor_that_failed_its_own_gate_is_no_fixed_point_to_be_proud_of(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
+    write(project, baseline="ask@v1", target="ask@v3", anchor=None)
+    project.suite["gate"] = {"max_drop_pp": 4}
+    project.write()
+    assert evalkit("run", cwd=project.root).returncode == 1
+    run = max((project.root / ".evalkit/runs").iterdir()).name
+    write(project, baseline="ask@v3", target="ask@v3", anchor={"to": run, "max_drop_pp": 4})
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert f"the anchor, run {run}, failed its own gate" in " ".join(done.stdout.split())

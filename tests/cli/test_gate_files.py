@@ -82,7 +82,7 @@ def test_a_file_is_not_compared_with_itself(ask: Ask, good: list[str], tmp_path:
     for again in (good[0], str(tmp_path / "link.jsonl")):
         said = ask("gate", good[0], again)
         assert (said.code, said.out) == (2, "")
-        assert "do not differ from themselves" in said.err
+        assert "so there is nothing to compare" in said.err
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_a_selection_for_a_side_that_has_no_columns_is_refused(ask: Ask, good: l
 def test_one_column_on_both_sides_is_refused(ask: Ask) -> None:
     said = ask("gate", COLUMNS, COLUMNS, "--select", "provider=main")
     assert (said.code, said.out) == (2, "")
-    assert "do not differ from themselves" in said.err
+    assert "so there is nothing to compare" in said.err
     twice = ("--select", "base.provider=main", "--select", "cand.promptIdx=0")
     said = ask("gate", COLUMNS, COLUMNS, *twice)
     assert (said.code, said.out) == (2, "")
-    assert "do not differ from themselves" in said.err
+    assert "so there is nothing to compare" in said.err
     said = ask("gate", COLUMNS, COLUMNS, "--select", "base.provider=main")
     assert (said.code, said.out) == (2, "")
     assert "holds 2 columns" in said.err

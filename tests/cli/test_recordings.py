@@ -46,7 +46,22 @@ def test_a_run_without_recordings_lists_them_all_and_asks_nobody(
     assert "not measured" in done.stderr
     assert "evalkit record ask" in done.stderr
     assert all(f"c{number:04}" in done.stderr for number in range(100))
+    # what is the same for all cases is said once, so that the ways out are not scrolled away
+    assert done.stderr.count("no recorded reply") <= 2
     assert server.books.requests == 0
+
+
+def test_a_script_without_a_reply_is_written_and_not_recorded(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = ProjectFiles(tmp_path / "project").write()
+    script = project.root / "scripted/ask.jsonl"
+    lines = script.read_text().splitlines(keepends=True)
+    script.write_text("".join(lines[:-1]))  # of ask@v2
+    done = evalkit("run", *V2, cwd=project.root)
+    assert done.returncode == 2
+    assert "is not scripted. Add a line" in done.stderr
+    assert "evalkit record" not in done.stderr
 
 
 def test_recorded_replies_are_replayed_without_the_model(

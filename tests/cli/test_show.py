@@ -51,7 +51,7 @@ def test_a_run_that_was_killed_is_told_from_its_journal(
 ) -> None:
     bundle = tmp_path / "runs" / gated.failed
     shutil.copytree(gated.bundle(gated.failed), bundle)
-    for name in ("report.md", "junit.xml", "scores.jsonl"):
+    for name in ("report.md", "report.html", "junit.xml", "scores.jsonl"):
         (bundle / name).unlink()
     record = json.loads((bundle / "run.json").read_text())
     for suite in record["suites"]:
@@ -64,4 +64,4 @@ def test_a_run_that_was_killed_is_told_from_its_journal(
     assert said.out.startswith("RUNNING  ")
     assert said.out.count("attempts   10: 10 answered") == 2
     assert said.out.count("of 10 attempts with a result, of 120") == 2
-    assert "report.md" not in said.out
+    assert "report." not in said.out

@@ -17,13 +17,19 @@ import msgspec
 from evalkit.errors import EvalkitError
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.call import Decision, Reply, Usage
 from evalkit.records.plan import PlannedAttempt
+from evalkit.store.bundle import Bundle
 from evalkit.store.cache import ReplyCache
 from evalkit.store.runs import RunStore
 
 CASES = 240
+
+
+def done_places(bundle: Bundle) -> frozenset[Place]:
+    """What a resumed run need not make again."""
+    return frozenset(each.place for each in bundle.attempts() if each.has_result)
 
 
 def planned_attempts() -> list[PlannedAttempt]:
@@ -89,7 +95,7 @@ def run(root: Path, _: int) -> None:
     """Make every attempt that is not done, as a resumed run does."""
     bundle = RunStore(root).open("latest")
     with bundle.journal() as journal:
-        done = bundle.done_places()
+        done = done_places(bundle)
         ready()
         asyncio.run(
             execute(

@@ -185,3 +185,26 @@ def test_a_baseline_can_be_named_by_what_a_stored_run_was_made_at(
     assert evalkit("run", cwd=project.root).returncode == 0
     done = evalkit("run", *V2, "--baseline", asked, cwd=project.root)
     assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_reports_say_what_was_lent_and_which_cases_are_flaky(
+    evalkit: Evalkit, noisy: ProjectFiles
+) -> None:
+    noisy.suite["gate"] = {"max_drop_pp": 3, "max_trials": 1}
+    noisy.suite["baseline"] = "main"
+    noisy.write()
+    noisy.commit()
+    for _ in range(5):
+        evalkit("run", "--no-cache", cwd=noisy.root)
+    noisy.git("checkout", "-q", "-b", "change")
+    noisy.suite["target"] = {"prompt": "ask@v2"}
+    noisy.write()
+    noisy.commit()
+    done = evalkit("run", "--no-cache", cwd=noisy.root)
+    said = " ".join(done.stdout.split())
+    assert "2,000 attempts of 5 earlier runs of the same content" in said
+    assert "passed only some of the baseline's runs" in said
+    run = max((noisy.root / ".evalkit/runs").iterdir())
+    assert "earlier runs of the same content" in (run / "report.md").read_text()
+    flaky = evalkit("history", "--flaky", "ask", cwd=noisy.root)
+    assert "quarantine:" in flaky.stdout, flaky.stdout + flaky.stderr

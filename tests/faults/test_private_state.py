@@ -20,6 +20,7 @@ from evalkit.store.runs import RunStore
 from tests.faults.store_child import (
     CASES,
     attempt_for,
+    done_places,
     planned_attempts,
     reply_for,
 )
@@ -111,7 +112,7 @@ def kill_until_whole(bundle: Bundle, start: Start, root: Path, chance: random.Ra
         if child.wait() == 0:
             return kills
         kills += 1
-        done = len(bundle.done_places())
+        done = len(done_places(bundle))
         assert seen <= done <= CASES
         seen = done
 
@@ -275,7 +276,7 @@ def test_a_disk_that_fills_stops_the_run_and_it_can_be_resumed(
     assert os.listdir(bundle.path) == [
         name for name in os.listdir(bundle.path) if not name.endswith(".tmp")
     ]
-    done = bundle.done_places()
+    done = done_places(bundle)
     assert len(done) == len(lines_of(bundle)) > 0
     remount(small_disk, "size=64m")
     assert start("run", small_disk).wait() == 0

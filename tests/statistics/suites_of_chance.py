@@ -68,6 +68,11 @@ def lowered(rates: Matrix, drop: float) -> Matrix:
     return rates * (1 - drop / BASE)
 
 
+def broken(rng: np.random.Generator, rates: Matrix, drop: float) -> Matrix:
+    """The cases after a true drop (on average) that fails some of them for good."""
+    return np.where(rng.random(len(rates)) < drop / rates.mean(), 0, rates)
+
+
 def play(rng: np.random.Generator, rates: Matrix, trials: int) -> Matrix:
     """Whether each case (rows) passed in each trial (columns)."""
     return rng.random((len(rates), trials)) < rates[:, None]

@@ -9,6 +9,7 @@ just that part before each call. Then a reply depends on its request alone, what
 import asyncio
 import threading
 import uuid
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,7 +88,7 @@ class LocalProvider:
         if prefix:
             self._lead_back_to(engine, prefix)
         body = payload_of(request)
-        body.setdefault("seed", request.trial)
+        body.setdefault("seed", seed_of(request))
         body |= {
             "cache_prompt": bool(prefix),
             "stream": True,
@@ -164,6 +165,15 @@ class LocalProvider:
 
     def _error(self, code: FailureMode, words: str, *, retryable: bool = False) -> ProviderError:
         return ProviderError(code, f"provider {self.name}: {words}", retryable=retryable)
+
+
+def seed_of(request: Request) -> int:
+    """A seed of the request's own: other messages and another trial draw anew.
+
+    With one that the cases of a run share they would be lucky together, one observation instead of
+    many. Below 2^31: the engine takes 32 bits, of which the highest number means any seed.
+    """
+    return zlib.crc32(request.key.encode()) >> 1
 
 
 def fixed_prefix(messages: tuple[Message, ...]) -> str:

@@ -38,6 +38,11 @@ LIVE_RUN = (
 )
 
 
+def live_run_words(how: str | None, default: str = LIVE_RUN) -> str:
+    """What a maintainer does to start the live run, as the project says it, else `default`."""
+    return f"How a maintainer starts the live run: {how}" if how else default
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """What the foot of a document points to. `url` is the job's page, `fetch` the command that
@@ -79,7 +84,7 @@ def document(
 
 def _sentence(subject: Subject) -> str:
     reason = prose(clip(subject.reason, _MOST_REASON))
-    end = "" if reason.endswith(".") else "."
+    end = "" if reason.endswith((".", "…")) else "."
     return f"**{reason}{end}** Exit code {subject.exit_code}."
 
 
@@ -203,6 +208,6 @@ def _run_line(subject: Subject) -> str:
     where = f" in {code_span(clip(subject.project, 100))}" if subject.project else ""
     return (
         f"Run {code_span(clip(record.id, 80))}{where}{sha}{dirty}, "
-        f"{count(len(subject.run.attempts), 'attempt')} in {duration(record.duration_s)}, "
+        f"{count(subject.run.made, 'attempt')} in {duration(record.duration_s)}, "
         f"{prose(usd(record.billed_usd))} spent."
     )

@@ -53,7 +53,7 @@ def _guard_lines(verdict: SuiteVerdict) -> list[str]:
         waiver = part.waiver
         if waiver is not None:
             lines.append(
-                f"- **{MARKS[part.outcome]}, waived** {suite} {code_span(part.name)} by "
+                f"- **{MARKS[part.outcome]}** (accepted) {suite} {code_span(part.name)} by "
                 f"{code_span(waiver.accepted_by)} until {prose(waiver.until)} "
                 f"({code_span(waiver.id)}): {_words(waiver.reason)}"
             )
@@ -163,10 +163,10 @@ def _is_open(part: PartVerdict) -> bool:
 
 def _part_lines(part: PartVerdict, verdict: SuiteVerdict) -> list[str]:
     advisory = "" if part.required else " (advisory)"
-    waived = ", waived" if part.waiver is not None else ""
+    accepted = " (accepted)" if part.waiver is not None else ""
     words = part_detail(part) if is_brief(part) else part.message
     lines = [
-        f"- **{MARKS[part.outcome]}{waived}** {code_span(part.name)}{advisory}: {_words(words)}"
+        f"- **{MARKS[part.outcome]}**{accepted} {code_span(part.name)}{advisory}: {_words(words)}"
     ]
     if part.kind == "drop":
         rows = drop_rows(part, unknown=verdict.unknown)
@@ -176,8 +176,8 @@ def _part_lines(part: PartVerdict, verdict: SuiteVerdict) -> list[str]:
         more = f" and {len(part.cases) - _MOST_LINES:,} more" if part.cases[_MOST_LINES:] else ""
         lines.append(f"  - cases: {named}{more}")
     if part.outcome is not Outcome.PASS and part.waiver is None:
-        settle = _settle(part)
-        lines += [f"  - {settle.removeprefix('; ')}"] if settle else []
+        settle = _settle(part).strip()
+        lines += [f"  - {settle[0].lower()}{settle[1:]}"] if settle else []
     return lines
 
 
@@ -197,7 +197,7 @@ def _look_lines(verdict: SuiteVerdict) -> list[str]:
 def _settle(part: PartVerdict) -> str:
     if not part.what_would_settle:
         return ""
-    return f"; to settle it: {_words(part.what_would_settle)}"
+    return f" To settle it: {_words(part.what_would_settle)}"
 
 
 def _words(text: str) -> str:

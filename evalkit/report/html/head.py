@@ -51,8 +51,8 @@ def verdict_head(run: StoredRun, comparison: Comparison) -> Markup:
         ),
         element(
             "p",
-            _sentence(run_reason(record)),
-            element("span", f" ({scripted})", class_="scripted") if scripted else None,
+            run_reason(record) if scripted else _sentence(run_reason(record)),
+            element("span", f" ({scripted}).", class_="scripted") if scripted else None,
             class_="verdict-reason",
         ),
         element("dl", (_fact(*each) for each in _facts(run, comparison)), class_="facts"),
@@ -85,12 +85,12 @@ def _suite_row(number: int, suite: SuiteComparison) -> tuple[str, ...]:
 
 
 def _sentence(reason: str) -> str:
-    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
+    return reason if reason.endswith((".", "!", "?", "…")) else f"{reason}."
 
 
 def _facts(run: StoredRun, comparison: Comparison) -> list[tuple[str, str]]:
     record = run.record
-    attempts = f"{count(len(run.attempts), 'attempt')} in {duration(record.duration_s)}"
+    attempts = f"{count(run.made, 'attempt')} in {duration(record.duration_s)}"
     spent = usd(record.billed_usd)
     if record.budget_usd is not None:
         spent += f" of {usd(record.budget_usd)} allowed"

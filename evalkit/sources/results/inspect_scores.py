@@ -93,8 +93,9 @@ class Scale:
         """Raise ConfigError for scores that could not be told."""
         if self._between:
             case, value = self._between[0]
+            are = "is" if len(self._between) == 1 else "are"
             self._faults.note(
-                f"{len(self._between)} of its scores are neither 1 nor 0, first that of sample "
+                f"{len(self._between)} of its scores {are} neither 1 nor 0, first that of sample "
                 f"{shown(case)}",
                 value=shown(value),
                 suggestion="say from which score on a sample passes: --pass-at",

@@ -1,9 +1,9 @@
 """JUnit XML: what pytest, jest, Go, Maven, Node and most other test runners write.
 
 There is no standard. What counts here: a testcase with a `failure` failed; one with an `error` or
-`skipped`, or that says it was not run, has no result; any other passed. Of a test that was tried
-again (Surefire's `flakyFailure` and its like) the first try counts, because a retry that turned
-green hides exactly what a gate looks for; tries that ended in an error do not count.
+`skipped` has no result; its `status` or `result` may say the same; any other passed. Of a test that
+was tried again (Surefire's `flakyFailure` and its like) the first try counts, because a retry that
+turned green hides exactly what a gate looks for; tries that ended in an error do not count.
 
 Read as a stream, so that memory grows with the number of tests and not with their output. A
 document type is refused: no runner needs one, and entities are how small files become huge.
@@ -23,7 +23,12 @@ from evalkit.sources.results.numbering import number_repeats
 _CHUNK = 1 << 16
 _DEEPEST = 100
 _FAILED = {"failure", "rerunFailure", "flakyFailure"}
-_NOT_RUN = {"notrun", "skipped", "disabled", "suppressed"}
+# what some runners say of a test in an attribute, and the element that says the same
+_STATES = {
+    "skipped": {"notrun", "skipped", "disabled", "suppressed"},
+    "failure": {"failed", "failure", "fail"},
+    "error": {"error", "errored"},
+}
 _OWN = {
     "promptfoo": "its tests have numbers for names, and another test can get the same number; let "
     "promptfoo write JSON: -o results.json",
@@ -182,6 +187,7 @@ class _Reader:
                 f"is nested more than {_DEEPEST} levels deep", line=self._parser.CurrentLineNumber
             )
         inside = self._open[-1] if self._open else ""
+        tag = tag.rpartition(":")[2]  # a prefix only says which namespace it is of
         self._open.append(tag)
         if tag == "testsuite":
             self._suites.append(attributes.get("name", "").strip())
@@ -189,6 +195,11 @@ class _Reader:
             self._start_test(attributes)
         elif self._test is not None and inside == "testcase":
             self._test.marks.add(tag)
+        elif self._test is None and tag in ("error", "failure"):
+            raise self._faults.error(
+                f"has an <{tag}> outside of every <testcase>, so tests may not have run",
+                line=self._parser.CurrentLineNumber,
+            )
         elif self._test is not None and tag == "property":
             name, value = attributes.get("name", ""), attributes.get("value", "")
             before = self._test.properties.get(name)
@@ -219,11 +230,11 @@ class _Reader:
             file=attributes.get("file", "").strip(),
             suites=" > ".join(name for name in self._suites if name),
             seconds=finite_amount(attributes.get("time")),
-            marks={"skipped"} if states & _NOT_RUN else set(),
+            marks={mark for mark, words in _STATES.items() if states & words},
         )
 
     def _end(self, tag: str) -> None:
-        self._open.pop()
+        tag = self._open.pop()
         if tag == "testsuite":
             self._suites.pop()
         elif tag == "testcase" and self._test is not None:

@@ -192,9 +192,11 @@ def _newest(archive: RunArchive) -> str:
         if named:
             return named[-1]
     if last is not None and last.run is None:
-        lines = [f"CI ran nothing (exit {last.exit_code}): {last.message or last.kind}"]
+        # the rest of a long message, such as each case that lacks a recording, is in CI's log
+        said = next(iter(last.message.splitlines()), last.kind)
+        lines = [f"CI ran nothing (exit {last.exit_code}): {said.removesuffix(' Missing:')}"]
         lines += list(last.problems)
-        if last.settle:
+        if last.settle and last.settle not in said:
             lines.append(last.settle)
         raise Refused("\n".join(lines))
     if not folders:

@@ -117,7 +117,7 @@ class GitHubArtifacts:
     async def made_between(self, first: datetime, last: datetime, name: str) -> list[Artifact]:
         """Those of that name from a span of time, the earliest first."""
         found: list[tuple[datetime, int, _Artifact]] = []
-        with self._explained(f"the artifacts of {self._name}"):
+        with self._explained("the artifacts"):
             async for page in self._api.pages(
                 f"{self._path}/actions/artifacts", params={"name": name}
             ):
@@ -170,10 +170,12 @@ class GitHubArtifacts:
         try:
             yield
         except HostError as error:
+            several = what.startswith("the ")
+            none = f"{what} cannot be found" if several else f"there is no {what}"
             words = {
                 401: "the token is not accepted; it may have expired",
                 403: f"the token may not read {what}; it needs to read actions and pull requests",
-                404: f"there is no {what} in {self._name}, or the token may not see it: a private "
+                404: f"{none} in {self._name}, or the token may not see it: a private "
                 "repository is hidden from a token without access to it",
                 410: f"{what} has expired and is gone; run the workflow again, and give the upload "
                 "more retention-days to keep the next one longer",

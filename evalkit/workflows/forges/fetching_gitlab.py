@@ -102,7 +102,7 @@ class GitLabArtifacts:
     async def made_between(self, first: datetime, last: datetime, name: str) -> list[Artifact]:
         """Those of the job of that name from a span of time, the earliest first."""
         wanted: list[tuple[datetime, _Job]] = []
-        with self._explained(f"the jobs of {self._name}"):
+        with self._explained("the jobs"):
             async for page in self._api.pages(f"{self._path}/jobs"):
                 jobs = typed(page, list[_Job], self._api)
                 for job in jobs:
@@ -153,10 +153,12 @@ class GitLabArtifacts:
         try:
             yield
         except HostError as error:
+            several = what.startswith("the ")
+            none = f"{what} cannot be found" if several else f"there is no {what}"
             words = {
                 401: "the token is not accepted; it may have expired, or lack the scope read_api",
                 403: f"the token may not read {what}; it needs the scope read_api",
-                404: f"there is no {what} in {self._name}: it may have expired, or the token may "
+                404: f"{none} in {self._name}: it may have expired, or the token may "
                 "not see it (a private project is hidden from a token without access to it)",
             }.get(error.status or 0)
             if words is None:

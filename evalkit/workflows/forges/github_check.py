@@ -18,10 +18,10 @@ from evalkit.report.github.check import (
 from evalkit.report.github.stamp import Stamp, read_stamp
 from evalkit.report.github.subject import Subject
 from evalkit.workflows.forges.artifacts import typed
-from evalkit.workflows.forges.github_comment import check_collision
 from evalkit.workflows.forges.github_context import GithubContext
 from evalkit.workflows.forges.github_replies import CheckRun, CheckRuns, Output, Status
 from evalkit.workflows.forges.host_api import HostApi, Unanswered, quoted
+from evalkit.workflows.forges.stamped import check_collision
 
 _LOOKS = 4
 _JOB = re.compile(r"/actions/runs/(\d+)/attempts/(\d+)$")

@@ -8,7 +8,7 @@ from evalkit.errors import EvalkitError, HostError, StoreError, UsageError
 from evalkit.report.github.annotations import annotations_of, log_commands, split_for_log
 from evalkit.report.github.check import SUMMARY_LIMIT
 from evalkit.report.github.comment import comment_body, stamp_of
-from evalkit.report.github.document import LIVE_RUN, Ending, document
+from evalkit.report.github.document import Ending, document, live_run_words
 from evalkit.report.github.stamp import Stamp, clean_key
 from evalkit.report.github.subject import Subject
 from evalkit.report.github.summary import SUMMARY_LIMIT_BYTES, summary_text
@@ -244,7 +244,7 @@ class GithubJob:
     def _ending(self) -> Ending:
         context = self.context
         fetch = None if context.ci is None else f"evalkit fetch --run {context.ci}"
-        live_run = self.request.live_run or LIVE_RUN
+        live_run = live_run_words(self.request.live_run)
         return Ending(url=context.job_url, fetch=fetch, live_run=live_run)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from evalkit.errors import EvalkitError, HostError, UsageError
 from evalkit.ports import Clock, Transport
 from evalkit.report.github.comment import stamp_of
-from evalkit.report.github.document import Ending
+from evalkit.report.github.document import Ending, live_run_words
 from evalkit.report.github.stamp import clean_key
 from evalkit.report.github.subject import Subject
 from evalkit.report.gitlab import (
@@ -154,7 +154,9 @@ class _Job:
         context = self.context
         fetch = None if context.pipeline is None else f"evalkit fetch --run {context.pipeline}"
         ending = Ending(
-            url=context.job_url, fetch=fetch, live_run=self.request.live_run or LIVE_RUN
+            url=context.job_url,
+            fetch=fetch,
+            live_run=live_run_words(self.request.live_run, LIVE_RUN),
         )
         stamp = stamp_of(self.subject, key=self._key, ci=context.pipeline)
         body = note_body(self.subject, stamp, title=self._title, ending=ending)

@@ -8,12 +8,11 @@ accepts it with `--accept-gate-change`.
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evalkit.config.load import load_config
 from evalkit.config.model import Config
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.records.verdict import Outcome, PartVerdict
-from evalkit.sources.assets import load_assets
-from evalkit.sources.git import GitTree
+from evalkit.sources.assets import CONFIG_FILE, load_assets, read_config
+from evalkit.sources.git import GitTree, files_named, top_folder
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.loosening import (
     weaker_evidence,
@@ -30,7 +29,7 @@ from evalkit.workflows.guards.yardstick import (
     moved_baseline,
 )
 from evalkit.workflows.setup.base_ref import BaseRef
-from evalkit.workflows.setup.variants import CONFIG_FILE, SuiteSetup
+from evalkit.workflows.setup.variants import SuiteSetup
 
 # Not which commit that is: a waiver is held to the sentence, here, in CI and after a rebase.
 SINCE_BASE = "(since the base)"
@@ -45,24 +44,34 @@ def guard_suites(
     working tree lacks. Without a base only the two variants are compared.
     """
     found: dict[str, list[str]] = {
-        setup.name: [*_wider_variant(setup), *_failed_baseline(setup)] for setup in setups
+        setup.name: [*_wider_variant(setup), *_failed_run(setup)] for setup in setups
     }
     gone: list[str] = []
     unseen = f"{base.label}; so" if base.lost else None
     tree = None if base.sha is None else GitTree(root, base.sha)
     if tree is not None and tree.exists(CONFIG_FILE):
         try:
-            config = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+            config = read_config(tree)
         except ConfigError:
             unseen = f"evalkit.yaml at {base.label} cannot be read, so"
         else:
             for setup in setups:
                 found[setup.name] += _since_base(setup, tree, config, base)
             gone = _gone_suites(config, setups)
+    elif tree is not None and (moved := _moved_from(tree)):
+        unseen = f"{CONFIG_FILE} stood at {moved} at {base.label} and is gone from there, so"
     if unseen is not None:
         for sentences in found.values():
             sentences.append(f"{unseen} nothing shows that the gate was not loosened")
     return {name: tuple(dict.fromkeys(each)) for name, each in found.items()}, tuple(gone)
+
+
+def _moved_from(tree: GitTree) -> str | None:
+    """Where a project stood at the base that is no longer there: this one may be what became of
+    it."""
+    top = top_folder(tree.root)
+    before = files_named(tree.root, tree.sha, CONFIG_FILE)
+    return ", ".join(name for name in before if not (top / name).is_file()) or None
 
 
 def guard_part(sentences: Sequence[str], owner: str | None) -> PartVerdict:
@@ -158,12 +167,12 @@ def _baseline_digests(setup: SuiteSetup) -> Mapping[str, str]:
     return {} if measured is None else measured.digests
 
 
-def _failed_baseline(setup: SuiteSetup) -> Iterable[str]:
+def _failed_run(setup: SuiteSetup) -> Iterable[str]:
     """A stored run that failed its own gate: to be no worse than it is no achievement."""
-    verdict = None if setup.stored is None else setup.stored.record.verdict
-    for each in () if verdict is None else verdict.suites:
-        if each.suite == setup.name and each.outcome is Outcome.FAIL and setup.stored is not None:
-            yield f"the baseline, run {setup.stored.record.id}, failed its own gate"
+    for arm, run in setup.replayed.items():
+        for each in () if run.record.verdict is None else run.record.verdict.suites:
+            if each.suite == setup.name and each.outcome is Outcome.FAIL:
+                yield f"the {arm}, run {run.record.id}, failed its own gate"
 
 
 def _wider_variant(setup: SuiteSetup) -> Iterable[str]:

@@ -6,11 +6,11 @@ Both variants would be equal by it, and green.
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalkit.config.load import load_config
 from evalkit.errors import ConfigError, Refused
+from evalkit.sources.assets import CONFIG_FILE, read_config
 from evalkit.sources.git import GitTree, changed_files
 from evalkit.workflows.setup.base_ref import BaseRef
-from evalkit.workflows.setup.variants import CONFIG_FILE, SuiteSetup
+from evalkit.workflows.setup.variants import SuiteSetup
 
 _TARGET_FOLDERS = ("prompts/", "tools/", "schemas/")
 
@@ -51,7 +51,7 @@ def _unexercised_routes(root: Path, setups: Sequence[SuiteSetup], sha: str) -> l
     if not setups or not tree.exists(CONFIG_FILE):
         return []
     try:
-        old = load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
+        old = read_config(tree)
     except ConfigError:
         return []
     tested = {variant.assets.route.name for setup in setups for variant in setup.variants}

@@ -108,6 +108,7 @@ def sync(root: Path, history: History, *, note: Note = _log.warning) -> Synced:
             if bundle_stamp(bundle.path):  # else it was removed while it was read
                 words = str(error) if isinstance(error, EvalkitError) else repr(error)
                 problems.append(f"run {bundle.id} is left out of the history: {words}")
+            history.forget([bundle.id])  # what was known of it is what it no longer shows
         else:
             history.record(entry, tallies)
     return Synced(

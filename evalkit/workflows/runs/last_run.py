@@ -23,6 +23,13 @@ from evalkit.store.folder import PRIVATE, private_folder
 
 LAST = "last.json"
 _INTERRUPTED, _BUG = 130, 70
+_UNDER_WAY = LastRun(
+    at="",
+    command=(),
+    exit_code=_INTERRUPTED,
+    kind="interrupted",
+    message="The run has not ended: it is under way, or it was killed (as for want of memory).",
+)
 
 
 class RunEnding:
@@ -41,16 +48,12 @@ class RunEnding:
 @contextmanager
 def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterator[RunEnding]:
     """Write how what happens inside ends. What is raised goes on; a file that cannot be written
-    changes nothing, as it is only read to report."""
-    ending = RunEnding()
-    error: BaseException | None = None
-    try:
-        yield ending
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        last = _last_run(ending.stored, error)
+    changes nothing, as it is only read to report.
+
+    Until it ends the file says so: a run that is killed would else be reported as the one before.
+    """
+
+    def write(last: LastRun) -> None:
         last = msgspec.structs.replace(
             last,
             at=clock.now().isoformat(),
@@ -60,6 +63,17 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
         with suppress(StoreError, OSError):
             private_folder(root)
             write_whole(root / PRIVATE / LAST, msgspec.json.format(msgspec.json.encode(last)))
+
+    ending = RunEnding()
+    error: BaseException | None = None
+    write(_UNDER_WAY)
+    try:
+        yield ending
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        write(_last_run(ending.stored, error))
 
 
 def read_last(root: Path) -> LastRun | None:

@@ -1,5 +1,6 @@
 """What keeps a plan from being executed as it stands, found before anything is spent."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from evalkit.errors import NotMeasured, Refused
@@ -70,12 +71,44 @@ def _unpriced(prepared: PreparedRun) -> set[str]:
 
 
 def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:
-    suites = " ".join(dict.fromkeys(each.suite for each in missing))
     models = ", ".join(dict.fromkeys(each.model for each in missing))
-    lines = [f"  {each.suite} {each.variant} {each.case}: {each.missing}" for each in missing]
-    settle = f"Record them with `evalkit record {suites}`, or ask the model itself with --live."
+    replies = "1 reply" if len(missing) == 1 else f"{len(missing):,} replies"
+    are = "is" if len(missing) == 1 else "are"
+    asked = any(each.origin != "scripted" for each in missing)
+    recorded = "recorded" if asked else "scripted"
+    never = ", and a run never asks a recorded model by itself" if asked else ""
+    settle = _ways_out(missing)
     return NotMeasured(
-        f"not measured: {len(missing)} replies of {models} are not recorded, and a run never asks "
-        f"a recorded model by itself. {settle} Missing:\n" + "\n".join(lines),
+        f"not measured: {replies} of {models} {are} not {recorded}{never}. {settle} Missing:\n"
+        + "\n".join(_lacking(missing)),
         settle=settle,
     )
+
+
+def _ways_out(missing: Sequence[PlannedAttempt]) -> str:
+    """A script is written by hand; what a model said is recorded."""
+    recorded = dict.fromkeys(each.suite for each in missing if each.origin != "scripted")
+    ways = [f"record them with `evalkit record {' '.join(recorded)}`"] if recorded else []
+    if any(each.origin == "scripted" for each in missing):
+        line = '{"case": …, "prompt": …, "reply": {"content": …}}'
+        ways.append(f"add a line `{line}` for each scripted one to the file named below")
+    ways.append("ask the model itself with --live" if recorded else "use a real model")
+    words = ", or ".join(ways)
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _lacking(missing: Sequence[PlannedAttempt]) -> list[str]:
+    """All that is missing: a line for what differs in the case alone, as 400 lines say no more."""
+    cases: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for each in missing:
+        # what there is to do about it stands after the semicolon, and once for all in front
+        words = (each.missing or "").partition("; ")[0].replace(f" to case {each.case}", "", 1)
+        cases[each.suite, each.variant, words].append(each.case)
+    return [
+        f"  {suite} {variant}: {words}, in {_count(len(ids))}: {', '.join(sorted(ids))}"
+        for (suite, variant, words), ids in cases.items()
+    ]
+
+
+def _count(cases: int) -> str:
+    return "1 case" if cases == 1 else f"{cases:,} cases"

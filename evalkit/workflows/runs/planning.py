@@ -1,14 +1,17 @@
 """`evalkit plan`: a run up to its first call."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from evalkit.control.budget import Ledger
+from evalkit.ports import History
 from evalkit.records.plan import RunPlan
 from evalkit.store.runs import RunStore
 from evalkit.workflows.history.keeping import open_synced
 from evalkit.workflows.runs.caching import open_cache
-from evalkit.workflows.runs.preparing import prepare_run, run_cap_usd
+from evalkit.workflows.runs.preparing import PreparedRun, prepare_run, run_cap_usd
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import Wiring
 
@@ -27,18 +30,29 @@ def plan_suites(request: RunRequest, *, wiring: Wiring) -> Planned:
 
 
 async def _plan(request: RunRequest, wiring: Wiring) -> Planned:
-    store = RunStore(wiring.root)
+    async with prepared_only(request, wiring) as (prepared, _):
+        return Planned(prepared.plan, run_cap_usd(prepared.config))
+
+
+@asynccontextmanager
+async def prepared_only(
+    request: RunRequest, wiring: Wiring
+) -> AsyncIterator[tuple[PreparedRun, History]]:
+    """A run of `request` that is never executed, with the history it was prepared from.
+
+    Raises what `prepare_run` raises; the wiring is closed behind it.
+    """
     try:
         with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(
                 request,
                 wiring=wiring,
-                store=store,
+                store=RunStore(wiring.root),
                 cache=cache,
                 ledger=lambda config: Ledger(config.budgets),
                 history=history,
                 seed=0,
             )
-            return Planned(prepared.plan, run_cap_usd(prepared.config))
+            yield prepared, history
     finally:
         await wiring.close()

@@ -5,17 +5,20 @@ not change is known from every run that measured it on the default branch (the b
 never a new trial: measurements count once, whatever run they stand in.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 
+from evalkit.errors import StoreError
 from evalkit.ports import History
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.history import RunEntry
 from evalkit.records.run import StoredRun
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.content import arm_contents
+from evalkit.workflows.setup.pricing import priced_again
 from evalkit.workflows.setup.variants import SuiteSetup
 
 # trials of other runs stand above any that a run makes itself
@@ -23,6 +26,7 @@ FIRST_POOLED_TRIAL = 1001
 # the newest runs; more would hardly narrow an interval and cost as much to read
 MOST_RUNS = 20
 _MEASURED = ("live", "cache")
+_log = logging.getLogger("evalkit")
 
 
 def pool_attempts(
@@ -68,7 +72,8 @@ def pool_attempts(
                 seen.add(attempt.measurement_id or "")
                 trial = trials.get(attempt.case, FIRST_POOLED_TRIAL)
                 trials[attempt.case] = trial + 1
-                pooled.append(_lent(attempt, arm, trial, entry.id))
+                lent = priced_again(attempt, setup.candidate.config)
+                pooled.append(_lent(lent, arm, trial, entry.id))
     return tuple(pooled)
 
 
@@ -88,10 +93,14 @@ def _lends(
 
 
 def _load(store: RunStore, entry: RunEntry) -> StoredRun | None:
-    """The bundle, if it is still there: history outlives what it was made of."""
+    """The bundle, if it is still there and whole: history outlives what it was made of."""
     if not store.holds(entry.id):
         return None
-    return store.open(entry.id).load()
+    try:
+        return store.open(entry.id).load()
+    except StoreError as error:
+        _log.warning("run %s lends nothing: %s", entry.id, error)
+        return None
 
 
 def _measured(run: StoredRun, entry: RunEntry, suite: str, content: str) -> Iterator[Attempt]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from evalkit.control.budget import Ledger
 from evalkit.errors import Refused, UsageError
 from evalkit.gate.forecasts import USUAL_PASS_RATE, forecast_power
 from evalkit.gate.power import flip_rate
@@ -17,10 +16,9 @@ from evalkit.records.power import SuitePower
 from evalkit.records.run import SuiteSnapshot
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import gate_settings
-from evalkit.workflows.history.keeping import open_synced
-from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.forecasting import ASSUMED_FLIP_SHARE
-from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
+from evalkit.workflows.runs.planning import prepared_only
+from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.content import arm_contents
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup
@@ -57,23 +55,11 @@ async def _forecast(
     request: RunRequest, question: PowerQuestion, wiring: Wiring
 ) -> tuple[SuitePower, ...]:
     store = RunStore(wiring.root)
-    try:
-        with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
-            prepared = await prepare_run(
-                request,
-                wiring=wiring,
-                store=store,
-                cache=cache,
-                ledger=lambda config: Ledger(config.budgets),
-                history=history,
-                seed=0,
-            )
-            found = [
-                _suite_power(setup, snapshot, question, prepared, history, store)
-                for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
-            ]
-    finally:
-        await wiring.close()
+    async with prepared_only(request, wiring) as (prepared, history):
+        found = [
+            _suite_power(setup, snapshot, question, prepared, history, store)
+            for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True)
+        ]
     compared = tuple(each for each in found if each is not None)
     if not compared:
         raise Refused("no suite of these has a baseline and a margin, so there is no drop to see")

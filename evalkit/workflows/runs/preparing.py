@@ -23,8 +23,8 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import SuiteScoring
-from evalkit.workflows.guards.guarding import guard_suites
-from evalkit.workflows.guards.unexercised import find_unexercised, unexercised_error
+from evalkit.workflows.guards.accepting import unaccepted_changes
+from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.runs.forecasting import with_forecast
 from evalkit.workflows.runs.snapshots import take_snapshot
 from evalkit.workflows.setup.aging import aged_cache
@@ -116,32 +116,17 @@ async def prepare_run(
     """Load, wire and plan. Nothing is called and nothing is written.
 
     Raises ConfigError, UsageError, or Refused for a run that would say nothing: no suite, nothing
-    to compare with, a selection that matches nothing.
+    to compare with, a selection that matches nothing, measurements that a commit brought along.
     """
+    refuse_tracked_state(wiring.root)
     assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
-    guards, warnings = _guards(request, setups, wiring)
+    base = find_base(wiring.root, wiring.environ)
+    guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
-    arms: dict[tuple[str, str], Arm] = {
-        (setup.name, variant.name): Arm(
-            variant.name,
-            wiring.control_plane(
-                variant.config,
-                variant.assets.route,
-                suite=setup.name,
-                ledger=book,
-                cache=aged_cache(cache, setup, variant, now=wiring.clock.now()),
-                emit=emit,
-            ),
-            PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
-        )
-        for setup in setups
-        for variant in setup.variants
-    }
-    cases = {(name, case.id): case for name, chosen in selected.items() for case in chosen}
+    arms = _arms(setups, wiring, ledger=book, cache=cache, emit=emit)
     day = wiring.clock.now().date()
-    today = day.isoformat()
     live = {setup.name: _live_arms(setup, wiring) for setup in setups}
     waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
     snapshots = tuple(
@@ -153,7 +138,7 @@ async def prepare_run(
             repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),
             flaky=_flakes(history, setup),
             waivers=[each for each in waivers if each.suite == setup.name],
-            today=today,
+            today=day.isoformat(),
         )
         for setup in setups
     )
@@ -165,14 +150,13 @@ async def prepare_run(
         ],
         seed=seed,
     )
-    plan = with_forecast(plan, snapshots)
     return PreparedRun(
         config=assets.config,
         setups=setups,
         snapshots=snapshots,
         arms=arms,
-        cases=cases,
-        plan=plan,
+        cases={(name, case.id): case for name, chosen in selected.items() for case in chosen},
+        plan=with_forecast(plan, snapshots),
         live_arms=live,
         ledger=book,
         seed=seed,
@@ -183,6 +167,34 @@ async def prepare_run(
         ),
         clock=wiring.clock,
     )
+
+
+def _arms(
+    setups: Sequence[SuiteSetup],
+    wiring: Wiring,
+    *,
+    ledger: Ledger,
+    cache: Cache | None,
+    emit: EventSink | None,
+) -> dict[tuple[str, str], Arm]:
+    """Every arm to measure, by suite and variant; what they spend is held in one ledger."""
+    now = wiring.clock.now()
+    return {
+        (setup.name, variant.name): Arm(
+            variant.name,
+            wiring.control_plane(
+                variant.config,
+                variant.assets.route,
+                suite=setup.name,
+                ledger=ledger,
+                cache=aged_cache(cache, setup, variant, now=now),
+                emit=emit,
+            ),
+            PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
+        )
+        for setup in setups
+        for variant in setup.variants
+    }
 
 
 def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
@@ -206,40 +218,6 @@ def run_cap_usd(config: Config) -> float | None:
     """The tightest cap in USD of a run; None without one."""
     caps = [budget.max_usd for budget in config.budgets if budget.max_usd is not None]
     return min(caps, default=None)
-
-
-def _guards(
-    request: RunRequest, setups: Sequence[SuiteSetup], wiring: Wiring
-) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """What became weaker, per suite, unless it was accepted; and warnings for what was accepted."""
-    base = find_base(wiring.root, wiring.environ)
-    warnings = []
-    if base.unseen:
-        warnings.append(
-            "this clone is shallow, so nothing shows whether the change loosened its own gate; "
-            "check out with fetch-depth: 0"
-        )
-    unexercised = find_unexercised(wiring.root, setups, base)
-    if unexercised and not request.selects:
-        names = ", ".join(setup.name for setup in setups)
-        if not request.allow_unexercised:
-            raise unexercised_error(unexercised, names)
-        warnings.append(
-            f"accepted by --allow-unexercised, tested by nothing: {', '.join(unexercised)}"
-        )
-    guards, gone = guard_suites(wiring.root, setups, base)
-    if gone and setups:
-        first = setups[0].name
-        sentences = tuple(f"the suite {name} is gone or no longer runs by default" for name in gone)
-        guards[first] = (*guards[first], *sentences)
-    if request.accept_gate_change:
-        warnings += [
-            f"accepted by --accept-gate-change, {name}: {sentence}"
-            for name, sentences in guards.items()
-            for sentence in sentences
-        ]
-        return {}, tuple(warnings)
-    return guards, tuple(warnings)
 
 
 def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:

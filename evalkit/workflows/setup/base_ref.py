@@ -1,5 +1,6 @@
 """Which commit the working tree is held against when nothing names one."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from evalkit.errors import Refused
 from evalkit.sources.git import (
     default_branch,
     git_state,
+    has_remote,
     is_shallow,
     merge_base,
     resolve_ref,
@@ -19,14 +21,12 @@ from evalkit.sources.git import (
 class BaseRef:
     """A commit to compare with, or why there is none.
 
-    `lost` tells that there is one and this clone does not have it, `unseen` that the clone is too
-    shallow to tell whether there is one.
+    `lost` tells that there is one, as far as anybody can tell, and this clone does not have it.
     """
 
     sha: str | None
     label: str
     lost: bool = False
-    unseen: bool = False
 
 
 def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
@@ -49,10 +49,31 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
         return _from_branch(root, f"origin/{target}", f"the pull request's base {target}")
     if started:
         return _from_branch(root, started, "the merge request's base")
-    branch = default_branch(root)
-    if branch is None:
-        return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})", unseen=is_shallow(root))
-    return _from_branch(root, branch, branch)
+    branch = _branch_of_forge(environ) or default_branch(root)
+    if branch is not None:
+        return _from_branch(root, branch, branch)
+    if has_remote(root) or is_shallow(root):
+        # HEAD would be compared with itself, and equal whatever the change does
+        return BaseRef(
+            sha=None,
+            label="this clone has no branch that changes are merged into; fetch it "
+            "(git fetch origin main:refs/remotes/origin/main, fetch-depth: 0 in CI), or say which "
+            "one it is (git remote set-head origin --auto)",
+            lost=True,
+        )
+    return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})")
+
+
+def _branch_of_forge(environ: Mapping[str, str]) -> str | None:
+    """The default branch as the forge names it, such as `origin/main`; None outside of CI."""
+    name: object = environ.get("CI_DEFAULT_BRANCH")
+    if not name and (event := environ.get("GITHUB_EVENT_PATH")):
+        try:
+            repository = json.loads(Path(event).read_bytes())["repository"]
+            name = repository["default_branch"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+    return f"origin/{name}" if isinstance(name, str) and name else None
 
 
 def _from_branch(root: Path, ref: str, words: str) -> BaseRef:

@@ -12,9 +12,9 @@ from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import Problem, Severity
 from evalkit.records.verdict import Waiver
 from evalkit.report.figures import count
+from evalkit.sources.assets import CONFIG_FILE
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import WAIVERS_FILE, examine_waivers
-from evalkit.workflows.setup.variants import CONFIG_FILE
 
 SOON_DAYS = 7
 

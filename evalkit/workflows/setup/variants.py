@@ -6,22 +6,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evalkit.config.load import load_config
 from evalkit.config.model import Config
 from evalkit.config.suites import SetBaseline, Suite
 from evalkit.errors import ConfigError, Refused
 from evalkit.ports import FileTree
 from evalkit.records.attempt import VariantName
 from evalkit.records.run import StoredRun
-from evalkit.sources.assets import Assets, SuiteAssets, load_assets
+from evalkit.sources.assets import CONFIG_FILE, Assets, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
 from evalkit.workflows.history.keeping import resolve_baseline
 from evalkit.workflows.setup.base_ref import find_base
+from evalkit.workflows.setup.pricing import with_prices_of
 from evalkit.workflows.setup.request import RunRequest
 
-CONFIG_FILE = "evalkit.yaml"
 T = TypeVar("T")
 
 
@@ -101,9 +100,7 @@ class _Trees:
         if not tree.exists(CONFIG_FILE):
             return tree, None
         if ref not in self.configs:
-            self.configs[ref] = _explained(
-                tree.label, lambda: load_config(tree.read(CONFIG_FILE), file=CONFIG_FILE).config
-            )
+            self.configs[ref] = _explained(tree.label, lambda: read_config(tree))
         return tree, self.configs[ref]
 
 
@@ -124,14 +121,26 @@ def set_up_suites(
     candidate = load_assets(tree, changes=request.changes, suites=names)
     trees = _Trees(root, environ)
     setups = tuple(
-        _set_up(candidate, candidate.suites[name], request, store, trees) for name in names
+        _at_one_price(_set_up(candidate, candidate.suites[name], request, store, trees))
+        for name in names
     )
     return candidate, setups
 
 
+def _at_one_price(setup: SuiteSetup) -> SuiteSetup:
+    """The suite with every arm at the candidate's prices."""
+
+    def priced(arm: Variant | None) -> Variant | None:
+        if arm is None:
+            return None
+        return replace(arm, config=with_prices_of(arm.config, setup.candidate.config))
+
+    return replace(setup, baseline=priced(setup.baseline), anchor=priced(setup.anchor))
+
+
 def default_suites(root: Path) -> tuple[str, ...]:
     """What `run` runs without arguments. Raises Refused when the project has no suite."""
-    config = load_config(WorkingTree(root).read(CONFIG_FILE), file=CONFIG_FILE).config
+    config = read_config(WorkingTree(root))
     names = tuple(config.suites if config.run.suites is None else config.run.suites)
     if not names:
         raise Refused(
@@ -156,16 +165,18 @@ def _set_up(
         tree=WorkingTree(trees.root),
     )
     if request.no_baseline:
-        return _on_floors(suite, candidate, "--no-baseline: gated on its floors alone")
+        alone = "alone" if suite.suite.gate.anchor is None else "alone, and not against its anchor"
+        return _on_floors(suite, candidate, f"--no-baseline: gated on its floors {alone}")
     named = request.baseline or suite.suite.baseline or assets.config.baseline
     if named is None:
         base = find_base(trees.root, trees.environ)
         if base.sha is None:
-            return _on_floors(suite, candidate, f"no baseline: {base.label}")
+            floors = _on_floors(suite, candidate, f"no baseline: {base.label}")
+            return _with_anchor(floors, store, trees)
         named = base.sha
     against = _find_arm("baseline", named, suite, store, trees)
     if against.why_none is not None:
-        return _on_floors(suite, candidate, against.why_none)
+        return _with_anchor(_on_floors(suite, candidate, against.why_none), store, trees)
     return replace(
         _with_anchor(SuiteSetup(assets=suite, candidate=candidate), store, trees),
         baseline=against.variant,

@@ -7,9 +7,11 @@ from evalkit.errors import Refused, UsageError
 from evalkit.gate.waiving import propose_waiver
 from evalkit.records.run import RunRecord
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
+from evalkit.report.headline import part_reason
+from evalkit.report.marks import MARKS
 from evalkit.report.untrusted import clip, one_line
 
-_MOST_MESSAGE = 160
+_MOST_REASON = 200
 
 
 def waivable_parts(suite: SuiteVerdict) -> tuple[PartVerdict, ...]:
@@ -39,12 +41,17 @@ def find_part(
     if not choices:
         raise UsageError(f"run {record.id} has nothing to waive{_stuck(meant)}")
     lines = [
-        f"  --suite {each.suite} --part {_quoted(found.name)}  {found.outcome}: "
-        f"{clip(one_line(found.message), _MOST_MESSAGE)}"
+        f"  --suite {each.suite} --part {_quoted(found.name)}  {MARKS[found.outcome]}: "
+        f"{clip(one_line(part_reason(found)), _MOST_REASON)}"
         for each, found in choices
     ]
     first = _unclear(meant, [found.name for _, found in choices], part)
     raise UsageError("\n".join([f"{first}; run {record.id} has:", *lines]))
+
+
+def does_not_pass(part: PartVerdict) -> str:
+    """'fails', or 'is inconclusive'."""
+    return "fails" if part.outcome is Outcome.FAIL else f"is {part.outcome}"
 
 
 def _can_be_waived(part: PartVerdict) -> bool:

@@ -24,7 +24,7 @@ from evalkit.sources.waivers import WAIVERS_FILE, load_waivers
 from evalkit.store.files import write_whole
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.deadlines import today_utc
-from evalkit.workflows.waivers.waivable import find_part
+from evalkit.workflows.waivers.waivable import does_not_pass, find_part
 
 _DAYS = re.compile(r"([1-9][0-9]{0,3})d")
 
@@ -112,7 +112,7 @@ def _check_words(suite: SuiteVerdict, part: PartVerdict, request: WaiveRequest) 
     ]
     if missing:
         raise UsageError(
-            f"{part.name} of {suite.suite} is {part.outcome}; to accept it give "
+            f"to accept that {part.name} of {suite.suite} {does_not_pass(part)}, give "
             f"{' and '.join(missing)} (such as --until 30d)"
         )
 
@@ -145,7 +145,9 @@ def _until(written: str, day: date) -> date:
             ) from error
     last = day + timedelta(days=MAX_DAYS)
     if not day <= end <= last:
-        raise UsageError(f"--until {end} is not between today and {last}: a waiver ends")
+        raise UsageError(
+            f"--until {end} is not between today and {last}: a waiver holds for a year at most"
+        )
     return end
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from evalkit.gate import forecast_power
-from evalkit.gate.chances import mean_difference, pass_chance
+from evalkit.gate.chances import pass_chance
 from evalkit.gate.intervals import drop_interval, tango
 from evalkit.gate.power import flip_rate
 from evalkit.records.power import PowerRow, SuitePower
@@ -75,25 +75,11 @@ def test_the_chance_to_fail_is_that_of_the_published_table(
     assert 100 * (row.fail_chance or 0) == pytest.approx(percent, abs=1.5)
 
 
-@pytest.mark.parametrize("runs", [(1, 1), (2, 2), (4, 4), (10, 1), (3, 2)])
-@pytest.mark.parametrize("noise", [0.05, 0.1, 0.2])
-def test_the_mean_difference_is_that_of_flaky_cases(runs: tuple[int, int], noise: float) -> None:
-    rng = np.random.default_rng(3)
-    rates = _flaky(200_000, noise)
-    before, after = (rng.binomial(k, rates) / k for k in runs)
-    found = mean_difference(noise, *runs, 0.85)
-    assert found == pytest.approx(float(np.abs(before - after).mean()), rel=0.03)
-
-
-def test_a_suite_that_flips_more_than_its_pass_rate_allows_is_taken_as_coins() -> None:
-    assert mean_difference(0.5, 1, 1, 0.85) == 0.5
-    assert mean_difference(0.5, 2, 2, 0.85) == pytest.approx(0.375)  # of two fair coins each
-    assert mean_difference(0.0, 4, 4, 0.85) == 0.0
-
-
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+@pytest.mark.parametrize("n", [200, 500])
 @pytest.mark.parametrize("trials", [2, 4])
-def test_more_trials_pass_as_often_as_simulated(trials: int) -> None:
-    n, noise, sims = 300, 0.1, 400
+def test_more_trials_pass_as_often_as_simulated(trials: int, n: int, noise: float) -> None:
+    sims = 400
     rng = np.random.default_rng(5)
     rates = _flaky(n, noise)[:, None]
     passed = 0
@@ -102,7 +88,8 @@ def test_more_trials_pass_as_often_as_simulated(trials: int) -> None:
         differences = (before.mean(1) - after.mean(1)).tolist()
         passed += drop_interval(differences, None, 0.05, one_run=False).upper < 0.03
     row = _rows(forecast_power(cases=n, noise=noise, margin="0.03"), "now")[trials]
-    assert row.pass_chance == pytest.approx(passed / sims, abs=0.07)
+    # two standard deviations of the simulation, and 3 points for the normal distribution
+    assert row.pass_chance == pytest.approx(passed / sims, abs=0.05 + 0.03)
 
 
 def test_the_sizes_it_asks_for_have_the_power_asked_for() -> None:

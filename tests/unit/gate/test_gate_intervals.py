@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from evalkit.gate.distributions import normal_quantile, student_quantile
 from evalkit.gate.intervals import (
+    DropInterval,
     clustered_error,
     drop_interval,
     mcnemar_exact,
@@ -161,13 +162,76 @@ def test_distinct_groups_are_the_same_as_none() -> None:
     assert distinct == drop_interval(differences, None, 0.05, one_run=True)
 
 
-def test_repeated_runs_take_the_wider_of_both_intervals_end_by_end() -> None:
+def _of_trials(differences: list[float]) -> DropInterval:
+    return drop_interval(differences, None, 0.05, one_run=False)
+
+
+def test_repeated_runs_take_the_widest_interval_end_by_end() -> None:
     differences = [0.5] * 20 + [-0.25] * 12 + [0.0] * 168
-    interval = drop_interval(differences, None, 0.05, one_run=False)
+    interval = _of_trials(differences)
     half = student_quantile(0.05, 199) * (clustered_error(differences, range(200)) or 0)
-    by_tango = tango(10, 3, 200, 0.05)
-    assert interval.lower == min(by_tango[0], interval.drop - half)
-    assert interval.upper == max(by_tango[1], interval.drop + half)
+    # 13 in absolute terms and 5.75 in squares
+    scale = 13 / 5.75
+    by_score = tango(10 * scale, 3 * scale, 200 * scale, 0.05)
+    whole = wilson(7, 200, 0.05)[1]
+    assert interval.lower == min(by_score[0], interval.drop - half)
+    assert interval.upper == pytest.approx(max(by_score[1], interval.drop + half, whole))
+    assert interval.p_value == pytest.approx(
+        max(
+            stats.norm.sf(7 / math.sqrt(5.75)),
+            stats.t.sf(0.035 / (half / stats.t.isf(0.05, 199)), 199),
+        )
+    )
+
+
+def test_trials_that_all_agree_are_one_run_widened_by_t_alone() -> None:
+    differences = [1.0] * 6 + [-1.0] * 2 + [0.0] * 192
+    half = student_quantile(0.05, 199) * (clustered_error(differences, range(200)) or 0)
+    interval, single = _of_trials(differences), tango(6, 2, 200, 0.05)
+    assert interval.lower == min(single[0], 0.02 - half)
+    assert interval.upper == max(single[1], 0.02 + half)
+
+
+@pytest.mark.parametrize("flip", [1e-6, 0.1, 0.5])
+@pytest.mark.parametrize("n", [88, 200, 2000])
+def test_a_fraction_of_a_flip_is_no_narrower_than_none_at_all(flip: float, n: int) -> None:
+    none = _of_trials([0.0] * n)
+    one = _of_trials([flip] + [0.0] * (n - 1))
+    both = _of_trials([flip, -flip] + [0.0] * (n - 2))
+    for some in (one, both):
+        assert some.upper >= none.upper - 1e-12
+        assert some.lower <= 0
+    assert both.lower <= none.lower + 1e-12
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_groups_that_all_drop_alike_do_not_close_the_interval(share: float) -> None:
+    alike = _of_trials([share] * 100)
+    assert alike.lower > 0
+    # as far as a drop of that size of cases that broke would reach
+    assert alike.upper >= wilson(100 * share, 100, 0.05)[1] - 1e-12
+    few = _of_trials([share] * 2)
+    assert few.lower < 0
+    assert few.upper > 0.6
+
+
+@pytest.mark.parametrize(("b", "c"), [(9, 3), (7, 3), (12, 6), (12, 5), (40, 25), (3, 0)])
+def test_the_interval_of_trials_excludes_zero_exactly_when_its_test_is_significant(
+    b: int, c: int
+) -> None:
+    for small in (0.25, 0.5, 0.75):
+        differences = [1.0] * b + [-1.0] * c + [small] * b + [-small] * c + [0.0] * 100
+        interval = _of_trials(differences)
+        assert (interval.lower > 0) == (interval.p_value < 0.05)
+
+
+def test_what_cancels_within_a_group_is_no_flip() -> None:
+    # a sixth and a third less a half is 3e-17 in floats
+    differences, groups = [1 / 6, 1 / 3, -1 / 2] * 100, [i // 3 for i in range(300)]
+    interval = drop_interval(differences, groups, 0.05, one_run=False)
+    assert interval.lower < -0.02
+    assert interval.upper > 0.02
+    assert interval.p_value > 0.05
 
 
 def test_clustering_widens_the_interval_of_correlated_cases() -> None:

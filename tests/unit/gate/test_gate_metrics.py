@@ -16,6 +16,7 @@ from evalkit.gate import (
     decide_suite,
     suite_exit_code,
 )
+from evalkit.gate.ratios import Arm, log_ratio_error
 from evalkit.records.verdict import Outcome, PartVerdict
 
 
@@ -84,7 +85,7 @@ def test_resolving_fewer_cases_at_the_same_cost_costs_more_per_resolved_case() -
     assert part.estimate.drop == pytest.approx(0.5)
 
 
-def test_the_interval_is_the_delta_method_on_the_log_ratio() -> None:
+def test_the_interval_of_the_log_ratio_is_that_of_the_bootstrap() -> None:
     rng = np.random.default_rng(5)
     before, after = _noisy(250, 3), _noisy(250, 4)
     passed = [(bool(x), bool(y)) for x, y in rng.random((250, 2)) < 0.8]
@@ -99,6 +100,36 @@ def test_the_interval_is_the_delta_method_on_the_log_ratio() -> None:
     assert part.estimate is not None
     assert part.estimate.lower == pytest.approx(low, abs=0.01)
     assert part.estimate.upper == pytest.approx(high, abs=0.01)
+
+
+@pytest.mark.parametrize("per_group", [None, 1, 5])
+def test_its_error_is_that_of_leaving_out_a_group_at_a_time(per_group: int | None) -> None:
+    rng = np.random.default_rng(6)
+    n = 60
+    keys = None if per_group is None else [i // per_group for i in range(n)]
+    amounts = rng.lognormal(0, 1, (2, n))
+    units = rng.random((2, n)) < 0.7
+    of_group = np.array(range(n) if keys is None else keys)
+    without = []
+    for group in range(of_group.max() + 1):
+        kept = of_group != group
+        before, after = amounts[:, kept].sum(1) / units[:, kept].sum(1)
+        without.append(math.log(after / before))
+    expected = math.sqrt((len(without) - 1) * np.var(without))
+    arms = (
+        Arm(tuple(a.tolist()), tuple(map(float, u))) for a, u in zip(amounts, units, strict=True)
+    )
+    assert log_ratio_error(*arms, keys) == pytest.approx(expected, rel=1e-9)
+
+
+def test_an_arm_that_rests_on_one_case_settles_nothing() -> None:
+    only_one = [(True, i == 0) for i in range(100)]
+    for passed in (only_one, [(after, before) for before, after in only_one]):
+        part = _metric(_cases([0.01] * 100, [0.01] * 100, passed))
+        assert part.outcome is Outcome.INCONCLUSIVE
+        assert part.estimate is not None
+        assert part.estimate.lower == -1
+        assert math.isfinite(part.estimate.upper)
 
 
 def test_clustering_widens_the_interval() -> None:

@@ -145,7 +145,7 @@ def test_what_was_waived_weakened_or_quarantined_comes_before_the_figures(
     text = document(with_verdict(subject_of(make_run, regressed), verdict), limit=65_535)
     aside = text[text.index("### Set aside or weakened") : text.index("| suite")]
     assert (
-        "- **FAIL, waived** `routing` `drop` by `ada@example.org` until 2026-12-31 (`w-1`): The "
+        "- **FAIL** (accepted) `routing` `drop` by `ada@example.org` until 2026-12-31 (`w-1`): The "
         "new tone is wanted." in aside
     )
     assert "- **INCONCLUSIVE** `routing` `guard`: The margin went from 2 pp to 3 pp." in aside

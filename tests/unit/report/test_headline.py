@@ -183,3 +183,10 @@ def test_an_advisory_requirement_is_never_the_reason() -> None:
 )
 def test_a_verdict_names_the_suite_that_decided(verdict: Verdict, words: str) -> None:
     assert verdict_reason(verdict) == words
+
+
+def test_a_long_sentence_is_cut_between_words() -> None:
+    long = part("gate change", "guard", OPEN, message="The margin was loosened, " * 20)
+    reason = part_reason(long)
+    assert reason.endswith(("margin …", "loosened …", "was …", "The …"))
+    assert len(reason) <= 162

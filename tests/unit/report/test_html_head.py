@@ -55,7 +55,7 @@ def test_the_evidence_is_said_plainly(origins: dict[str, int], words: str) -> No
 
 def test_scripted_evidence_stands_beside_the_verdict(make_run: Any, regressed: Any) -> None:
     page = page_of(make_run, regressed, origin="scripted")
-    assert "is allowed. (on scripted replies)" in page.text
+    assert "is allowed (on scripted replies)." in page.text
     assert SCRIPTED_NOTE in page.text
 
 

@@ -8,15 +8,65 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from evalkit.records.attempt import FailureMode
+from evalkit.records.history import HistoryView, Trend, TrendPoint
+from evalkit.records.last_run import LastRun
+from evalkit.records.power import PowerRow, SuitePower
 from evalkit.records.run import TraceRecord
+from evalkit.records.verdict import Outcome
 from evalkit.report.comparison import compare_run
 from evalkit.report.diff import diff_json
+from evalkit.report.history import history_json
+from evalkit.report.power import power_json
 from evalkit.report.run_json import run_json
 from evalkit.report.schema import bundle_schemas, run_schema
 from evalkit.report.show import build_case_view, case_json
 from tests.unit.report.conftest import MakeRun
 
 T, F, N = True, False, None
+HISTORY = HistoryView(
+    trends=(
+        Trend(
+            suite="routing",
+            metric="pass_rate",
+            slice=None,
+            points=(
+                TrendPoint(
+                    run="r1",
+                    at="2026-11-24",
+                    sha="a1",
+                    branch="main",
+                    value=0.5,
+                    outcome=Outcome.PASS,
+                ),
+            ),
+        ),
+    ),
+    runs=1,
+)
+POWER = SuitePower(
+    suite="routing",
+    cases=20,
+    margin=0.03,
+    alpha=0.05,
+    power=0.8,
+    noise=0.1,
+    churn=0.0,
+    minimum_cases=90,
+    rows=(
+        PowerRow(
+            reason="to_pass",
+            cases=90,
+            trials=1,
+            baseline_trials=0,
+            flips=0.1,
+            detectable_drop=None,
+            pass_chance=0.2,
+            fail_chance=None,
+            attempts=180,
+        ),
+    ),
+)
+LAST = LastRun(at="2026-11-24", command=("evalkit", "run"), exit_code=2, kind="refused")
 
 
 @pytest.mark.parametrize("name", sorted(bundle_schemas()))
@@ -34,6 +84,9 @@ def test_what_is_written_meets_its_schema(make_run: MakeRun) -> None:
         "trace": [json.loads(msgspec.json.encode(trace))],
         "diff": [json.loads(diff_json(compare_run(run, passes)))],
         "case-view": [json.loads(case_json(build_case_view(run, "a", passes=passes)))],
+        "history": [json.loads(history_json(HISTORY))],
+        "power": [json.loads(power_json([POWER]))],
+        "last": [json.loads(msgspec.json.encode(LAST))],
     }
     schemas = bundle_schemas()
     assert set(written) == set(schemas)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
@@ -56,7 +57,7 @@ routing  FAIL  120 cases of routing@v1, owner ml-platform
       exact: expected "payment", found "wish"
 
 took      240 attempts in 3.2 s, $0 spent of $5.00 allowed
-report    .evalkit/runs/20261124T193301Z-3f2a/report.md
+report    .evalkit/runs/20261124T193301Z-3f2a/report.html
 next      evalkit diff 20261124T193301Z-3f2a  every case that changed
           evalkit show 20261124T193301Z-3f2a case-001  what it did, cost, and why
 """
@@ -98,7 +99,7 @@ routing  FAIL  120 cases of routing@v1, owner ml-platform
       exact: expected "payment", found "wish"
 
 took      240 attempts in 3.2 s, $0 spent of $5.00 allowed
-report    .evalkit/runs/20261124T193301Z-3f2a/report.md
+report    .evalkit/runs/20261124T193301Z-3f2a/report.html
 next      evalkit diff 20261124T193301Z-3f2a
           evalkit show 20261124T193301Z-3f2a case-001
 """
@@ -114,7 +115,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_report_that_was_never_written_is_not_named(make_run: MakeRun, project: Path) -> None:
     run, passes = make_run({"a": ((T,), (T,))}, state="running")
     page = run_text(run, compare_run(run, passes), screen=WIDE)
-    assert "report.md" not in page
+    assert "report." not in page
     assert "evalkit run --resume 20261124T193301Z-3f2a" in page
 
 
@@ -124,8 +125,29 @@ def test_the_first_screen_of_a_regression(
 ) -> None:
     run, passes = make_run(regressed)
     (project / run.path).mkdir(parents=True)
-    (project / run.path / "report.md").touch()
+    (project / run.path / "report.html").touch()
     assert run_text(run, compare_run(run, passes), screen=screen) == expected
+
+
+def test_an_older_bundle_without_a_page_names_its_markdown(
+    make_run: MakeRun, regressed: Sides, project: Path
+) -> None:
+    run, passes = make_run(regressed)
+    (project / run.path).mkdir(parents=True)
+    (project / run.path / "report.md").touch()
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    assert f"report    {run.path}/report.md\n" in page
+
+
+def test_attempts_of_earlier_runs_are_not_said_to_be_made(
+    make_run: MakeRun, regressed: Sides
+) -> None:
+    run, passes = make_run(regressed)
+    first, *others = run.attempts
+    pooled = msgspec.structs.replace(first, pooled_from="20261101T000000Z-0001")
+    run = msgspec.structs.replace(run, attempts=(pooled, *others))
+    page = run_text(run, compare_run(run, passes), screen=WIDE)
+    assert f"took      {len(others)} attempts in " in page
 
 
 def test_quiet_is_the_verdict_line(make_run: MakeRun, regressed: Sides) -> None:

@@ -75,7 +75,7 @@ def test_letters_errors_and_unscored_samples_of_an_archive() -> None:
 def test_partial_credit_passes_from_where_it_is_said_to() -> None:
     assert passed(read(DATA / "base.eval", "grade", 0.5))["s11"] is True
     text = refusal(DATA / "base.eval", "grade")
-    assert "1 of its scores are neither 1 nor 0, first that of sample 's11' (found 'P')" in text
+    assert "1 of its scores is neither 1 nor 0, first that of sample 's11' (found 'P')" in text
     assert "--pass-at" in text
 
 

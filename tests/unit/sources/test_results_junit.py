@@ -214,3 +214,24 @@ def test_output_of_tests_is_not_kept_in_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("test", "passed"),
+    [
+        ("<testcase name='a' status='failed'/>", False),
+        ("<testcase name='a' result='Failure'/>", False),
+        ("<testcase name='a' status='error'/>", None),
+        ("<testcase name='a' status='run' result='completed'/>", True),
+        ("<testcase name='a'><x:failure xmlns:x='urn:x'/></testcase>", False),
+    ],
+)
+def test_a_failure_counts_however_it_is_said(
+    tmp_path: Path, test: str, passed: bool | None
+) -> None:
+    assert outcomes(read(tmp_path, suite(test, "<testcase name='b'/>")))["s::a"] is passed
+
+
+def test_an_error_of_a_whole_suite_is_no_set_of_results(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="outside of every <testcase>"):
+        read(tmp_path, suite("<testcase name='a'/>", "<error message='setup'/>"))

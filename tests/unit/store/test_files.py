@@ -42,7 +42,7 @@ def test_a_file_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.ENOSPC, "free some and go on with `evalkit run --resume`"),
+        (errno.ENOSPC, "free some and repeat the command, or go on with a run that has begun"),
         (errno.EDQUOT, "free some"),
         (errno.EFBIG, "free some"),
         (errno.EROFS, "not writable here"),

@@ -257,7 +257,7 @@ def test_what_ci_refused_to_run_is_told_with_its_reason(root: Path, server: CiSe
         "command": ["run"],
         "exit_code": 2,
         "kind": "not_measured",
-        "message": "ask@v3 was never recorded",
+        "message": "ask@v3 was never recorded. Missing:\n  ask candidate: c0001",
         "settle": "a maintainer starts the live run",
     }
     raw = io.BytesIO()
@@ -267,6 +267,7 @@ def test_what_ci_refused_to_run_is_told_with_its_reason(root: Path, server: CiSe
     with pytest.raises(Refused, match=r"exit 2.*never recorded") as caught:
         fetch(root, server, change=7)
     assert "a maintainer starts the live run" in str(caught.value)
+    assert "c0001" not in str(caught.value)
 
 
 def test_an_artifact_without_a_run_is_no_run(root: Path, server: CiServer) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from evalkit.control.providers.local import LocalProvider, fixed_prefix
+from evalkit.control.requests import build_request
 from evalkit.errors import ProviderError, StoreError
-from evalkit.records.asset import Tool
+from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Message, Reply, Request, Usage
+from evalkit.records.call import Attribution, Message, Reply, Request, Usage
 from tests.unit.control.providers.fakes import FixedClock, request, run
 
 Chunk = dict[str, Any]
@@ -117,12 +118,43 @@ def test_the_reply_is_put_together_from_its_chunks() -> None:
     assert reply.usage == Usage(input_tokens=8, output_tokens=2, cached_tokens=5)
 
 
-def test_parameters_and_a_seed_of_the_trial_are_sent() -> None:
+def test_parameters_and_a_seed_are_sent() -> None:
     engine = WatchedEngine()
     ask(engine, request(params={"temperature": 0.7, "max_tokens": 6, "stop": ["\n"]}, trial=3))
     body = engine.bodies[-1]
     assert (body["temperature"], body["max_tokens"], body["stop"]) == (0.7, 6, ["\n"])
-    assert (body["seed"], body["stream"]) == (3, True)
+    assert (type(body["seed"]), body["stream"]) == (int, True)
+
+
+def built(text: str, trial: int) -> Request:
+    return build_request(
+        identity="local",
+        model_id="m",
+        messages=[Message(role="user", content=text)],
+        tools=(),
+        params={"temperature": 0.7},
+        max_tokens=6,
+        output=Output(kind="text"),
+        trial=trial,
+        attribution=Attribution(suite="s", variant="baseline", case=text),
+    )
+
+
+def test_every_case_and_trial_draws_with_a_seed_of_its_own() -> None:
+    # a seed of the run would make all of its cases lucky together
+    engine = WatchedEngine()
+    requests = [built(f"case {i}", trial) for i in range(20) for trial in (1, 2, 3)]
+    ask(engine, *requests, *requests)
+    seeds = [body["seed"] for body in engine.bodies]
+    assert len(set(seeds)) == 60
+    assert seeds[:60] == seeds[60:]  # the same request, the same draw
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_a_seed_that_the_prompt_names_is_kept() -> None:
+    engine = WatchedEngine()
+    ask(engine, request(params={"seed": 7, "max_tokens": 6}))
+    assert engine.bodies[-1]["seed"] == 7
 
 
 def test_every_call_starts_from_exactly_the_prompts_fixed_part() -> None:
@@ -234,6 +266,7 @@ def test_a_cancelled_call_stops_the_engine_and_the_next_one_waits_for_it() -> No
             embedded.complete(request(messages=(Message(role="user", content="x"),)), timeout_s=9)
         )
         while not entered.is_set():
+            assert not first.done()
             await asyncio.sleep(0)
         first.cancel()
         second = asyncio.create_task(embedded.complete(of_prompt("S", "y"), timeout_s=9))

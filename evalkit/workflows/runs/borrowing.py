@@ -1,0 +1,60 @@
+"""Attempts that others measured, as a run's own: of stored arms, and pooled from earlier runs."""
+
+import msgspec
+
+from evalkit.ports import History
+from evalkit.records.attempt import Attempt
+from evalkit.records.run import RunRecord
+from evalkit.store.runs import RunStore
+from evalkit.workflows.runs.pooling import pool_attempts
+from evalkit.workflows.runs.preparing import PreparedRun
+from evalkit.workflows.setup.aging import max_age
+from evalkit.workflows.setup.pricing import priced_again
+from evalkit.workflows.wiring import Wiring
+
+
+def borrow_attempts(
+    prepared: PreparedRun, record: RunRecord, *, history: History, wiring: Wiring
+) -> list[Attempt]:
+    """What stored arms measured, and, for a run that gates, what earlier runs lend to its arms."""
+    borrowed = _of_stored_arms(prepared)
+    if record.gates:
+        borrowed += _pooled(prepared, record.id, history, wiring)
+    return borrowed
+
+
+def _of_stored_arms(prepared: PreparedRun) -> list[Attempt]:
+    """The attempts of bundles that stand for a baseline or an anchor, as this run's.
+
+    To this run they are replays: another run paid for them, and replays never gate a latency.
+    """
+    return [
+        msgspec.structs.replace(
+            priced_again(attempt, setup.candidate.config),
+            variant=arm,
+            origin="cache" if attempt.origin == "live" else attempt.origin,
+            billed_usd=0.0,
+        )
+        for setup in prepared.setups
+        for arm, run in setup.replayed.items()
+        for attempt in run.attempts
+        if attempt.suite == setup.name and attempt.variant == "candidate"
+        if (setup.name, attempt.case) in prepared.cases
+    ]
+
+
+def _pooled(prepared: PreparedRun, run_id: str, history: History, wiring: Wiring) -> list[Attempt]:
+    """What earlier runs measured of the same content, where this run measures it itself."""
+    pooled: list[Attempt] = []
+    for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):
+        age = max_age(setup, setup.candidate)
+        pooled += pool_attempts(
+            setup,
+            history=history,
+            store=RunStore(wiring.root),
+            run_id=run_id,
+            arms=prepared.live_arms[setup.name],
+            cases=[case.id for case in snapshot.cases],
+            not_before=None if age is None else wiring.clock.now() - age,
+        )
+    return pooled

@@ -1,0 +1,110 @@
+"""The end of a run: verdict, exit code, and a bundle that is complete."""
+
+from datetime import datetime
+
+import msgspec
+
+from evalkit.execute.runner import ExecutionEnd
+from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE
+from evalkit.records.run import RunRecord, RunState, StoredRun
+from evalkit.records.verdict import Verdict
+from evalkit.store.bundle import Bundle
+from evalkit.workflows.deciding import decide
+from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.runs.escalating import Escalated
+from evalkit.workflows.runs.preparing import PreparedRun
+from evalkit.workflows.runs.reporting import write_reports
+from evalkit.workflows.runs.results import RunResults
+from evalkit.workflows.runs.run_record import suite_record
+
+EXIT_INTERRUPTED = 130
+
+
+def finish_run(
+    prepared: PreparedRun,
+    record: RunRecord,
+    bundle: Bundle,
+    results: RunResults,
+    ended: Escalated,
+    *,
+    now: datetime,
+    duration_s: float,
+) -> StoredRun:
+    """Decide, and write all that a bundle holds beside its journal. Returns what was written."""
+    end, snapshots = ended.end, ended.snapshots
+    known = results.known()
+    attempts, scores = tuple(known[0]), tuple(known[1])
+    modes = failure_modes(snapshots, attempts, scores)
+    verdict = None
+    if record.gates and end.reason != "interrupted":
+        verdict = decide(snapshots, attempts, scores)
+    finished = msgspec.structs.replace(
+        record,
+        state=_state(verdict, end),
+        finished_at=now.isoformat(),
+        duration_s=duration_s,
+        suites=tuple(
+            suite_record(
+                setup, snapshot, attempts, results.passes, modes, note=ended.notes.get(setup.name)
+            )
+            for setup, snapshot in zip(prepared.setups, snapshots, strict=True)
+        ),
+        verdict=verdict,
+        exit_code=_exit_code(verdict, end),
+        stopped=_stopped(end),
+        why=_why(verdict, end, record),
+        billed_usd=bundle.spent()[0],
+    )
+    stored = StoredRun(
+        path=str(bundle.path),
+        record=finished,
+        snapshots=snapshots,
+        attempts=attempts,
+        scores=scores,
+    )
+    for snapshot in snapshots:
+        bundle.write_snapshot(snapshot)
+    bundle.write_scores(scores)
+    write_reports(bundle, stored, results.passes)
+    # last, so that a run is complete only when everything else of it is there
+    bundle.write_record(finished)
+    return stored
+
+
+def _exit_code(verdict: Verdict | None, end: ExecutionEnd) -> int:
+    """The first that applies: interrupted, failed, incomplete, inconclusive, passed.
+
+    A run that never gates has nothing to say about the product: inconclusive.
+    """
+    if end.reason == "interrupted":
+        return EXIT_INTERRUPTED
+    if verdict is not None and verdict.exit_code == EXIT_FAIL:
+        return verdict.exit_code
+    if end.reason is not None:
+        return EXIT_INCOMPLETE
+    return EXIT_INCONCLUSIVE if verdict is None else verdict.exit_code
+
+
+def _state(verdict: Verdict | None, end: ExecutionEnd) -> RunState:
+    """A run with more errors than its gate allows is as incomplete as one that stopped early."""
+    if end.reason == "interrupted":
+        return "interrupted"
+    errors = verdict is not None and verdict.exit_code == EXIT_INCOMPLETE
+    return "incomplete" if end.reason is not None or errors else "complete"
+
+
+def _stopped(end: ExecutionEnd) -> str | None:
+    words = {"budget": "budget exhausted", "providers": "a provider is down"}
+    if end.reason is None:
+        return None
+    return f"{words[end.reason]}: {end.message}" if end.reason in words else end.message
+
+
+def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple[str, ...]:
+    stopped = _stopped(end)
+    reasons = [] if stopped is None else [stopped]
+    if verdict is not None:
+        reasons += verdict.reasons
+    elif not record.gates:
+        reasons.append("Only selected cases ran, which is no gate: nothing was decided.")
+    return tuple(reasons)
