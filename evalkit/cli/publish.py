@@ -109,7 +109,9 @@ def github(
         bool, typer.Option("--dry-run", help="Print what would be sent as JSON, and send nothing.")
     ] = False,
 ) -> int:
-    """Publish to GitHub: job summary, annotations, one comment updated in place, a check.
+    """Publish to GitHub: job summary, annotations, comment, check.
+
+    The comment is one, updated in place. Each is published for itself.
 
     Exit codes: 0 when all of it was published, whatever the verdict, 2 usage, 4 GitHub said no.
     """
@@ -210,7 +212,9 @@ def gitlab(
         bool, typer.Option("--other-commit", help="Publish a run of another commit all the same.")
     ] = False,
 ) -> int:
-    """Publish to GitLab: one note updated in place, a status, a Code Quality report.
+    """Publish to GitLab: note, status, Code Quality report.
+
+    The note is one, updated in place.
 
     Exit codes: 0 when all of it was published, whatever the verdict, 2 usage, 4 GitLab said no.
     """
@@ -244,9 +248,10 @@ def plain(
         Path, typer.Option(metavar="FOLDER", help="Where the files go; it is made.")
     ] = Path("evalkit-report"),
 ) -> int:
-    """Write report.md, report.html, junit.xml and verdict.json for a CI that keeps files.
+    """Write reports into a folder, for any CI that keeps files.
 
-    All four are written whatever happened: of a run that was refused they say why.
+    They are report.md, report.html, junit.xml and verdict.json, and are written whatever
+    happened: of a run that was refused they say why.
     """
     from evalkit.workflows.forges.publishing_plain import publish_plain
     from evalkit.workflows.project import find_runs_root

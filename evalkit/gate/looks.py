@@ -123,15 +123,18 @@ def decide_looks(
 def more_trials_help(verdict: SuiteVerdict, looks: Sequence[Look] = ()) -> bool:
     """Whether further trials of every case may settle this suite.
 
-    Only for an inconclusive suite where nothing required fails, and where the statistics (not a
-    missing result, a guard, or a value that was not measured) leave open a part that has enough
-    independent cases at one of the `looks` still to come. Without `looks` the number of cases is
-    not asked. What somebody accepted is settled.
+    Only for an inconclusive suite where nothing required fails or is held, and where the
+    statistics (not a missing result, or a value that was not measured) leave open a part that has
+    enough independent cases at one of the `looks` still to come. Without `looks` the number of
+    cases is not asked. What somebody accepted is settled.
     """
     required = [part for part in verdict.parts if part.required and part.waiver is None]
     if verdict.outcome is not Outcome.INCONCLUSIVE:
         return False
     if any(part.outcome is Outcome.FAIL for part in required):
+        return False
+    # nothing that more trials show can make a held suite pass, and they cost money
+    if any(part.held and part.outcome is Outcome.INCONCLUSIVE for part in required):
         return False
     last = verdict.looks[-1].trials if verdict.looks else 0
     later = [look for look in looks if look.trials > last]

@@ -200,7 +200,7 @@ def _in_force(waiver: Waiver, part: PartVerdict) -> str:
         f"{_sentence(waiver.reason)}"
     )
     if part.waiver == waiver:
-        return f"{part.name} is {part.outcome} and counts as passed, by {accepted}"
+        return f"{part.name} did not pass and counts as passed, by {accepted}"
     if part.outcome is Outcome.PASS:
         return f"{part.name} passes and does not need {accepted}"
     if part.waiver is not None:

@@ -50,6 +50,13 @@ def _put_suite(page: Page, suite: SuitePower) -> None:
         "unchanged candidate passes. Cost is the expected list price of one run of both arms.",
         indent=2,
     )
+    if any(row.trials != suite.rows[0].trials for row in suite.rows):
+        page.labelled(
+            "trials",
+            "more of them need a live model: a recording or a script that is replayed is never a "
+            "new trial.",
+            indent=2,
+        )
     page.labelled(
         "needs",
         f"{suite.minimum_cases:,} cases to pass at all; a true drop of just {margin} stays "
@@ -78,7 +85,7 @@ def _row(cells: Sequence[str]) -> str:
 def _why(row: PowerRow, suite: SuitePower) -> str:
     power = percent(suite.power)
     if row.reason == "now":
-        return "as it is"
+        return "as it is" if row.trials == suite.rows[0].trials else "with the cases it has"
     if row.reason == "to_pass":
         return f"to pass in {power} if nothing changed"
     return f"to fail in {power} at {points(suite.drop or 0.0)}"

@@ -12,6 +12,7 @@ from evalkit.report.github.stamp import started_after
 from evalkit.report.github.subject import Subject
 from evalkit.sources.git_command import run_git
 from evalkit.store.runs import RunStore
+from evalkit.workflows.forges.publishing_dry import UNKNOWN_SHA
 from evalkit.workflows.reading import compare_arms, load_run
 from evalkit.workflows.runs.last_run import read_last
 
@@ -99,6 +100,8 @@ def check_commit(subject: Subject, commits: Mapping[str, str], *, publication: P
 
     `commits` maps the commits that are meant to what each is, in words. Raises UsageError.
     """
+    # a dry run asks nobody, so it cannot know the head of a pull request
+    commits = {sha: words for sha, words in commits.items() if sha != UNKNOWN_SHA}
     if not commits:
         return
     if subject.sha is None:
@@ -110,6 +113,6 @@ def check_commit(subject: Subject, commits: Mapping[str, str], *, publication: P
     if subject.sha not in commits:
         meant = ", ".join(f"{sha[:12]} ({words})" for sha, words in commits.items())
         raise UsageError(
-            f"run {subject.id} is of commit {subject.sha[:12]}, and what is published for is "
+            f"run {subject.id} is of commit {subject.sha[:12]}, and would be shown on "
             f"{meant}; run evalkit there first, or give --other-commit to publish it all the same"
         )

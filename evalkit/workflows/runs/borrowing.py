@@ -9,7 +9,7 @@ from evalkit.store.runs import RunStore
 from evalkit.workflows.runs.pooling import pool_attempts
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.aging import max_age
-from evalkit.workflows.setup.pricing import priced_again
+from evalkit.workflows.setup.pricing import models_of, priced_again
 from evalkit.workflows.wiring import Wiring
 
 
@@ -30,13 +30,14 @@ def _of_stored_arms(prepared: PreparedRun) -> list[Attempt]:
     """
     return [
         msgspec.structs.replace(
-            priced_again(attempt, setup.candidate.config),
+            priced_again(attempt, setup.candidate.config, asked),
             variant=arm,
             origin="cache" if attempt.origin == "live" else attempt.origin,
             billed_usd=0.0,
         )
         for setup in prepared.setups
         for arm, run in setup.replayed.items()
+        for asked in [models_of(run, setup.name)]
         for attempt in run.attempts
         if attempt.suite == setup.name and attempt.variant == "candidate"
         if (setup.name, attempt.case) in prepared.cases

@@ -18,7 +18,7 @@ from evalkit.records.history import RunEntry
 from evalkit.records.run import StoredRun
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.content import arm_contents
-from evalkit.workflows.setup.pricing import priced_again
+from evalkit.workflows.setup.pricing import models_of, priced_again
 from evalkit.workflows.setup.variants import SuiteSetup
 
 # trials of other runs stand above any that a run makes itself
@@ -64,6 +64,7 @@ def pool_attempts(
             if run is None:
                 continue
             runs[entry.id] = run
+            asked = models_of(run, setup.name)
             for attempt in _measured(run, entry, setup.name, contents[arm]):
                 if attempt.case not in wanted or attempt.measurement_id in seen:
                     continue
@@ -72,7 +73,7 @@ def pool_attempts(
                 seen.add(attempt.measurement_id or "")
                 trial = trials.get(attempt.case, FIRST_POOLED_TRIAL)
                 trials[attempt.case] = trial + 1
-                lent = priced_again(attempt, setup.candidate.config)
+                lent = priced_again(attempt, setup.candidate.config, asked)
                 pooled.append(_lent(lent, arm, trial, entry.id))
     return tuple(pooled)
 

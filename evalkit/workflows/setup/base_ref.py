@@ -49,10 +49,11 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
         return _from_branch(root, f"origin/{target}", f"the pull request's base {target}")
     if started:
         return _from_branch(root, started, "the merge request's base")
-    branch = _branch_of_forge(environ) or default_branch(root)
+    cloned = has_remote(root)
+    branch = (_branch_of_forge(environ) if cloned else None) or default_branch(root)
     if branch is not None:
         return _from_branch(root, branch, branch)
-    if has_remote(root) or is_shallow(root):
+    if cloned or is_shallow(root):
         # HEAD would be compared with itself, and equal whatever the change does
         return BaseRef(
             sha=None,

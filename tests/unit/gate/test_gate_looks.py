@@ -338,3 +338,9 @@ def test_a_guard_is_part_of_every_look(table: Table) -> None:
     )
     assert verdict.looks == (Look(trials=1, alpha=0.01, outcome=Outcome.INCONCLUSIVE),)
     assert verdict.parts[0].kind == "guard"
+
+
+def test_a_suite_that_a_guard_holds_back_buys_no_further_trials(table: Table) -> None:
+    undecided = decide_suite("s", table(150, 10, 6, 34), GateSettings(alpha=0.01))
+    assert more_trials_help(undecided)
+    assert not more_trials_help(add_parts(undecided, [_held()]))

@@ -3,15 +3,26 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalkit.errors import ConfigError, Problem
+from evalkit.records.case import Case
 from evalkit.sources.assets import Assets, load_assets
+from evalkit.sources.golden import ContentDigest
 from evalkit.sources.tree import WorkingTree
+
+
+def content_digest(cases: Iterable[Case]) -> str:
+    """The digest of a golden set with these cases."""
+    content = ContentDigest()
+    for case in cases:
+        content.add(case)
+    return content.result()
+
 
 CONFIG = """\
 providers:

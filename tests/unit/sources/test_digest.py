@@ -7,7 +7,7 @@ import pytest
 from evalkit.records.asset import Tool
 from evalkit.records.case import Case
 from evalkit.sources.digest import canonical_json, digest_of
-from evalkit.sources.golden import ContentDigest
+from tests.unit.sources.conftest import content_digest
 
 
 def test_a_digest_is_that_of_sorted_json_without_spaces() -> None:
@@ -32,13 +32,6 @@ def test_records_have_the_digest_of_their_content() -> None:
 def test_what_is_not_json_has_no_digest(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         digest_of({"a": value})
-
-
-def content_digest(cases: list[Case]) -> str:
-    content = ContentDigest()
-    for case in cases:
-        content.add(case)
-    return content.result()
 
 
 def test_the_digest_of_cases_is_pinned() -> None:

@@ -14,10 +14,11 @@ from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
 from evalkit.sources.case_lines import MAX_LINE_BYTES
-from evalkit.sources.golden import content_digest, freeze, load_golden_set, read_golden_set
+from evalkit.sources.golden import freeze, load_golden_set, read_golden_set
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import Version
 from evalkit.sources.tree import WorkingTree
+from tests.unit.sources.conftest import content_digest
 
 FOLDER = "goldensets/desk/v1"
 JSONL = f"{FOLDER}/cases.jsonl"

@@ -107,7 +107,6 @@ def test_changes_reach_the_assets_they_name(sample: Any) -> None:
     before = sample.load().suites["desk"]
     assert changed.suites["desk"].digests != before.digests
     assert changed.suites["desk"].scorers_digest == before.scorers_digest
-    assert changed.suites["desk"].gate_digest == before.gate_digest
 
 
 def test_a_change_to_a_prompt_that_does_not_exist_is_refused(sample: Any) -> None:

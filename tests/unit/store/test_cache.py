@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import StoreError
+from evalkit.records.call import Reply
 from evalkit.store.cache import ReplyCache
 
 Build = Callable[..., Any]
@@ -142,6 +144,31 @@ def test_a_locked_cache_is_an_error_after_a_short_wait(tmp_path: Path, reply: Bu
             writer.close()
         cache.put("k1", reply())
         assert cache.get("k1") == reply()
+
+
+def test_a_cache_that_stays_locked_is_waited_for_once(tmp_path: Path, reply: Build) -> None:
+    with ReplyCache(tmp_path, busy_timeout_s=0.5) as cache:
+        writer = sqlite3.connect(cache.path, isolation_level=None)
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            taken = [_seconds_of_a_refusal(cache, reply()) for _ in range(3)]
+        finally:
+            writer.close()
+        assert taken[0] >= 0.5 > taken[1] + taken[2]
+        cache.put("k1", reply())
+        writer = sqlite3.connect(cache.path, isolation_level=None)
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            assert _seconds_of_a_refusal(cache, reply()) >= 0.5
+        finally:
+            writer.close()
+
+
+def _seconds_of_a_refusal(cache: ReplyCache, reply: Reply) -> float:
+    started = time.monotonic()
+    with pytest.raises(StoreError, match="another process keeps it locked"):
+        cache.put("k1", reply)
+    return time.monotonic() - started
 
 
 def test_a_closed_cache_can_be_closed_again(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ def test_variants_and_trials_are_places_of_their_own(bundle: Bundle, attempt: Bu
     assert len(bundle.attempts()) == 4
 
 
-def test_errors_are_made_again_and_everything_else_is_done(bundle: Bundle, attempt: Build) -> None:
+def test_errors_alone_have_no_result(bundle: Bundle, attempt: Build) -> None:
     states = ("answered", "blocked", "refused", "invalid", "error")
     with bundle.journal() as journal:
         for state in states:
             journal.append(attempt(case=state, state=state))
-    assert {place[2] for place in bundle.done_places()} == set(states) - {"error"}
+    assert [each.case for each in bundle.attempts() if each.has_result] == list(states[:-1])
 
 
 def test_what_was_spent_counts_lines_that_were_made_again(bundle: Bundle, attempt: Build) -> None:

@@ -619,7 +619,7 @@ def test_a_dry_run_sends_nothing_and_shows_everything(desk: Desk, ran: Ran) -> N
 def test_a_dry_run_needs_no_token(desk: Desk, ran: Ran) -> None:
     ran()
     desk.environ = {}
-    published = desk.publish(repo=REPO, pr=7, dry_run=True, other_commit=True)
+    published = desk.publish(repo=REPO, pr=7, dry_run=True)
     assert published.exit_code == 0
     assert published.requests is not None
     assert published.requests[-1]["body"]["head_sha"] == "0" * 40
