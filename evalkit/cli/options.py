@@ -22,7 +22,8 @@ Baseline = Annotated[
     str | None,
     typer.Option(
         metavar="REF|RUN",
-        help="Compare with this git ref or stored run instead of the configured baseline.",
+        help="Compare with this git ref, stored run, or last-passing[@BRANCH] instead of the "
+        "configured baseline.",
         show_default=False,
     ),
 ]

@@ -19,11 +19,15 @@ _NOTE = 30
 
 def visible(text: str) -> str:
     """The text with everything that a terminal would obey written out; lines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text  # most texts: nothing in them to look for
     return _UNSAFE.sub(_escaped, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
     """`visible`, with line breaks as ⏎ and tabs as spaces."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return re.sub(r"[ \t]*\n\s*", " ⏎ ", visible(text).strip()).replace("\t", " ")
 
 
