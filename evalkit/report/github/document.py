@@ -20,7 +20,12 @@ from evalkit.report.github.case_blocks import (
     worst_first,
 )
 from evalkit.report.github.subject import Subject
-from evalkit.report.github.verdict_blocks import aside_block, decided_block, suite_table
+from evalkit.report.github.verdict_blocks import (
+    aside_block,
+    changed_lines,
+    decided_block,
+    suite_table,
+)
 from evalkit.report.github.wording import spoken
 from evalkit.report.markdown_blocks import slice_table
 from evalkit.report.markup import code_span, prose
@@ -157,6 +162,9 @@ def _add_run(budget: Budget, run: StoredRun, comparison: Comparison, cases: int)
     if comparison.suites:
         budget.add(suite_table(comparison), lost="the table of suites")
     named = len(comparison.suites) > 1
+    changed = changed_lines(run.record, named=named)
+    if changed:
+        budget.add(changed, lost="what changed in the assets")
     budget.add("### What decided", lost="headings")
     for suite in worst_first(comparison):
         block = decided_block(suite, named=named)

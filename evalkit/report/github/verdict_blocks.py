@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from evalkit.records.comparison import Amounts, Comparison, SuiteComparison
+from evalkit.records.run import RunRecord
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
+from evalkit.report.asset_changes import changed_assets
 from evalkit.report.figures import count, percent, points, quantity, seconds, tokens, usd
 from evalkit.report.github.wording import spoken
 from evalkit.report.headline import part_detail
@@ -154,6 +156,20 @@ def decided_block(suite: SuiteComparison, *, named: bool) -> str:
     owner = f", owner {code_span(suite.owner)}" if suite.owner else ""
     title = f"{code_span(suite.suite)}: {MARKS[verdict.outcome]}{owner}"
     return "\n".join([*([title, ""] if named or owner else []), *_capped(lines, 2 * _MOST_LINES)])
+
+
+def changed_lines(record: RunRecord, *, named: bool) -> str:
+    """Which assets differ between the arms, a line a suite; empty where none does."""
+    lines = []
+    for suite in record.suites:
+        changed = changed_assets(suite)
+        if not changed:
+            continue
+        names = ", ".join(code_span(clip(each.title, 160)) for each in changed[:_MOST_LINES])
+        more = f" and {len(changed) - _MOST_LINES:,} more" if len(changed) > _MOST_LINES else ""
+        where = f" in {code_span(suite.suite)}" if named else ""
+        lines.append(f"- changed{where}: {names}{more}")
+    return "\n".join(lines[:_MOST_LINES])
 
 
 def _is_open(part: PartVerdict) -> bool:

@@ -1,71 +1,14 @@
 """What changed in the assets between the two sides: prompt, model, policy, schemas, tools."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from evalkit.records.comparison import SuiteComparison
 from evalkit.records.run import StoredRun, SuiteRecord, VariantRecord
+from evalkit.report.asset_changes import AssetChange, pair_assets
 from evalkit.report.figures import count
 from evalkit.report.html.element import Child, Markup, element
 from evalkit.report.html.text_diff import text_diff
 from evalkit.report.untrusted import clip
-
-_VERSION = re.compile(r"(?<=/)v\d+(?=[./])")
-_KINDS = (
-    ("prompts/", "prompt"),
-    ("routes.", "route and policies"),
-    ("models.", "model"),
-    ("providers.", "provider"),
-    ("schemas/", "schema"),
-    ("tools/", "tool"),
-    ("rubrics/", "rubric"),
-    ("goldensets/", "golden set"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class AssetChange:
-    """One asset on both sides: its name there (None: not there) and its digest."""
-
-    before: str | None
-    after: str | None
-    digest_before: str | None = None
-    digest_after: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether the sides differ in content."""
-        return self.digest_before != self.digest_after
-
-    @property
-    def title(self) -> str:
-        """'prompt prompts/a/v1.yaml → v2.yaml'."""
-        name = self.after or self.before or ""
-        kind = next((word for start, word in _KINDS if name.startswith(start)), "asset")
-        if self.before is None:
-            return f"{kind} {name}, new"
-        if self.after is None:
-            return f"{kind} {name}, gone"
-        if self.before == self.after:
-            return f"{kind} {name}"
-        return f"{kind} {self.before} → {self.after}"
-
-
-def pair_assets(before: Mapping[str, str], after: Mapping[str, str]) -> list[AssetChange]:
-    """The assets of both sides by name; versions of one asset (`v1.yaml`, `v2.yaml`) are a pair."""
-    pairs = [AssetChange(n, n, before[n], digest) for n, digest in after.items() if n in before]
-    gone = {_stem(name): name for name in before if name not in after}
-    for name, digest in after.items():
-        if name not in before:
-            old = gone.pop(_stem(name), None)
-            pairs.append(AssetChange(old, name, None if old is None else before[old], digest))
-    pairs += [AssetChange(name, None, before[name], None) for name in gone.values()]
-    return pairs
-
-
-def _stem(name: str) -> str:
-    return _VERSION.sub("v*", name)
 
 
 def asset_changes(run: StoredRun, suite: SuiteComparison) -> Markup:

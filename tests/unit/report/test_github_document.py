@@ -108,6 +108,25 @@ def test_the_verdict_comes_first_and_every_figure_after_it(
     assert [text.index(each) for each in order] == sorted(text.index(each) for each in order)
 
 
+def test_what_changed_in_the_assets_is_named(make_run: MakeRun, regressed: Sides) -> None:
+    subject = subject_of(make_run, regressed)
+    assert subject.run is not None
+    suite = subject.run.record.suites[0]
+    digests = {
+        "baseline": {"prompts/a/v1.yaml": "sha256:1", "routes.a": "sha256:3"},
+        "candidate": {"prompts/a/v2.yaml": "sha256:2", "routes.a": "sha256:3"},
+    }
+    variants = tuple(replace(each, digests=digests[each.variant]) for each in suite.variants)
+    changed = replace(suite, variants=variants)
+    record = replace(subject.run.record, suites=(changed,))
+    run = replace(subject.run, record=record)
+    text = document(
+        Subject(last=subject.last, run=run, comparison=subject.comparison), limit=65_535
+    )
+    assert "- changed: `prompt prompts/a/v1.yaml → prompts/a/v2.yaml`" in text
+    assert "routes.a" not in text
+
+
 def test_twenty_cases_are_listed_and_the_others_counted(make_run: MakeRun) -> None:
     results: Sides = {f"c{number:03}": ((True,), (number > 30,)) for number in range(100)}
     text = document(subject_of(make_run, results), limit=65_535)

@@ -5,9 +5,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.records.run import StoredRun
+from evalkit.report.asset_changes import pair_assets
 from evalkit.report.comparison import compare_run
 from evalkit.report.html import report_html
-from evalkit.report.html.changes import pair_assets
 from evalkit.report.html.text_diff import diff_lines, text_diff
 from tests.unit.report.html_page import HtmlPage
 from tests.unit.report.test_html_document import page_of
