@@ -34,3 +34,8 @@ def llama_url() -> Iterator[str]:
     yield urls[0]
     stop.set()
     thread.join(20)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the embedded model: its one long run then has company on the other core."""
+    items.sort(key=lambda item: item.get_closest_marker("local_model") is None)
