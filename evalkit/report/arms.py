@@ -19,7 +19,8 @@ class Arm:
     """What `variant` of a suite did in one run.
 
     `passed` maps a case to one result a planned trial; a trial that was never made is None, like
-    one without a result. Trials that earlier runs lent come after those.
+    one without a result. Trials that earlier runs lent come after those. `numbers` are the trials
+    that those results are of.
     """
 
     snapshot: SuiteSnapshot
@@ -28,6 +29,7 @@ class Arm:
     trials: int
     cases: Mapping[str, Case]
     attempts: Mapping[str, Mapping[int, Attempt]]
+    numbers: Mapping[str, tuple[int, ...]]
     passed: Mapping[str, tuple[bool | None, ...]]
     scores: Mapping[tuple[str, int], Sequence[Score]] = field(repr=False)
     modes: Modes | None = field(default=None, repr=False)
@@ -84,10 +86,10 @@ def build_arm(
     for score in run.scores:
         if score.suite == suite and score.variant == variant:
             scores[score.case, score.trial].append(score)
-    planned = range(1, trials + 1)
-    lent = {
-        case: [attempt.trial for attempt in lent_to(made.values(), trials)]
-        for case, made in attempts.items()
+    own = tuple(range(1, trials + 1))
+    numbers = {
+        case.id: (*own, *(each.trial for each in lent_to(attempts[case.id].values(), trials)))
+        for case in snapshot.cases
     }
     return Arm(
         snapshot=snapshot,
@@ -96,14 +98,13 @@ def build_arm(
         trials=trials,
         cases={case.id: case for case in snapshot.cases},
         attempts=attempts,
+        numbers=numbers,
         passed={
-            case.id: tuple(
-                passes.get((suite, variant, case.id, trial))
-                if trial in attempts.get(case.id, ())
-                else None
-                for trial in (*planned, *lent.get(case.id, ()))
+            case: tuple(
+                passes.get((suite, variant, case, trial)) if trial in attempts[case] else None
+                for trial in trials_of
             )
-            for case in snapshot.cases
+            for case, trials_of in numbers.items()
         },
         scores=scores,
         modes=modes,

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from evalkit.records.attempt import Attempt
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
-from evalkit.report.arms import Arm, Passes, build_arm, count_origins
+from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
 from evalkit.report.headline import run_mark
 from evalkit.report.marks import MARKS
 from evalkit.report.pairing import Results
@@ -36,16 +36,20 @@ class _Test:
     text: str = ""
 
 
-def junit_xml(run: StoredRun, passes: Passes, *, hostname: str = "localhost") -> str:
+def junit_xml(
+    run: StoredRun, passes: Passes, modes: Modes | None = None, *, hostname: str = "localhost"
+) -> str:
     """The run as JUnit XML: for each suite its gate's requirements, then the candidate's attempts.
 
-    `passes` says of each place whether its attempt passed.
+    `passes` says of each place whether its attempt passed, `modes` why it did not. Trials that
+    earlier runs lent are in the gate's figures and no tests of this run.
     """
     root = ElementTree.Element("testsuites", name="evalkit")
     sums = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     total_s = 0.0
     for snapshot in run.snapshots:
-        tests = _unique([*_gate_tests(run, snapshot.suite), *_case_tests(run, snapshot, passes)])
+        cases = _case_tests(run, snapshot, passes, modes)
+        tests = _unique([*_gate_tests(run, snapshot.suite), *cases])
         counts = _counts(tests)
         for name, number in counts.items():
             sums[name] += number
@@ -108,7 +112,8 @@ def _part_test(suite: str, part: PartVerdict, *, let_through: bool) -> _Test:
         tag = "failure"
     elif part.outcome is not Outcome.PASS:
         tag = "error"
-    if tag is not None and (let_through or not part.required):
+    accepted = part.waiver is not None
+    if tag is not None and (let_through or accepted or not part.required):
         tag = "skipped"
     return _Test(
         f"{suite}.gate",
@@ -116,17 +121,22 @@ def _part_test(suite: str, part: PartVerdict, *, let_through: bool) -> _Test:
         0.0,
         tag=tag,
         kind=f"evalkit.{part.outcome.value}",
-        message=f"{MARKS[part.outcome]}{'' if part.required else ' (advisory)'}",
+        message=MARKS[part.outcome]
+        + (" (accepted)" if accepted else "")
+        + ("" if part.required else " (advisory)"),
         text=part.message,
     )
 
 
-def _case_tests(run: StoredRun, snapshot: SuiteSnapshot, passes: Passes) -> Iterator[_Test]:
-    after = build_arm(run, snapshot, "candidate", passes)
+def _case_tests(
+    run: StoredRun, snapshot: SuiteSnapshot, passes: Passes, modes: Modes | None
+) -> Iterator[_Test]:
+    after = build_arm(run, snapshot, "candidate", passes, modes)
     before = build_arm(run, snapshot, "baseline", passes) if snapshot.has_baseline else None
     for case in after.cases:
         passed_before = None if before is None else _any_passed(before.passed[case])
-        for trial, passed in enumerate(after.passed[case], start=1):
+        own = after.passed[case][: after.trials]
+        for trial, passed in enumerate(own, start=1):
             yield _case_test(run, after, case, trial, passed, passed_before)
 
 
@@ -156,13 +166,16 @@ def _case_test(
     where = f"{place}\n" if place else ""
     text = f"{where}evalkit show {run.record.id} {case}"
     if passed is None:
-        return _Test(suite, name, time_s, "error", "evalkit.no_result", _no_result(attempt), text)
+        message = _no_result(arm, attempt)
+        return _Test(suite, name, time_s, "error", "evalkit.no_result", message, text)
     scorers = ", ".join(
         score.scorer
         for score in arm.scores.get((case, trial), ())
         if score.gate and (score.passed is False or score.state == "error")
     )
     by = f" Scorers that did not pass it: {scorers}." if scorers else ""
+    mode = None if attempt is None else arm.failure_mode(attempt)
+    by += f" Failure mode: {mode.value}." if mode is not None else ""
     if passed_before is False:
         message = f"The case fails, as it does in the baseline.{by}"
         return _Test(suite, name, time_s, "skipped", "evalkit.known_failure", message, text)
@@ -170,11 +183,12 @@ def _case_test(
     return _Test(suite, name, time_s, "failure", "evalkit.failed", message, text)
 
 
-def _no_result(attempt: Attempt | None) -> str:
+def _no_result(arm: Arm, attempt: Attempt | None) -> str:
     if attempt is None:
         return "No result: the attempt was never made."
-    if attempt.failure_mode is not None:
-        return f"No result: {attempt.failure_mode.value}."
+    mode = arm.failure_mode(attempt)
+    if mode is not None:
+        return f"No result: {mode.value}."
     return "No result: the attempt cannot be judged."
 
 

@@ -41,11 +41,11 @@ def _bounds(results: Results) -> tuple[int, int]:
 def describe_change(kind: ChangeKind, case: str, before: Arm | None, after: Arm) -> CaseChange:
     """The case with both sides' telling trials. It has to be in the snapshot of `after`."""
     content = after.cases[case]
-    trial = _telling(after.passed[case], _wanted_after(kind))
+    trial = _telling(after, case, _wanted_after(kind))
     side_before: Side | None = None
     trial_before = trial
     if before is not None:
-        trial_before = _telling(before.passed[case], _wanted_before(kind), near=trial)
+        trial_before = _telling(before, case, _wanted_before(kind), near=trial)
         side_before = _side(before, case, trial_before)
     return CaseChange(
         suite=after.snapshot.suite,
@@ -73,10 +73,11 @@ def _wanted_before(kind: ChangeKind) -> tuple[bool | None, ...]:
     return (False, True, None) if kind in ("fix", "failing") else (True, False, None)
 
 
-def _telling(results: Results, wanted: Sequence[bool | None], near: int = 0) -> int:
+def _telling(arm: Arm, case: str, wanted: Sequence[bool | None], near: int = 0) -> int:
     """The first trial with the most wanted result, `near` before others if it has that result."""
+    results = list(zip(arm.numbers[case], arm.passed[case], strict=True))
     for result in wanted:
-        found = [i + 1 for i, each in enumerate(results) if each is result]
+        found = [trial for trial, each in results if each is result]
         if found:
             return near if near in found else found[0]
     return 1

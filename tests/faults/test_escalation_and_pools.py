@@ -208,3 +208,14 @@ def test_reports_say_what_was_lent_and_which_cases_are_flaky(
     assert "earlier runs of the same content" in (run / "report.md").read_text()
     flaky = evalkit("history", "--flaky", "ask", cwd=noisy.root)
     assert "quarantine:" in flaky.stdout, flaky.stdout + flaky.stderr
+
+
+def test_lent_trials_are_no_tests_of_this_run(evalkit: Evalkit, noisy: ProjectFiles) -> None:
+    noisy.suite["gate"] = {"max_drop_pp": 3, "max_trials": 1}
+    noisy.write()
+    for _ in range(2):
+        evalkit("run", *V2, "--no-cache", cwd=noisy.root)
+    junit = (max((noisy.root / ".evalkit/runs").iterdir()) / "junit.xml").read_text()
+    assert junit.count("[candidate, trial 1]") == 200
+    assert "trial 2]" not in junit
+    assert "Failure mode: wrong_output." in junit

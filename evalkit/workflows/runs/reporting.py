@@ -14,8 +14,9 @@ from evalkit.workflows.failing import modes_of
 
 def write_reports(bundle: Bundle, run: StoredRun, passes: Mapping[Place, bool | None]) -> None:
     """Write report.md, report.html and junit.xml."""
-    comparison = compare_run(run, passes, modes_of(run))
+    modes = modes_of(run)
+    comparison = compare_run(run, passes, modes)
     traces = {trace.place: trace.decisions for trace in bundle.traces()}
     bundle.write_report("report.html", report_html(run, comparison, traces=traces))
     bundle.write_report("report.md", report_markdown(run, comparison))
-    bundle.write_report("junit.xml", junit_xml(run, passes))
+    bundle.write_report("junit.xml", junit_xml(run, passes, modes))
