@@ -14,6 +14,7 @@ import msgspec
 from evalkit.errors import StoreError
 from evalkit.records.call import Reply
 from evalkit.store.folder import private_folder
+from evalkit.store.wal import use_wal
 
 BUSY_TIMEOUT_S = 2.0
 # The script at index n takes the file from version n to n + 1.
@@ -70,7 +71,7 @@ class ReplyCache:
             )
         if version == len(_MIGRATIONS):  # nothing to write: the journal's mode is kept in the file
             return
-        execute("PRAGMA journal_mode = WAL")
+        use_wal(self._connection, self._patience_s)
         execute("BEGIN IMMEDIATE")
         try:
             for script in _MIGRATIONS[self._version() :]:  # another process may have been first

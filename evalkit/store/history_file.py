@@ -32,7 +32,7 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
         with history_errors(path):
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection, str(path))
+            migrate(connection, str(path), patience_s=busy_timeout_s)
     except BaseException:
         connection.close()
         raise

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from evalkit.errors import StoreError
+from evalkit.store.wal import use_wal
 
 _FIRST_TABLES = (
     # One row a bundle, also those that never gate: so that none is read twice.
@@ -119,9 +120,13 @@ MIGRATIONS: tuple[Migration, ...] = (_first_tables,)
 
 
 def migrate(
-    connection: sqlite3.Connection, name: str, migrations: tuple[Migration, ...] = MIGRATIONS
+    connection: sqlite3.Connection,
+    name: str,
+    migrations: tuple[Migration, ...] = MIGRATIONS,
+    *,
+    patience_s: float = 0.0,
 ) -> None:
-    """Bring the file to the newest version, or leave it as it was.
+    """Bring the file to the newest version, or leave it as it was; `patience_s` is for others.
 
     Raises StoreError for a newer one, sqlite3.Error for what the disk or another process refuses.
     """
@@ -134,7 +139,7 @@ def migrate(
         )
     if version == len(migrations):  # nothing to write: the journal's mode is kept in the file
         return
-    connection.execute("PRAGMA journal_mode = WAL")
+    use_wal(connection, patience_s)
     with writing(connection):
         # another process may have been first
         _apply(connection, migrations[_version(connection) :], len(migrations))

@@ -1,6 +1,7 @@
 """What CI kept of a run, as `fetch` sees it on every forge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -43,6 +44,23 @@ class Artifact:
     def words(self) -> str:
         """How messages call it."""
         return f"artifact {self.name!r} of {self.made_at or 'an unknown time'}"
+
+
+@contextmanager
+def explained(api: HostApi, words: Mapping[int, str]) -> Iterator[None]:
+    """What a host's refusal means for somebody who fetches, by status; others stay as they are."""
+    try:
+        yield
+    except HostError as error:
+        meaning = words.get(error.status or 0)
+        if meaning is None:
+            raise
+        raise UsageError(f"{api.host}: {meaning}") from error
+
+
+def cannot_be_found(what: str) -> str:
+    """'there is no X', or 'the X cannot be found'."""
+    return f"{what} cannot be found" if what.startswith("the ") else f"there is no {what}"
 
 
 class Artifacts(Protocol):

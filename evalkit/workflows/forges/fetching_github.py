@@ -3,19 +3,21 @@
 Endpoints as in GitHub's REST API 2022-11-28; the token needs to read actions and pull requests.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
-from evalkit.errors import HostError, UsageError
+from evalkit.errors import UsageError
 from evalkit.ports import Clock, Transport
 from evalkit.workflows.forges.artifacts import (
     MOST_LOOKED_AT,
     Artifact,
+    cannot_be_found,
     download,
+    explained,
     moment,
     none_found,
     typed,
@@ -164,25 +166,18 @@ class GitHubArtifacts:
         with self._explained(what):
             return await self._api.call("GET", self._path + path)
 
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        """What a refusal means for somebody who fetches; everything else stays as it is."""
-        try:
-            yield
-        except HostError as error:
-            several = what.startswith("the ")
-            none = f"{what} cannot be found" if several else f"there is no {what}"
-            words = {
+    def _explained(self, what: str) -> AbstractContextManager[None]:
+        return explained(
+            self._api,
+            {
                 401: "the token is not accepted; it may have expired",
                 403: f"the token may not read {what}; it needs to read actions and pull requests",
-                404: f"{none} in {self._name}, or the token may not see it: a private "
-                "repository is hidden from a token without access to it",
+                404: f"{cannot_be_found(what)} in {self._name}, or the token may not see it: a "
+                "private repository is hidden from a token without access to it",
                 410: f"{what} has expired and is gone; run the workflow again, and give the upload "
                 "more retention-days to keep the next one longer",
-            }.get(error.status or 0)
-            if words is None:
-                raise
-            raise UsageError(f"{self._api.host}: {words}") from error
+            },
+        )
 
 
 def _artifact(each: _Artifact, run: _Run, repository: str) -> Artifact:

@@ -4,19 +4,21 @@ Endpoints as in GitLab's REST API v4; the token needs the scope read_api. A job'
 the name of the job.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import ClassVar
 
 import msgspec
 
-from evalkit.errors import HostError, UsageError
+from evalkit.errors import UsageError
 from evalkit.ports import Clock, Transport
 from evalkit.workflows.forges.artifacts import (
     MOST_LOOKED_AT,
     Artifact,
+    cannot_be_found,
     download,
+    explained,
     moment,
     none_found,
     typed,
@@ -147,23 +149,16 @@ class GitLabArtifacts:
             raise none_found(what, name, others, busy=busy)
         return sorted(matching, key=lambda artifact: artifact.made_at, reverse=True)
 
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        """What a refusal means for somebody who fetches; everything else stays as it is."""
-        try:
-            yield
-        except HostError as error:
-            several = what.startswith("the ")
-            none = f"{what} cannot be found" if several else f"there is no {what}"
-            words = {
+    def _explained(self, what: str) -> AbstractContextManager[None]:
+        return explained(
+            self._api,
+            {
                 401: "the token is not accepted; it may have expired, or lack the scope read_api",
                 403: f"the token may not read {what}; it needs the scope read_api",
-                404: f"{none} in {self._name}: it may have expired, or the token may "
-                "not see it (a private project is hidden from a token without access to it)",
-            }.get(error.status or 0)
-            if words is None:
-                raise
-            raise UsageError(f"{self._api.host}: {words}") from error
+                404: f"{cannot_be_found(what)} in {self._name}: it may have expired, or the token "
+                "may not see it (a private project is hidden from a token without access to it)",
+            },
+        )
 
 
 def _artifact(job: _Job, *, own: bool, ci_run: int | None = None) -> Artifact:

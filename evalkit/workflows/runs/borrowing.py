@@ -48,7 +48,7 @@ def _pooled(prepared: PreparedRun, run_id: str, history: History, wiring: Wiring
     """What earlier runs measured of the same content, where this run measures it itself."""
     pooled: list[Attempt] = []
     for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):
-        age = max_age(setup, setup.candidate)
+        age = max_age(setup)
         pooled += pool_attempts(
             setup,
             history=history,

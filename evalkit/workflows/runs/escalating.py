@@ -12,7 +12,6 @@ import msgspec
 
 from evalkit.execute.runner import ExecutionEnd
 from evalkit.gate.looks import more_trials_help
-from evalkit.gate.wording import named
 from evalkit.ports import EventSink
 from evalkit.records.attempt import Attempt
 from evalkit.records.event import RunEscalating
@@ -132,7 +131,7 @@ def _expected_tokens(plan: RunPlan) -> int:
 
 def _stop(state: Escalated, suites: Iterable[str], why: str) -> None:
     for suite in suites:
-        state.notes[suite] = f"no further look at {named([suite])}: {why}"
+        state.notes[suite] = f"no further look: {why}"
 
 
 def _next_trials(snapshot: SuiteSnapshot) -> int:

@@ -42,10 +42,9 @@ def pool_attempts(
     """What earlier runs measured of this suite's arms, as trials from `FIRST_POOLED_TRIAL` on.
 
     Only attempts that a model answered, for `arms` that one answers now, for `cases`, and not
-    before `not_before`. The baseline and
-    the anchor take the runs of the default branch and earlier tries of the same pair; the
-    candidate takes every earlier run of its content. Arms that a stored run stands for take none:
-    they were named as they are.
+    before `not_before`. The baseline and the anchor take the runs of the default branch and
+    earlier tries of the same pair; the candidate takes every earlier run of its content. Arms that
+    a stored run stands for take none: they were named as they are.
     """
     contents = arm_contents(setup)
     wanted = frozenset(cases)

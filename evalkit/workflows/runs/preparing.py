@@ -187,7 +187,7 @@ def _arms(
                 variant.assets.route,
                 suite=setup.name,
                 ledger=ledger,
-                cache=aged_cache(cache, setup, variant, now=now),
+                cache=aged_cache(cache, setup, now=now),
                 emit=emit,
             ),
             PromptTarget(variant.assets.prompt, route=variant.assets.route.name),

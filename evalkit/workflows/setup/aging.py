@@ -1,7 +1,8 @@
 """How old a cached reply may be before a live model is measured again.
 
 A model behind a floating alias changes under its name, so a baseline that was measured long ago is
-another model's. Both arms are held to the same age: what differs between them is then the change.
+another model's. All arms of a suite are held to the same age: what differs between them is then the
+change.
 """
 
 import re
@@ -17,19 +18,20 @@ FLOATING_DAYS = 7.0
 _PINNED = re.compile(r"\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d)|-\d{3}$|@sha256:")
 
 
-def max_age(setup: SuiteSetup, variant: Variant) -> timedelta | None:
-    """What the suite's gate says, else 7 days for a model id that names no date; None: no limit."""
+def max_age(setup: SuiteSetup) -> timedelta | None:
+    """What the suite's gate says, else 7 days where an arm has a model id that names no date.
+
+    None: no limit.
+    """
     days = setup.assets.suite.gate.baseline_max_age_days
-    if days is None and _floats(variant):
+    if days is None and any(_floats(variant) for variant in setup.variants):
         days = FLOATING_DAYS
     return None if days is None else timedelta(days=days)
 
 
-def aged_cache(
-    cache: Cache | None, setup: SuiteSetup, variant: Variant, *, now: datetime
-) -> Cache | None:
-    """The cache without the replies that are too old for the arm; None stays None."""
-    age = max_age(setup, variant)
+def aged_cache(cache: Cache | None, setup: SuiteSetup, *, now: datetime) -> Cache | None:
+    """The cache without the replies that are too old for the suite; None stays None."""
+    age = max_age(setup)
     return cache if cache is None or age is None else _AgedCache(cache, now - age)
 
 

@@ -10,14 +10,13 @@ import msgspec
 import pytest
 
 from evalkit.errors import Refused, StoreError, UsageError
-from evalkit.gate.flakes import FEWEST_RUNS
 from evalkit.gate.readings import AMOUNTS, RATES
 from evalkit.records.history import CaseTally, FlakyCases, HistoryView
 from evalkit.records.run import Flake, GitState
 from evalkit.records.verdict import Outcome
 from evalkit.report.history import RATES as SHOWN_AS_RATES
 from evalkit.store.bundle import RECORD
-from evalkit.store.history import FLAKE_RUNS, history_path, open_history
+from evalkit.store.history import history_path, open_history
 from evalkit.store.history_file import bundle_stamp
 from evalkit.store.runs import RunStore
 from evalkit.workflows.history.entry import entry_of
@@ -429,10 +428,6 @@ def test_what_was_merged_is_the_baseline_of_the_next_change(tmp_path: Path) -> N
         git=FEATURE,
     )
     assert flaky_cases(tmp_path, "ask", note=quiet).content == "content of baseline"
-
-
-def test_the_gate_and_the_store_call_the_same_cases_flaky() -> None:
-    assert FLAKE_RUNS == FEWEST_RUNS
 
 
 def test_every_rate_of_the_gate_is_shown_as_one() -> None:
