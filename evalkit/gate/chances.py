@@ -3,9 +3,9 @@
 import math
 
 from evalkit.gate.amounts import Amount, exact
-from evalkit.gate.distributions import binomial_share, normal_quantile, sign_below
 from evalkit.gate.intervals import tango_score
 from evalkit.gate.power import minimum_cases
+from evalkit.statistics.distributions import binomial_share, normal_quantile, sign_below
 
 
 def pass_chance(cases: int, flips: float, margin: Amount, alpha: float = 0.05) -> float:

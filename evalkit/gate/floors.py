@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from evalkit.gate.cases import CaseResult
-from evalkit.gate.intervals import wilson
 from evalkit.gate.samples import tally_arm
 from evalkit.gate.unknowns import reconcile
 from evalkit.gate.wording import count, percent, quantity
 from evalkit.records.verdict import Outcome, PartKind, PartVerdict
+from evalkit.statistics.proportions import wilson
 
 
 def decide_floor(

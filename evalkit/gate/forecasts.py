@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from evalkit.gate.amounts import Amount, exact
 from evalkit.gate.chances import pass_chance
-from evalkit.gate.distributions import normal_quantile, normal_tail
 from evalkit.gate.power import flip_share, minimum_cases
 from evalkit.records.power import PowerRow, RowReason, SuitePower
+from evalkit.statistics.distributions import normal_quantile, normal_tail
 
 # the base rate of the design's simulations, for a suite whose own is not known
 USUAL_PASS_RATE = 0.85

@@ -1,4 +1,4 @@
-"""Intervals for a drop in the pass rate, and for a single rate.
+"""Intervals for a drop in the pass rate.
 
 `alpha` is always the error at each end: 0.05 gives the interval that people call 90 %, whose upper
 end a true drop exceeds once in twenty runs. Drops are fractions, positive when the candidate is
@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from evalkit.gate.distributions import (
+from evalkit.statistics.distributions import (
     normal_quantile,
     normal_tail,
     sign_tail,
     student_quantile,
     student_tail,
 )
+from evalkit.statistics.proportions import check_alpha
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def tango(b: float, c: float, n: float, alpha: float) -> tuple[float, float]:
 
     Raises ValueError for negative counts, b + c > n, or alpha outside (0, 0.5).
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
     if b < 0 or c < 0 or b + c > n * (1 + 1e-9):
         raise ValueError(f"no paired table has b={b}, c={c}, n={n}")
     if n == 0:
@@ -83,27 +84,6 @@ def _tango_upper(b: float, c: float, n: float, z: float) -> float:
             low = middle
         else:
             high = middle
-
-
-def wilson(passes: float, n: int, alpha: float) -> tuple[float, float]:
-    """Wilson's (1927) score interval for a rate; alpha=0.025 gives the usual 95 %.
-
-    `passes` may be fractional (means over trials). No cases say nothing: (0, 1).
-
-    Raises ValueError for passes outside 0..n or alpha outside (0, 0.5).
-    """
-    _check_alpha(alpha)
-    if not 0 <= passes <= n:
-        raise ValueError(f"{passes} passes of {n} is no rate")
-    if n == 0:
-        return 0.0, 1.0
-    z = normal_quantile(alpha)
-    rate, weight = passes / n, z * z / n
-    centre = (rate + weight / 2) / (1 + weight)
-    half = z * math.sqrt(rate * (1 - rate) / n + weight / (4 * n)) / (1 + weight)
-    lower = 0.0 if passes == 0 else max(0.0, centre - half)
-    upper = 1.0 if passes == n else min(1.0, centre + half)
-    return lower, upper
 
 
 def mcnemar_exact(b: int, c: int) -> float:
@@ -156,7 +136,7 @@ def drop_interval(
 
     Raises ValueError for alpha outside (0, 0.5) or groups of another length.
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
     n = len(differences)
     if n == 0:
         return DropInterval(0.0, -1.0, 1.0, 1.0, 0)
@@ -231,8 +211,3 @@ def _group_means(differences: Sequence[float], groups: Sequence[Hashable]) -> li
     means = [math.fsum(values) / len(values) for values in members.values()]
     # thirds that cancel leave a rounding error, which is no flip
     return [mean if abs(mean) > 1e-12 else 0.0 for mean in means]
-
-
-def _check_alpha(alpha: float) -> None:
-    if not 0 < alpha < 0.5:
-        raise ValueError(f"alpha is the error at each end, between 0 and 0.5, not {alpha}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from evalkit.gate.amounts import Amount, exact
-from evalkit.gate.distributions import binomial_share, normal_quantile, sign_tail
+from evalkit.statistics.distributions import binomial_share, normal_quantile, sign_tail
 
 # (trials so far, one-sided alpha) of each look of an escalating run; their sum stays below .05
 ESCALATION_LOOKS = ((1, 0.010), (2, 0.015), (4, 0.025))

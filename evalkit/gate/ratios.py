@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from evalkit.gate.distributions import normal_quantile, student_quantile
 from evalkit.gate.intervals import mean_p
 from evalkit.gate.settings import Rule
 from evalkit.gate.wording import count, percent
 from evalkit.records.verdict import Estimate, Outcome
+from evalkit.statistics.distributions import normal_quantile, student_quantile
 
 # costs and latencies are skewed, and the t interval is too narrow on a handful of such values
 MINIMUM_GROUPS = 20

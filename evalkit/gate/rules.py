@@ -8,12 +8,12 @@ alone, at any size, for those who want that sentence.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.gate.distributions import normal_quantile
 from evalkit.gate.intervals import DropInterval, drop_interval
 from evalkit.gate.power import minimum_cases
 from evalkit.gate.samples import PairedSample
 from evalkit.gate.settings import Rule
 from evalkit.records.verdict import Outcome
+from evalkit.statistics.distributions import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.gate.distributions import normal_quantile
 from evalkit.gate.multiplicity import holm
 from evalkit.gate.settings import Rule
 from evalkit.gate.suite import combine_outcomes, combine_parts, counted
@@ -15,6 +14,7 @@ from evalkit.records.verdict import (
     SuiteVerdict,
     Verdict,
 )
+from evalkit.statistics.distributions import normal_quantile
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INCOMPLETE = 0, 1, 3, 4
 # the first that any suite has is the run's

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evalkit.gate.distributions import normal_quantile
-from evalkit.gate.intervals import drop_interval, wilson
+from evalkit.gate.intervals import drop_interval
+from evalkit.statistics.distributions import normal_quantile
+from evalkit.statistics.proportions import wilson
 from tests.statistics.effort import Effort, chance
 from tests.statistics.gate_on_counts import ALPHA, ends_of
 from tests.statistics.suites_of_chance import beta_cases, play, play_documents

@@ -13,22 +13,16 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from evalkit.gate.distributions import (
+from evalkit.gate.intervals import clustered_error, drop_interval, mcnemar_exact, mean_p, tango
+from evalkit.gate.multiplicity import benjamini_hochberg, holm
+from evalkit.statistics.distributions import (
     normal_quantile,
     normal_tail,
     sign_tail,
     student_quantile,
     student_tail,
 )
-from evalkit.gate.intervals import (
-    clustered_error,
-    drop_interval,
-    mcnemar_exact,
-    mean_p,
-    tango,
-    wilson,
-)
-from evalkit.gate.multiplicity import benjamini_hochberg, holm
+from evalkit.statistics.proportions import wilson
 
 VALUES: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data" / "oracle_values.json").read_text(encoding="utf-8")

@@ -9,7 +9,6 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from evalkit.gate.distributions import normal_quantile, student_quantile
 from evalkit.gate.intervals import (
     DropInterval,
     clustered_error,
@@ -17,8 +16,9 @@ from evalkit.gate.intervals import (
     mcnemar_exact,
     tango,
     tango_score,
-    wilson,
 )
+from evalkit.statistics.distributions import normal_quantile, student_quantile
+from evalkit.statistics.proportions import wilson
 
 TABLES = [(6, 0, 200), (10, 4, 500), (1, 0, 88), (0, 3, 90), (43, 33, 500), (0.75, 2.5, 120)]
 

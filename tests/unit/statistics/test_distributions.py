@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from evalkit.gate.distributions import (
+from evalkit.statistics.distributions import (
     normal_quantile,
     normal_tail,
     sign_tail,
