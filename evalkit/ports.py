@@ -21,6 +21,7 @@ from evalkit.records.call import (
 from evalkit.records.case import Document
 from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
+from evalkit.records.judgment import Subject
 from evalkit.records.run import Flake
 
 
@@ -231,6 +232,16 @@ class Session(Protocol):
 
     def cited(self, text: str, parsed: Any) -> tuple[str, ...]:
         """Ids of the documents that a reply cites; `parsed` is its JSON, None for a text."""
+
+
+class JudgeSessions(Protocol):
+    """Opens a judge's sessions: the same control core as every other call, on the judge's route."""
+
+    def open(self, route: str, subject: Subject, *, suite: str = "", case: str = "") -> Session:
+        """A session on a route of the working tree. What it spends is the run's.
+
+        The subject's data is what its redaction is primed with; suite and case are for attribution.
+        """
 
 
 class FileTree(Protocol):

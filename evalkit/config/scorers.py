@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from evalkit.config.base import Money, Name, Part, ProjectPath
+from evalkit.config.base import Money, Name, Part, ProjectPath, Reference
 
 SCORER_KEYS = (
     "exact",
@@ -17,6 +17,10 @@ SCORER_KEYS = (
     "tool_calls",
     "citations",
     "policy",
+    "similarity",
+    "token_f1",
+    "embedding",
+    "judge",
 )
 
 # How a text writes a number: what "1,200", "1.200" or "1e3" means depends on who wrote it.
@@ -95,6 +99,59 @@ class PolicyScorer(Part):
     `expected.forbidden_tools` was allowed."""
 
 
+class SimilarityScorer(Part):
+    """How alike two texts are, letter by letter: 1 for equal texts, 0 for nothing in common."""
+
+    min: Annotated[float, Field(gt=0, le=1, description="The least similarity that passes.")]
+    to: Annotated[
+        Literal["reference", "output"],
+        Field(description="Which key of `expected` holds the text to compare with."),
+    ] = "reference"
+    field: Annotated[
+        str | None, Field(description="Key of the JSON reply; default: the whole output.")
+    ] = None
+    normalise: Annotated[
+        list[Normalisation], Field(description="Applied to both texts before they are compared.")
+    ] = ["nfc", "casefold", "collapse_spaces", "strip"]
+
+
+class TokenF1Scorer(SimilarityScorer):
+    """The words two texts share: the harmonic mean of precision and recall over word counts."""
+
+
+class EmbeddingScorer(SimilarityScorer):
+    """How near two texts are in meaning, as the cosine of their embeddings (extra `embeddings`).
+
+    Contradictions are near as well: it tells the subject of a text, not whether it is right.
+    """
+
+
+class JudgeScorer(Part):
+    """A judge with a rubric. Its verdict is a part of its own and never decides a case."""
+
+    rubric: Annotated[Reference, Field(description="The rubric: `name@vN`, or `name@latest`.")]
+    max_drop_pp: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            lt=100,
+            description="How far the corrected pass rate may drop. Default: the suite's margin.",
+        ),
+    ] = None
+    min_pass_rate: Annotated[
+        float | None, Field(gt=0, le=1, description="A floor for the corrected pass rate.")
+    ] = None
+    spot_checks: Annotated[
+        int,
+        Field(ge=0, le=1000, description="Judged outputs of every run to queue for labelling."),
+    ] = 5
+
+
+def _judge_spelled_out(judge: object) -> object:
+    """`judge: reply_tone@v1` is short for `judge: {rubric: reply_tone@v1}`."""
+    return {"rubric": judge} if isinstance(judge, str) else judge
+
+
 class ScorerEntry(Part):
     """One scorer of a suite."""
 
@@ -128,9 +185,26 @@ class ScorerEntry(Part):
         PolicyScorer | None,
         Field(description="Blocked where `expected.blocked` says so, and nowhere else."),
     ] = None
-    judge: Annotated[Any, Field(description="Not yet: refused, see the changelog.")] = None
+    similarity: Annotated[
+        SimilarityScorer | None, Field(description="Letters shared with a reference text.")
+    ] = None
+    token_f1: Annotated[
+        TokenF1Scorer | None, Field(description="Words shared with a reference text.")
+    ] = None
+    embedding: Annotated[
+        EmbeddingScorer | None, Field(description="Nearness in meaning to a reference text.")
+    ] = None
+    judge: Annotated[
+        JudgeScorer | None,
+        BeforeValidator(_judge_spelled_out),
+        Field(description="A judge with a rubric: `name@vN`, or a mapping with `rubric`."),
+    ] = None
     gate: Annotated[
-        bool, Field(description="Whether a case has to pass it; false: reported only.")
+        bool,
+        Field(
+            description="Whether a case has to pass it; false: reported only. For a judge: whether "
+            "its corrected verdict is required of the suite."
+        ),
     ] = True
     name: Annotated[Name | None, Field(description="What reports call it; default: its key.")] = (
         None
@@ -138,11 +212,6 @@ class ScorerEntry(Part):
 
     @model_validator(mode="after")
     def _one_scorer(self) -> "ScorerEntry":
-        if self.judge is not None:
-            raise ValueError(
-                "the judge scorer is not part of this version: remove it, an uncalibrated judge "
-                "must not gate"
-            )
         for key in SCORER_KEYS:
             if key in self.model_fields_set and getattr(self, key) is None:
                 raise ValueError(f"{key} is empty; without settings of its own write {key}: {{}}")
@@ -158,7 +227,9 @@ class ScorerEntry(Part):
 
     @property
     def label(self) -> str:
-        """The name it is reported under."""
+        """The name it is reported under; a judge's default is its rubric's."""
+        if self.name is None and self.judge is not None:
+            return self.judge.rubric.partition("@")[0]
         return self.name or self.kind
 
     @property
@@ -175,14 +246,20 @@ class ScorerEntry(Part):
             return () if self.regex.pattern is not None else ("regex",)
         if self.policy is not None:
             return ("blocked", "forbidden_tools")
+        for compared in (self.similarity, self.token_f1, self.embedding):
+            if compared is not None:
+                return (compared.to,)
         return (self.kind,) if self.kind in ("tool_calls", "citations") else ()
 
     def decides(self, expected: Mapping[str, Any]) -> bool:
         """Whether a case that expects this may pass by this scorer alone.
 
         A reply that cites nothing and asks for nothing passes citations and policy, so they decide
-        only a case that asks for a citation, or says what policies have to do.
+        only a case that asks for a citation, or says what policies have to do. A judge decides no
+        case.
         """
+        if self.judge is not None:
+            return False
         found = {key: expected[key] for key in self.reads if key in expected}
         if self.exact is not None or self.numeric is not None:
             return bool(found)

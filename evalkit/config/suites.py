@@ -256,6 +256,13 @@ class Suite(Part):
         Literal["error", "accept"],
         Field(description="What an answer of a fallback model counts as: no result, or a result."),
     ] = "error"
+    assume_equal_errors: Annotated[
+        bool,
+        Field(
+            description="true: judges are taken to err alike on baseline and candidate, also where "
+            "the arms differ and no labels of both have shown it. Their correction rests on it."
+        ),
+    ] = False
     quarantine: Annotated[
         Quarantine, Field(description="Flaky cases that do not count for a while.")
     ] = Quarantine()

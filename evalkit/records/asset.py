@@ -90,11 +90,77 @@ class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return f"{self.name}@v{self.version}"
 
 
+class RubricAnchor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An assessed example. `verdict` is pass or fail, `score` one of a graded scale."""
+
+    text: str
+    verdict: Literal["pass", "fail"] | None = None
+    score: float | None = None
+    why: str = ""
+
+
+class RubricScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a judge's verdicts mean.
+
+    binary: `passes` and `fails` say when. graded: a score from `lowest` to `highest`, of which
+    `levels` describes some; it passes from `pass_from` on unless calibration chose a threshold.
+    checklist: yes/no questions in `items`, which pass together by `rule` (all, any, or at least
+    `at_least` of them).
+    """
+
+    kind: Literal["binary", "graded", "checklist"]
+    passes: str = ""
+    fails: str = ""
+    lowest: float = 0.0
+    highest: float = 1.0
+    levels: dict[str, str] = {}
+    pass_from: float | None = None
+    items: dict[str, str] = {}
+    rule: Literal["all", "any", "at_least"] = "all"
+    at_least: int | None = None
+
+
+class CalibrationFloor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a judge has to show against labels before it may gate; bounds are lower 95 % ones."""
+
+    min_passes: int = 50
+    min_fails: int = 50
+    min_tpr: float = 0.8
+    min_tnr: float = 0.7
+    min_j: float = 0.5
+    max_abstained: float = 0.1
+    labelled_by: Literal["people", "anyone"] = "people"
+
+
 class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rubric version; only `check` reads rubrics until a judge does."""
+    """A rubric version. `digest` is of all that shapes a judgment: everything but owner,
+    description and the calibration floor; `frozen` tells whether the file pins it.
+
+    `compare` output: one output is assessed; pair: two are compared, in both orders. `reference`
+    says whether cases have to bring one. Who judges: `routes` (several are a panel, which decides
+    by majority), or `recorded`, a file of verdicts of a judge called `recorded_by`.
+    """
 
     name: str
     version: int
     digest: str
     path: str
+    scale: RubricScale
+    criteria: tuple[str, ...]
+    prompt: str = ""
+    routes: tuple[str, ...] = ()
+    recorded: str | None = None
+    recorded_by: str = ""
+    params: dict[str, Any] = {}
+    anchors: tuple[RubricAnchor, ...] = ()
+    compare: Literal["output", "pair"] = "output"
+    reference: Literal["none", "optional", "required"] = "optional"
+    floor: CalibrationFloor = CalibrationFloor()
+    description: str = ""
     owner: str | None = None
+    frozen: bool = False
+
+    @property
+    def ref(self) -> str:
+        """`name@vN`."""
+        return f"{self.name}@v{self.version}"

@@ -7,9 +7,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt, Place
+from evalkit.records.calibration import Calibration, JudgeStanding
 from evalkit.records.call import Decision
 from evalkit.records.case import Case
+from evalkit.records.judgment import Judgment
+from evalkit.records.label import LabelledItem
 from evalkit.records.score import Score
 from evalkit.records.verdict import Look, PartVerdict, Quarantined, Verdict, Waiver
 
@@ -62,6 +66,23 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     latency_p95_s: float | None = None
 
 
+class JudgingTotals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the judges of a suite did and cost, apart from what is tested.
+
+    `judgments` are one a judge scorer and attempt, `shared` those that took over the opinion on an
+    equal output, `calls` the questions asked of models (replays included). `cost_usd` is the list
+    price, None where a judge has none; `billed_usd` is what this run was charged.
+    """
+
+    judgments: int
+    shared: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    billed_usd: float
+
+
 class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One suite of a run: what was compared with what, under which gate.
 
@@ -82,6 +103,7 @@ class SuiteRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     owner: str | None = None
     fallback: str = "error"
     notes: tuple[str, ...] = ()
+    judging: JudgingTotals | None = None
 
     def variant(self, name: str) -> VariantRecord | None:
         """The variant of that name, if the suite had it."""
@@ -141,6 +163,28 @@ class Flake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     passes: int
 
 
+class JudgeSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A judge scorer of a suite as a run uses it; `scorer` is its label.
+
+    `judge` digests who judges and how, `asked` says it in words. `margin_pp` and `floor` are what
+    is required where `gate` says so. `same_arms` tells that baseline and candidate are the same
+    content. `calibration` is what the rubric's folder held when the run was made.
+    """
+
+    scorer: str
+    rubric: Rubric
+    judge: str
+    asked: str
+    standing: JudgeStanding
+    gate: bool = True
+    margin_pp: float | None = None
+    floor: float | None = None
+    assume_equal_errors: bool = False
+    same_arms: bool = False
+    spot_checks: int = 0
+    calibration: Calibration | None = None
+
+
 class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a suite is scored and decided with, as stored in a bundle: `assets/<suite>.json`.
 
@@ -178,6 +222,7 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     flaky: tuple[Flake, ...] = ()
     today: str = ""
     texts: dict[str, dict[str, str]] = {}
+    judges: tuple[JudgeSetting, ...] = ()
 
 
 class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -196,13 +241,18 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole bundle in memory: one attempt a place (the last one journalled) and its scores."""
+    """A whole bundle in memory: one attempt a place (the last one journalled) and its scores.
+
+    `labels` were given to this run's outputs after it (`evalkit judge label --run`).
+    """
 
     path: str
     record: RunRecord
     snapshots: tuple[SuiteSnapshot, ...]
     attempts: tuple[Attempt, ...]
     scores: tuple[Score, ...]
+    judgments: tuple[Judgment, ...] = ()
+    labels: tuple[LabelledItem, ...] = ()
 
     @property
     def made(self) -> int:

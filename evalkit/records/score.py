@@ -6,14 +6,15 @@ import msgspec
 
 from evalkit.records.attempt import Place
 
-ScoreState = Literal["scored", "not_applicable", "error"]
+ScoreState = Literal["scored", "not_applicable", "error", "abstained", "unparseable", "refused"]
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One scorer on one attempt.
 
     `passed` is None unless `state` is scored: an error is no pass and no fail, and what does not
-    apply to a case says nothing about it. `gate` tells whether it decides. `message` says what was
+    apply to a case says nothing about it. A judge may also have abstained, refused, or said nothing
+    that can be read. `gate` tells whether it decides. `message` says what was
     expected and found; `found` and `expected` are for reports.
     """
 

@@ -11,8 +11,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from evalkit.records.calibration import JudgeStanding, Method, Share
+
 PartKind = Literal[
-    "drop", "anchor", "floor", "slice_drop", "slice_floor", "metric", "invariant", "guard", "waiver"
+    "drop",
+    "anchor",
+    "floor",
+    "slice_drop",
+    "slice_floor",
+    "metric",
+    "invariant",
+    "judge",
+    "judge_floor",
+    "guard",
+    "waiver",
 ]
 OnInconclusive = Literal["escalate", "warn", "fail"]
 
@@ -99,6 +111,53 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     upper: float
 
 
+class JudgedArm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One arm as a judge saw it, in attempts.
+
+    `judged` have a verdict, of which `passed` passed; the others are counted by what they are:
+    `known_fails` had no answer to judge and are fails without asking. `corrected` is the pass rate
+    with its 95 % interval after the judge's errors are taken out, by `method`; None for a judge
+    without a calibration.
+    """
+
+    judged: int
+    passed: int
+    known_fails: int = 0
+    abstained: int = 0
+    unparseable: int = 0
+    refused: int = 0
+    errors: int = 0
+    disagreed: int = 0
+    corrected: Share | None = None
+    method: Method | None = None
+
+    @property
+    def without_verdict(self) -> int:
+        """Attempts that a judge had to judge and that have no verdict."""
+        return self.abstained + self.unparseable + self.refused + self.errors
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands behind a part of kind judge: the judge, its standing, and both arms.
+
+    `asked` says in words who judged. `raw` is the drop as the judge sees it, uncorrected; the
+    part's estimate is the corrected one. `equal_errors` tells whether the judge may be taken to err
+    alike on both arms: same (the arms are the same content), assumed (the suite says so), verified
+    (labels of both arms show no difference), paired (labels of this run on both arms correct the
+    drop without that assumption), unverified, differ. `labels` counts this run's spot labels.
+    """
+
+    rubric: str
+    asked: str
+    standing: JudgeStanding
+    baseline: JudgedArm | None
+    candidate: JudgedArm
+    equal_errors: Literal["same", "assumed", "verified", "paired", "unverified", "differ"]
+    raw: Estimate | None = None
+    labels: int = 0
+    shared: int = 0
+
+
 class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing a suite requires (or watches, when `required` is false) and how it came out.
 
@@ -109,7 +168,7 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     attempts both are the larger of the two bounds. `adjusted_p` is `p_value` among several slices.
     `cases` names those that decided it, where single cases do (an invariant). `unknown` counts the
     attempts without a result that it was decided around. A part with `waiver` keeps its outcome and
-    counts as passed, because somebody accepted it.
+    counts as passed, because somebody accepted it. `judged` stands behind a judge's part.
     """
 
     name: str
@@ -140,6 +199,7 @@ class PartVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cases: tuple[str, ...] = ()
     unknown: int = 0
     waiver: Waiver | None = None
+    judged: Judged | None = None
 
     def revised(self, **changes: Any) -> "PartVerdict":
         """A copy with these fields changed."""

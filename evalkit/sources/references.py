@@ -121,4 +121,15 @@ def is_aside(name: str) -> bool:
 
 PROMPTS = Shelf("prompts", ".yaml", "prompt")
 GOLDEN_SETS = Shelf("goldensets", "", "golden set")
-RUBRICS = Shelf("rubrics", ".yaml", "rubric", ignored=(".labels.jsonl",))
+RUBRICS = Shelf(
+    "rubrics",
+    ".yaml",
+    "rubric",
+    ignored=(
+        ".labels.jsonl",
+        ".calibration.json",
+        ".audit.json",
+        ".guideline.md",
+        ".verdicts.jsonl",
+    ),
+)

@@ -18,9 +18,17 @@ _OPTIONAL = re.compile(r"\b(defined|undefined|default|d)\b")
 
 
 def template_problems(
-    locator: Locator, path: Path, source: str, names: Collection[str]
+    locator: Locator,
+    path: Path,
+    source: str,
+    names: Collection[str],
+    *,
+    filters: Collection[str] = (),
 ) -> Iterator[Problem]:
-    """What is wrong with the template at `path`, which may use the variables in `names`."""
+    """What is wrong with the template at `path`, which may use the variables in `names`.
+
+    `filters` are those that it may use besides the engine's own.
+    """
     environment = minijinja.Environment()
     try:
         environment.add_template("template", source)
@@ -40,7 +48,7 @@ def template_problems(
         )
     for tag in _TAG.finditer(source):
         for used in _FILTER.finditer(tag.group()):
-            if not _filter_exists(used.group(1)):
+            if used.group(1) not in filters and not _filter_exists(used.group(1)):
                 line = source.count("\n", 0, tag.start() + used.start()) + 1
                 yield _at_line(locator, path, line, f"unknown filter {used.group(1)!r}")
 

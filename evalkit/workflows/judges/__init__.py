@@ -1,0 +1,1 @@
+"""Jobs about judges: asking them in a run, labelling, calibrating, auditing."""
