@@ -10,6 +10,7 @@ from evalkit.cli import (
     golden,
     history,
     init,
+    judge,
     local,
     plan,
     publish,
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     """Add every verb to the application."""
     for name, verb, example, summary in _VERBS:
         app.command(name, epilog=example, short_help=summary)(verb)
+    app.add_typer(judge.app)
     app.add_typer(golden.app)
     app.add_typer(local.app)
     app.add_typer(publish.app)

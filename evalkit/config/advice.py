@@ -8,23 +8,16 @@ from evalkit.errors import Problem
 
 
 def advice(config: Config, locator: Locator) -> list[Problem]:
-    """Routes without a fallback or a suite, and models without a price."""
+    """Routes without a fallback, and models without a price."""
     return [*_routes(config, locator), *_prices(config, locator)]
 
 
 def _routes(config: Config, locator: Locator) -> Iterator[Problem]:
-    exercised = {suite.route for suite in config.suites.values()}
     for index, route in enumerate(config.routes):
         if len(route.models.order) == 1:
             yield locator.problem(
                 ("routes", index, "models"),
                 "the route has one model only, so nothing answers when its provider is down",
-                severity="warning",
-            )
-        if route.name not in exercised:
-            yield locator.problem(
-                ("routes", index, "name"),
-                "no suite exercises the route, so no gate sees a change to it",
                 severity="warning",
             )
 

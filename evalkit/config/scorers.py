@@ -255,11 +255,11 @@ class ScorerEntry(Part):
         """Whether a case that expects this may pass by this scorer alone.
 
         A reply that cites nothing and asks for nothing passes citations and policy, so they decide
-        only a case that asks for a citation, or says what policies have to do. A judge decides no
-        case.
+        only a case that asks for a citation, or says what policies have to do. A judge decides the
+        suite, by a part of its own that looks at every case.
         """
         if self.judge is not None:
-            return False
+            return True
         found = {key: expected[key] for key in self.reads if key in expected}
         if self.exact is not None or self.numeric is not None:
             return bool(found)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.judgment import JudgeCall
 
 # What the next call meets as well: a wrong key, an empty account, a server that is not there.
 _OUTAGES = frozenset({FailureMode.AUTHENTICATION, FailureMode.CONNECTION, FailureMode.QUOTA})
@@ -22,14 +23,21 @@ class OutageWatch:
 
     def note(self, model: str, attempt: Attempt) -> str | None:
         """Count an attempt that was planned for `model`; the reason to stop once it is reached."""
-        if attempt.failure_mode not in _OUTAGES:
-            if attempt.origin in (None, "live"):
+        return self._count(model, "attempts", attempt)
+
+    def note_call(self, call: JudgeCall) -> str | None:
+        """The same of a question to a judge, by its route."""
+        return self._count(f"of judge route {call.route}", "questions", call)
+
+    def _count(self, model: str, what: str, ended: Attempt | JudgeCall) -> str | None:
+        if ended.failure_mode not in _OUTAGES:
+            if ended.origin in (None, "live"):
                 self._rows[model] = 0
             return None
         self._rows[model] += 1
         if self._rows[model] < self.limit:
             return None
         return (
-            f"{self._rows[model]} attempts in a row got no answer from model {model} "
-            f"({attempt.failure_mode}: {attempt.error})"
+            f"{self._rows[model]} {what} in a row got no answer from model {model} "
+            f"({ended.failure_mode}: {ended.error})"
         )

@@ -15,14 +15,15 @@ from evalkit.gate.amounts import Amount, exact
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.power import ESCALATION_LOOKS, minimum_cases
 from evalkit.gate.settings import GateSettings
-from evalkit.gate.suite import decide_suite
+from evalkit.gate.suite import combine_parts, decide_suite
 from evalkit.gate.wording import count
 from evalkit.records.verdict import Look, Outcome, PartVerdict, SuiteVerdict
 
 Revise = Callable[[SuiteVerdict], SuiteVerdict]
+Further = Callable[[int, GateSettings], Sequence[PartVerdict]]
 _TOTAL = sum((exact(alpha) for _, alpha in ESCALATION_LOOKS), Fraction(0))
 # what more trials can narrow; a floor and an invariant are facts about the trials there are
-_STATISTICAL = ("drop", "anchor", "slice_drop", "metric")
+_STATISTICAL = ("drop", "anchor", "slice_drop", "metric", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +88,36 @@ def decide_looks(
     looks: Sequence[Look],
     reached: int,
     *,
+    further_parts: Further | None = None,
     revise: Revise | None = None,
 ) -> SuiteVerdict:
     """Take the looks up to `reached` trials in order and stop where another cannot settle more.
 
     `cases_at(k)` are the cases after k trials. The first look is taken even if it was not reached:
     what is missing is unknown. No looks at all are one, at `reached` trials with the whole of
-    alpha. `revise` is applied to the verdict of every look before it is judged, for the guards and
-    waivers of the suite. Pure, so a stored run is decided again as it was.
+    alpha. `further_parts(k, settings)` are parts after k trials that rest on something else than
+    whether cases passed, as a judge's do. `revise` is applied to the verdict of every look before
+    it is judged, for the guards and waivers of the suite. Pure, so a stored run is decided again as
+    it was.
 
     Raises ValueError as `decide_suite` does.
     """
     revise = revise or _unchanged
+
+    def decide(trials: int, settings: GateSettings) -> SuiteVerdict:
+        verdict = decide_suite(suite, cases_at(trials), settings)
+        if further_parts is not None:
+            parts = (*verdict.parts, *further_parts(trials, settings))
+            verdict = verdict.revised(parts=parts, outcome=combine_parts(parts))
+        return revise(verdict)
+
     if not looks:
-        return revise(decide_suite(suite, cases_at(reached), settings))
+        return decide(reached, settings)
     whole = [look for look in looks if look.trials <= reached] or [looks[0]]
     taken: list[Look] = []
     for look in whole:
         at_look = replace(settings, alpha=look.alpha)
-        verdict = revise(decide_suite(suite, cases_at(look.trials), at_look))
+        verdict = decide(look.trials, at_look)
         taken.append(msgspec.structs.replace(look, outcome=verdict.outcome))
         later = [other for other in looks if other.trials > look.trials]
         further = bool(later) and more_trials_help(verdict, later)

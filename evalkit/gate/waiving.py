@@ -18,8 +18,8 @@ from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Waiver
 
 # an outcome that a waiver can accept; what was not measured cannot be accepted
 _WAIVABLE = (Outcome.FAIL, Outcome.INCONCLUSIVE)
-_BY_AMOUNT = ("drop", "anchor", "slice_drop", "metric")
-_BY_RATE = ("floor", "slice_floor")
+_BY_AMOUNT = ("drop", "anchor", "slice_drop", "metric", "judge")
+_BY_RATE = ("floor", "slice_floor", "judge_floor")
 # guards are parts only while they have something to say: once merged, a change has no change
 _ON_OCCASION = ("gate change", "headroom")
 

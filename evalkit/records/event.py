@@ -3,6 +3,7 @@
 import msgspec
 
 from evalkit.records.attempt import Attempt
+from evalkit.records.judgment import Judgment
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,18 @@ class RunStopping(msgspec.Struct, frozen=True, kw_only=True):
     again: bool
 
 
+class JudgingStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts are made; judges are asked about so many different outputs."""
+
+    questions: int
+
+
+class JudgmentMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A judge was asked about one output, and its opinion was journalled."""
+
+    judgment: Judgment
+
+
 class RunEscalating(msgspec.Struct, frozen=True, kw_only=True):
     """These suites are open, so they go on to `trials` trials a case."""
 
@@ -59,6 +72,8 @@ Event = (
     | AttemptFinished
     | AttemptRetried
     | RunStopping
+    | JudgingStarted
+    | JudgmentMade
     | RunEscalating
     | RunNoted
     | RunEnded

@@ -16,7 +16,9 @@ not answer. error: infrastructure, so that nothing was said. Only judged can pas
 Order = Literal["first", "second"]
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Subject(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What a judge is shown: data, never instructions.
 
     `output` is the reply's JSON where it is JSON, else its text. `reference` is the case's
@@ -31,7 +33,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     other: Any = None
 
 
-class JudgeCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JudgeCall(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """One question to one judge of a rubric: a member of a panel, or one order of a pair.
 
     `route` is the route it took (for recorded verdicts, their name). `order` tells which output of
@@ -62,7 +66,18 @@ class JudgeCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     failure_mode: FailureMode | None = None
 
 
-class Opinion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RecordedVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a judge elsewhere said of one output; `passed` or, on a graded scale, `score`."""
+
+    state: JudgmentState = "judged"
+    passed: bool | None = None
+    score: float | None = None
+    reason: str = ""
+
+
+class Opinion(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What a rubric's judge says about one subject, its calls taken together.
 
     `score` is on the rubric's scale, the mean of a panel's; whether it passes depends on the

@@ -11,7 +11,9 @@ LabellerKind = Literal["person", "model", "rule"]
 LabelPart = Literal["tuning", "test"]
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Label(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What one labeller said of one subject. `at` is an ISO 8601 day or time in UTC.
 
     `by` says what the labeller is: only a person's label is ever called human. `round` is
@@ -27,7 +29,9 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     note: str = ""
 
 
-class LabelledItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LabelledItem(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """A subject with its labels: one line of `rubrics/<name>/v<N>.labels.jsonl`.
 
     `id` digests the subject (`score.judging.identity.subject_id`). `part` says what it is for:

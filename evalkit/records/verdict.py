@@ -136,6 +136,10 @@ class JudgedArm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Attempts that a judge had to judge and that have no verdict."""
         return self.abstained + self.unparseable + self.refused + self.errors
 
+    def with_rate(self, corrected: Share, method: Method) -> "JudgedArm":
+        """The same arm with its corrected rate."""
+        return msgspec.structs.replace(self, corrected=corrected, method=method)
+
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands behind a part of kind judge: the judge, its standing, and both arms.

@@ -18,6 +18,9 @@ BY_KIND: Mapping[str, FailureMode] = {
     "tool_calls": FailureMode.WRONG_TOOL_CALLS,
     "citations": FailureMode.WRONG_CITATIONS,
     "policy": FailureMode.POLICY,
+    "similarity": FailureMode.WRONG_OUTPUT,
+    "token_f1": FailureMode.WRONG_OUTPUT,
+    "embedding": FailureMode.WRONG_OUTPUT,
     "judge": FailureMode.JUDGED_BAD,
 }
 # For attempts of other makers, which may not say it themselves.

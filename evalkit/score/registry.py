@@ -1,25 +1,29 @@
 """From a suite's configuration to its scorers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from evalkit.config.scorers import ScorerEntry
 from evalkit.errors import ConfigError, Problem
+from evalkit.records.asset import Rubric
 from evalkit.score.citations import Citations
 from evalkit.score.contains import Contains
 from evalkit.score.exact import build_exact
 from evalkit.score.json_schema import JsonSchema
+from evalkit.score.judge import JudgeScorer
 from evalkit.score.numeric import Numeric
 from evalkit.score.policy import Policy
 from evalkit.score.regex import Regex
 from evalkit.score.schema_check import schema_problems
 from evalkit.score.scorer import Scorer, ScorerError
 from evalkit.score.state import STATE
+from evalkit.score.text_distance import Embedding, Similarity, TokenF1
 from evalkit.score.tool_calls import ToolCalls
 
-# json_schema stands apart: it takes a schema besides.
+# json_schema and judge stand apart: they take a schema and a rubric besides.
 _BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
     "exact": build_exact,
     "contains": Contains,
@@ -28,17 +32,23 @@ _BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
     "tool_calls": ToolCalls,
     "citations": Citations,
     "policy": Policy,
+    "similarity": Similarity,
+    "token_f1": TokenF1,
+    "embedding": Embedding,
 }
 
 
 def build_scorers(
-    entries: Sequence[ScorerEntry | Mapping[str, Any]], schemas: Mapping[str, Any]
+    entries: Sequence[ScorerEntry | Mapping[str, Any]],
+    schemas: Mapping[str, Any],
+    rubrics: Mapping[str, Rubric] = MappingProxyType({}),
 ) -> tuple[Scorer[Any], ...]:
     """The scorers of a suite, in its order.
 
     `entries` are the suite's, or the same as plain data from a bundle; `schemas` maps the paths
-    that they name to JSON Schemas. Raises ConfigError with every problem: entries that are none,
-    labels that are not unique, patterns that RE2 does not take, schemas that are missing or unfit.
+    that they name to JSON Schemas, `rubrics` labels of judges to theirs. Raises ConfigError with
+    every problem: entries that are none, labels that are not unique, patterns that RE2 does not
+    take, schemas that are missing or unfit, an extra that is not installed.
     """
     scorers: list[Scorer[Any]] = []
     problems: list[Problem] = []
@@ -47,7 +57,7 @@ def build_scorers(
         key = f"scorers[{index}]"
         try:
             entry = _entry(given)
-            scorer = _build(entry, schemas)
+            scorer = _build(entry, schemas, rubrics)
         except _Broken as error:
             problems += [Problem(message=text, key=key, file=error.file) for text in error.faults]
             continue
@@ -92,7 +102,13 @@ def _entry(given: ScorerEntry | Mapping[str, Any]) -> ScorerEntry:
         ) from None
 
 
-def _build(entry: ScorerEntry, schemas: Mapping[str, Any]) -> Scorer[Any]:
+def _build(
+    entry: ScorerEntry, schemas: Mapping[str, Any], rubrics: Mapping[str, Rubric]
+) -> Scorer[Any]:
+    if entry.judge is not None:
+        if entry.label not in rubrics:
+            raise _Broken([f"the rubric {entry.judge.rubric} is not there"])
+        return JudgeScorer(rubrics[entry.label], label=entry.label, gate=entry.gate)
     if entry.kind != "json_schema":
         config = getattr(entry, entry.kind)
         try:

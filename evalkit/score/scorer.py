@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
+from evalkit.records.score import ScoreState
 
 Expectation = TypeVar("Expectation")
 
@@ -17,12 +18,23 @@ class ScorerError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Whether an attempt passed and why; `expected` and `found` are JSON, for reports."""
+    """Whether an attempt passed and why; `expected` and `found` are JSON, for reports.
 
-    passed: bool
+    `passed` is None for a tie of a pair alone, which is neither.
+    """
+
+    passed: bool | None
     message: str
     expected: Any = None
     found: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Why a scorer does not judge."""
+
+    state: ScoreState
+    message: str
 
 
 class Scorer(ABC, Generic[Expectation]):

@@ -1,37 +1,49 @@
 """Scores of an attempt, and what they come to."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
+from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
+from evalkit.score.judge import JudgeScorer
 from evalkit.score.policy import policy_expectation
-from evalkit.score.scorer import Judgement, Scorer, ScorerError
+from evalkit.score.scorer import Judgement, Scorer, ScorerError, Unscored
 from evalkit.score.state import STATE, failure_of, judge_state, nothing_decides
 from evalkit.score.wording import clip
 
 
 def score_attempt(
-    scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case
+    scorers: Sequence[Scorer[Any]],
+    attempt: Attempt,
+    case: Case,
+    judgments: Mapping[str, Judgment] = MappingProxyType({}),
 ) -> tuple[Score, ...]:
     """The state's score, then one of each scorer, in their order.
 
-    Attempt and case are as stored: redacted. An infrastructure error leaves nothing to judge: every
+    Attempt and case are as stored: redacted. `judgments` are what judges said of the attempt, by
+    scorer. An infrastructure error leaves nothing to judge: every
     scorer that applies has an error, which is neither a pass nor a fail. Raises ValueError for a
     case that is not the attempt's.
     """
     if attempt.case != case.id:
         raise ValueError(f"an attempt at {attempt.case} cannot be scored against {case.id}")
     try:
-        state: Judgement | _Unscored = judge_state(scorers, attempt, case)
+        state: Judgement | Unscored = judge_state(scorers, attempt, case)
     except ScorerError as error:
-        state = _Unscored("error", str(error))
+        state = Unscored("error", str(error))
     judged = (
-        _score(attempt, each.label, each.kind, each.gate, _outcome(each, attempt, case))
+        _score(
+            attempt,
+            each.label,
+            each.kind,
+            each.gate,
+            _outcome(each, attempt, case, judgments.get(each.label)),
+        )
         for each in scorers
     )
     return (_score(attempt, STATE, STATE, True, state), *judged)
@@ -105,29 +117,25 @@ def case_problems(scorers: Sequence[Scorer[Any]], case: Case) -> tuple[str, ...]
     return tuple(problems)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unscored:
-    """Why a scorer does not judge."""
-
-    state: Literal["not_applicable", "error"]
-    message: str
-
-
-def _outcome(scorer: Scorer[Any], attempt: Attempt, case: Case) -> Judgement | _Unscored:
+def _outcome(
+    scorer: Scorer[Any], attempt: Attempt, case: Case, judgment: Judgment | None
+) -> Judgement | Unscored:
     try:
         expectation = scorer.expectation(case)
         if expectation is None:
-            return _Unscored("not_applicable", "the case expects nothing of this kind")
+            return Unscored("not_applicable", "the case expects nothing of this kind")
         if attempt.state == "error":
-            return _Unscored("error", failure_of(attempt))
+            return Unscored("error", failure_of(attempt))
         if _stopped_as_expected(attempt, case) and not scorer.is_asked_by(case):
             message = "a policy stopped the case before any reply, as expected"
-            return _Unscored("not_applicable", message)
+            return Unscored("not_applicable", message)
+        if isinstance(scorer, JudgeScorer):
+            return scorer.read(attempt, case, judgment)
         return scorer.judge(attempt, expectation)
     except ScorerError as error:
-        return _Unscored("error", str(error))
+        return Unscored("error", str(error))
     except RecursionError:
-        return _Unscored("error", "a value is nested too deep to be compared")
+        return Unscored("error", "a value is nested too deep to be compared")
 
 
 def _stopped_as_expected(attempt: Attempt, case: Case) -> bool:
@@ -136,7 +144,7 @@ def _stopped_as_expected(attempt: Attempt, case: Case) -> bool:
 
 
 def _score(
-    attempt: Attempt, label: str, kind: str, gate: bool, outcome: Judgement | _Unscored
+    attempt: Attempt, label: str, kind: str, gate: bool, outcome: Judgement | Unscored
 ) -> Score:
     score = Score(
         suite=attempt.suite,
@@ -150,7 +158,7 @@ def _score(
         gate=gate,
         message=clip(outcome.message),
     )
-    if isinstance(outcome, _Unscored):
+    if isinstance(outcome, Unscored):
         return score
     return msgspec.structs.replace(
         score, passed=outcome.passed, expected=outcome.expected, found=outcome.found

@@ -5,6 +5,7 @@ from typing import Any
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
+from evalkit.score.judge import JudgeScorer
 from evalkit.score.policy import policy_expectation
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import one_line
@@ -56,7 +57,12 @@ def nothing_decides(scorers: Sequence[Scorer[Any]], case: Case) -> bool:
     """Whether an attempt at the case could pass only because nobody looks. Raises ScorerError."""
     if policy_expectation(case).blocked is not None:
         return False
-    return not any(scorer.gate and _decides(scorer, case) for scorer in scorers)
+    return not any(_gates(scorer) and _decides(scorer, case) for scorer in scorers)
+
+
+def _gates(scorer: Scorer[Any]) -> bool:
+    """Whether somebody decides by it: about the case, or, by a judge, about the suite."""
+    return scorer.part_gates if isinstance(scorer, JudgeScorer) else scorer.gate
 
 
 def _decides(scorer: Scorer[Any], case: Case) -> bool:

@@ -1,7 +1,7 @@
 """A project's assets: configuration, golden sets, prompts, schemas, checked together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.config.load import ExaminedConfig, examine_config, load_config
@@ -11,10 +11,10 @@ from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.ports import FileTree
-from evalkit.records.asset import GoldenSet, Prompt
-from evalkit.sources.digest import digest_of
+from evalkit.records.asset import GoldenSet, Prompt, Rubric
+from evalkit.records.digest import digest_of
 from evalkit.sources.inventory import take_inventory
-from evalkit.sources.mentions import check_mentions
+from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
 from evalkit.sources.reading import Reader
 from evalkit.sources.suite_files import SuiteFiles, load_suite_files
@@ -26,7 +26,8 @@ CONFIG_FILE = "evalkit.yaml"
 class SuiteAssets:
     """A suite with everything it names.
 
-    `schemas` maps the path of each scorer's schema to its content. `digests` covers what is tested
+    `schemas` maps the path of each scorer's schema to its content, `rubrics` the label of each
+    judge to its rubric. `digests` covers what is tested
     (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X` by key),
     `scorers_digest` what it is tested with.
     """
@@ -39,6 +40,7 @@ class SuiteAssets:
     schemas: Mapping[str, dict[str, Any]]
     digests: Mapping[str, str]
     scorers_digest: str
+    rubrics: Mapping[str, Rubric] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def load_assets(
     files = load_suite_files(reader, examined, intact, keep_cases=keep_cases)
     warnings = list(examined.notes)
     if suites is None:
-        warnings += examined.advice
+        warnings += [*examined.advice, *idle_routes(reader, examined)]
         used = check_mentions(reader, examined)
         used |= {each.prompt_version for each in files.values() if each.prompt_version}
         warnings += take_inventory(reader, files, used)
@@ -134,7 +136,13 @@ def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) 
     route = config.route(suite.route)
     # Anything missing was an error of the load, which ended it.
     assert route is not None and files.golden is not None and files.prompt is not None
-    scorers = [entry.model_dump(mode="json") for entry in suite.scorers]
+    scorers: list[Any] = [
+        # without what is not given, so that a kind of scorer that evalkit learns changes no digest
+        entry.model_dump(mode="json", exclude_none=True)
+        for entry in suite.scorers
+    ]
+    rubrics = {label: rubric.digest for label, rubric in files.rubrics.items()}
+    measured_with = [scorers, files.schemas, *([rubrics] if rubrics else [])]
     return SuiteAssets(
         name=name,
         suite=suite,
@@ -143,7 +151,8 @@ def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) 
         prompt=files.prompt,
         schemas=files.schemas,
         digests=_target_digests(reader, config, route, files.prompt),
-        scorers_digest=digest_of([scorers, files.schemas]),
+        scorers_digest=digest_of(measured_with),
+        rubrics=files.rubrics,
     )
 
 

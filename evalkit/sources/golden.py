@@ -13,8 +13,8 @@ from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
+from evalkit.records.digest import canonical_json
 from evalkit.sources.case_lines import ReadCase, read_cases
-from evalkit.sources.digest import canonical_json
 from evalkit.sources.prompts import name_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import GOLDEN_SETS, UnknownReference, Version

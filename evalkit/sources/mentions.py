@@ -9,7 +9,8 @@ from evalkit.config.problems import Path, listed, suggest
 from evalkit.config.suites import SetBaseline
 from evalkit.errors import Problem
 from evalkit.sources.reading import Reader
-from evalkit.sources.references import PROMPTS, Version
+from evalkit.sources.references import PROMPTS, RUBRICS, Version
+from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.suite_files import resolve_noted
 from evalkit.sources.tools import tool_names
 
@@ -28,6 +29,22 @@ def check_mentions(reader: Reader, examined: ExaminedConfig) -> set[Version]:
         if isinstance(baseline, SetBaseline):
             prompts |= set(_baseline_prompts(reader, examined, path, baseline))
     return prompts
+
+
+def idle_routes(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
+    """A warning for each route that neither a suite nor the judge of a rubric takes."""
+    config = examined.config
+    taken = {suite.route for suite in config.suites.values()}
+    for version in RUBRICS.all(reader):
+        rubric = load_rubric(reader, version, lambda message: Problem(message=message))
+        taken |= set() if rubric is None else set(rubric.routes)
+    for index, route in enumerate(config.routes):
+        if route.name not in taken:
+            yield examined.locator.problem(
+                ("routes", index, "name"),
+                "no suite exercises the route, so no gate sees a change to it",
+                severity="warning",
+            )
 
 
 def _baseline_prompts(

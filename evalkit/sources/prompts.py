@@ -9,7 +9,7 @@ from evalkit.config.document import Document
 from evalkit.config.problems import Locator
 from evalkit.errors import Problem
 from evalkit.records.asset import Output, Prompt, PromptMessage, PromptPart, Retrieve, Tool
-from evalkit.sources.digest import digest_of
+from evalkit.records.digest import digest_of
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.references import Version
 from evalkit.sources.schemas import load_schema

@@ -12,7 +12,7 @@ from evalkit.config.problems import Locator, validate
 from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
-from evalkit.sources.digest import digest_of
+from evalkit.records.digest import digest_of
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")

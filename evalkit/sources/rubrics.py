@@ -15,7 +15,7 @@ from evalkit.config.problems import Locator
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import CalibrationFloor, Rubric, RubricAnchor, RubricScale
-from evalkit.sources.digest import digest_of
+from evalkit.records.digest import digest_of
 from evalkit.sources.prompts import name_problems
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.references import RUBRICS, UnknownReference, Version
@@ -77,6 +77,16 @@ def read_rubric(tree: FileTree, reference: str) -> Rubric:
     if rubric is None:
         raise ConfigError([each for each in reader.problems if each.severity == "error"])
     return rubric
+
+
+def all_rubrics(tree: FileTree) -> tuple[Rubric, ...]:
+    """Every rubric version that is in order; what is wrong with others is told elsewhere."""
+    reader = Reader(tree)
+    found = [
+        load_rubric(reader, version, lambda message: Problem(message=message))
+        for version in RUBRICS.all(reader)
+    ]
+    return tuple(rubric for rubric in found if rubric is not None)
 
 
 def rubric_digest(data: Any) -> str:

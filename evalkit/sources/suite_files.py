@@ -10,7 +10,7 @@ from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.suites import Suite
 from evalkit.errors import Problem
-from evalkit.records.asset import GoldenSet, Prompt
+from evalkit.records.asset import GoldenSet, Prompt, Rubric
 from evalkit.records.case import Case
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import CheckCase, load_golden_set
@@ -20,10 +20,12 @@ from evalkit.sources.reading import Reader
 from evalkit.sources.references import (
     GOLDEN_SETS,
     PROMPTS,
+    RUBRICS,
     Shelf,
     UnknownReference,
     Version,
 )
+from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.schemas import load_schema
 from evalkit.sources.templates import fields_read
 from evalkit.sources.tools import tool_names
@@ -31,13 +33,14 @@ from evalkit.sources.tools import tool_names
 
 @dataclass(slots=True)
 class SuiteFiles:
-    """What a suite names, as far as it could be loaded."""
+    """What a suite names, as far as it could be loaded; `rubrics` by the label of their judge."""
 
     golden_version: Version | None = None
     prompt_version: Version | None = None
     golden: GoldenSet | None = None
     prompt: Prompt | None = None
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rubrics: dict[str, Rubric] = field(default_factory=dict)
 
 
 def load_suite_files(
@@ -113,7 +116,41 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
         if pattern is not None and (why := pattern_error(pattern)):
             where = (*at, "regex", "pattern")
             reader.problems.append(locator.problem(where, why, value=pattern))
+        if entry.judge is not None:
+            rubric = _rubric(reader, examined, (*at, "judge"), entry.judge.rubric)
+            if rubric is not None:
+                files.rubrics[entry.label] = rubric
     return files
+
+
+def _rubric(reader: Reader, examined: ExaminedConfig, at: Path, reference: str) -> Rubric | None:
+    """The rubric that a judge names, whose routes the project has to have."""
+    version = resolve_noted(reader, examined.locator, at, RUBRICS, reference)
+    if version is None:
+        return None
+    rubric = load_rubric(reader, version, partial(examined.locator.problem, at))
+    if rubric is None:
+        return None
+    known = [route.name for route in examined.config.routes]
+    lacking = [name for name in rubric.routes if name not in known]
+    for name in lacking:
+        reader.problems.append(
+            examined.locator.problem(
+                at,
+                f"its judge is asked on the route {name!r}, which the project does not have",
+                value=reference,
+                expected=f"a route in evalkit.yaml: {listed(known)}",
+                suggestion=suggest(name, known),
+            )
+        )
+    if rubric.recorded is not None and not reader.exists(rubric.recorded):
+        reader.problems.append(
+            examined.locator.problem(
+                at, f"its judge's verdicts should stand in {rubric.recorded}, which is not there"
+            )
+        )
+        return None
+    return None if lacking else rubric
 
 
 def resolve_noted(

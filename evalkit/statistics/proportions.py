@@ -5,15 +5,16 @@ import math
 from evalkit.statistics.distributions import normal_quantile
 
 
-def wilson(passes: float, n: int, alpha: float) -> tuple[float, float]:
+def wilson(passes: float, n: float, alpha: float) -> tuple[float, float]:
     """Wilson's (1927) score interval for a rate; alpha=0.025 gives the usual 95 %.
 
-    `passes` may be fractional (means over trials). No cases say nothing: (0, 1).
+    `passes` may be fractional (means over trials), and `n` too (the effective number of a weighted
+    sample). No cases say nothing: (0, 1).
 
-    Raises ValueError for passes outside 0..n or alpha outside (0, 0.5).
+    Raises ValueError for passes outside 0..n, an infinite n, or alpha outside (0, 0.5).
     """
     check_alpha(alpha)
-    if not 0 <= passes <= n:
+    if not (0 <= passes <= n and math.isfinite(n)):
         raise ValueError(f"{passes} passes of {n} is no rate")
     if n == 0:
         return 0.0, 1.0

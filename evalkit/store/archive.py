@@ -26,7 +26,8 @@ from evalkit.records.run import RunRecord
 from evalkit.store.bundle import ASSETS, RECORD, SCORES, Bundle
 from evalkit.store.files import explained, sync_folder
 from evalkit.store.folder import private_folder
-from evalkit.store.journal import ATTEMPTS, TRACES
+from evalkit.store.journal import ATTEMPTS, JUDGMENTS, TRACES
+from evalkit.store.labels import RUN_LABELS
 from evalkit.store.runs import RunStore
 from evalkit.store.schema import decode_record
 
@@ -34,7 +35,7 @@ LAST = "last.json"
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 MAX_ENTRIES = 10_000
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
-_DATA = frozenset({RECORD, ATTEMPTS, SCORES, TRACES, "judgments.jsonl"})
+_DATA = frozenset({RECORD, ATTEMPTS, SCORES, TRACES, JUDGMENTS, RUN_LABELS})
 _ASSET = re.compile(r"[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*\.json")
 _MAX_LAST_BYTES = 1024 * 1024
 _CHUNK = 1 << 20

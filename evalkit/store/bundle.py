@@ -7,15 +7,18 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt, Place
+from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
 from evalkit.store.files import explained, read_whole, write_whole
-from evalkit.store.journal import ATTEMPTS, TRACES, RunJournal, read_lines
+from evalkit.store.journal import ATTEMPTS, JUDGMENTS, TRACES, RunJournal, read_lines
+from evalkit.store.labels import run_labels
 from evalkit.store.schema import decode_record
 
 RECORD = "run.json"
 SCORES = "scores.jsonl"
 ASSETS = "assets"
+_JUDGMENTS = msgspec.json.Decoder(Judgment)
 
 
 class Bundle:
@@ -95,14 +98,28 @@ class Bundle:
         return tuple(latest.values())
 
     def spent(self) -> tuple[float, int]:
-        """USD billed and tokens used by every line of the journal, also those made again."""
+        """USD billed and tokens used by every line of the journal, also those made again, and by
+        its judges."""
         decoder = msgspec.json.Decoder(Attempt)
         usd, tokens = 0.0, 0
         for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":
                 usd += attempt.billed_usd
                 tokens += attempt.usage.total
+        for judgment in read_lines(self.path / JUDGMENTS, _JUDGMENTS, journal=True):
+            # an opinion that was taken over was paid for where it was asked for
+            for call in () if judgment.shared else judgment.opinion.calls:
+                if call.billed_usd or call.origin == "live":
+                    usd += call.billed_usd
+                    tokens += call.usage.total
         return usd, tokens
+
+    def judgments(self) -> tuple[Judgment, ...]:
+        """One judgment a judge scorer and place, the last one that was journalled."""
+        latest: dict[tuple[str, Place], Judgment] = {}
+        for judgment in read_lines(self.path / JUDGMENTS, _JUDGMENTS, journal=True):
+            latest[judgment.scorer, judgment.place] = judgment
+        return tuple(latest.values())
 
     def traces(
         self, *, suite: str | None = None, case: str | None = None
@@ -138,6 +155,8 @@ class Bundle:
             snapshots=self.snapshots(),
             attempts=self.attempts(),
             scores=self.read_scores(),
+            judgments=self.judgments(),
+            labels=run_labels(self.path),
         )
 
 

@@ -1,7 +1,8 @@
 """The append-only record of a run: a line an attempt, whole or not there after kill -9.
 
 `attempts.jsonl` keeps the decisions in which a policy said no or changed something; the whole
-trace of an attempt is a line of `traces.jsonl`. A line without its newline was cut off by a crash:
+trace of an attempt is a line of `traces.jsonl`, and what judges said of it of `judgments.jsonl`. A
+line without its newline was cut off by a crash:
 readers leave it out and the next writer cuts it.
 """
 
@@ -15,12 +16,14 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
+from evalkit.records.judgment import Judgment
 from evalkit.records.run import TraceRecord
 from evalkit.store.files import explain, explained
 from evalkit.store.locks import RunLock
 
 ATTEMPTS = "attempts.jsonl"
 TRACES = "traces.jsonl"
+JUDGMENTS = "judgments.jsonl"
 LOCK = "run.lock"
 _POLICY_EVENTS = frozenset({"denied", "changed"})
 _TAIL = 1 << 16
@@ -103,6 +106,8 @@ class RunJournal:
             self._lock.release()
             raise
         self._attempts, self._traces = files
+        self._judgments: LineFile | None = None
+        self._folder = folder
         self._encoder = msgspec.json.Encoder()
         self._open = True
 
@@ -124,17 +129,25 @@ class RunJournal:
                 attempt = msgspec.structs.replace(attempt, decisions=kept)
         self._attempts.append(self._encoder.encode(attempt) + b"\n")
 
+    def append_judgment(self, judgment: Judgment) -> None:
+        """Write what a judge said of an attempt that is in the journal. Raises StoreError."""
+        if self._judgments is None:  # most runs have no judge, and then no such file
+            self._judgments = LineFile(self._folder / JUDGMENTS)
+        self._judgments.append(self._encoder.encode(judgment) + b"\n")
+
     def close(self) -> None:
         """Sync, close and unlock. Closing twice is harmless. Raises StoreError."""
         if not self._open:
             return
         self._open = False
+        files = [self._traces, self._attempts]
+        files += [] if self._judgments is None else [self._judgments]
         try:
-            self._traces.sync()
-            self._attempts.sync()
+            for file in files:
+                file.sync()
         finally:
-            self._traces.close()
-            self._attempts.close()
+            for file in files:
+                file.close()
             self._lock.release()
 
     def __enter__(self) -> "RunJournal":

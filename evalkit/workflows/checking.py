@@ -14,6 +14,7 @@ from evalkit.gate.settings import margin_of
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.private_state import tracked_state_problems
+from evalkit.workflows.judges.checking import judge_problems
 from evalkit.workflows.setup.deadlines import deadline_problems, today_utc
 
 
@@ -43,6 +44,7 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
         ),
         *tracked_state_problems(root),
         *deadline_problems(root, assets.config, day),
+        *judge_problems(WorkingTree(root), assets.config, assets.suites),
     )
     if any(problem.severity == "error" for problem in problems):
         return _refused(problems)

@@ -1,6 +1,7 @@
 """Verdicts without a run: on frames of results and on stored runs (`result_files`: on files)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,11 @@ import msgspec
 
 from evalkit.errors import Refused, UsageError
 from evalkit.gate import compare_results
+from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.judgment import Judgment
 from evalkit.records.results import ResultRow
-from evalkit.records.run import StoredRun
+from evalkit.records.run import StoredRun, SuiteSnapshot
+from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import decide, score_attempts
@@ -49,7 +53,8 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
         if not run.record.gates:
             raise Refused(f"run {run.record.id} ran selected cases only, so it cannot gate")
         # scored anew: what somebody wrote into scores.jsonl does not decide
-        return decide(run.snapshots, run.attempts, score_attempts(run.snapshots, run.attempts))
+        scores = score_attempts(run.snapshots, run.attempts, run.judgments)
+        return decide(run.snapshots, run.attempts, scores, run.judgments, run.labels)
     return decide_between(run, _whole(store.open(cand).load()))
 
 
@@ -70,30 +75,68 @@ def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
             # two finished runs are looked at once, and only at each other
             looks=(),
             anchor=None,
+            judges=tuple(
+                msgspec.structs.replace(judge, same_arms=_same_candidate(run, other, snapshot))
+                for judge in snapshot.judges
+            ),
         )
         for snapshot in other.snapshots
     ]
-    attempts = [
-        *(
-            msgspec.structs.replace(attempt, variant="baseline")
-            for attempt in run.attempts
-            if attempt.variant == "candidate"
+    before, after = _candidate_of(run, "baseline"), _candidate_of(other, "candidate")
+    return decide(
+        snapshots,
+        (*before.attempts, *after.attempts),
+        (*before.scores, *after.scores),
+        (*before.judgments, *after.judgments),
+        (*run.labels, *other.labels),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """What a run knows of its candidate, under the name it has in a comparison."""
+
+    attempts: tuple[Attempt, ...]
+    scores: tuple[Score, ...]
+    judgments: tuple[Judgment, ...]
+
+
+def _candidate_of(run: StoredRun, name: VariantName) -> _Arm:
+    """The candidate of a run, scored anew. A pair was judged against another baseline: left out."""
+    pairs = {
+        (snapshot.suite, judge.scorer)
+        for snapshot in run.snapshots
+        for judge in snapshot.judges
+        if judge.rubric.compare == "pair"
+    }
+    scores = score_attempts(run.snapshots, run.attempts, run.judgments)
+    return _Arm(
+        attempts=tuple(
+            msgspec.structs.replace(each, variant=name)
+            for each in run.attempts
+            if each.variant == "candidate"
         ),
-        *(attempt for attempt in other.attempts if attempt.variant == "candidate"),
-    ]
-    scores = [
-        *(
-            msgspec.structs.replace(score, variant="baseline")
-            for score in score_attempts(run.snapshots, run.attempts)
-            if score.variant == "candidate"
+        scores=tuple(
+            msgspec.structs.replace(each, variant=name)
+            for each in scores
+            if each.variant == "candidate" and (each.suite, each.scorer) not in pairs
         ),
-        *(
-            score
-            for score in score_attempts(other.snapshots, other.attempts)
-            if score.variant == "candidate"
+        judgments=tuple(
+            msgspec.structs.replace(each, variant=name)
+            for each in run.judgments
+            if each.variant == "candidate" and (each.suite, each.scorer) not in pairs
         ),
-    ]
-    return decide(snapshots, attempts, scores)
+    )
+
+
+def _same_candidate(run: StoredRun, other: StoredRun, snapshot: SuiteSnapshot) -> bool:
+    """Whether both runs tested the same content in this suite."""
+    digests = []
+    for each in (run, other):
+        suite = next((s for s in each.record.suites if s.suite == snapshot.suite), None)
+        candidate = None if suite is None else suite.variant("candidate")
+        digests.append(None if candidate is None else candidate.digests)
+    return digests[0] is not None and digests[0] == digests[1]
 
 
 def _whole(run: StoredRun) -> StoredRun:
@@ -119,6 +162,17 @@ def _check_alike(a: StoredRun, b: StoredRun) -> None:
                 f"suite {suite.suite} was measured with another golden set or other scorers in run "
                 f"{a.record.id} than in {b.record.id}, so the two cannot be compared"
             )
+        if _judges(a, suite.suite) != _judges(b, suite.suite):
+            raise Refused(
+                f"suite {suite.suite} was judged by another judge in run {a.record.id} than in "
+                f"{b.record.id}, so the two cannot be compared"
+            )
+
+
+def _judges(run: StoredRun, suite: str) -> dict[str, str]:
+    """The digest of every judge of a suite, by its scorer."""
+    snapshot = run.snapshot(suite)
+    return {} if snapshot is None else {each.scorer: each.judge for each in snapshot.judges}
 
 
 def _trials(run: StoredRun, suite: str) -> int | None:

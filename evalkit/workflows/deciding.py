@@ -7,6 +7,7 @@ Everything here works on what a bundle holds: redacted attempts and the suite's 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 from evalkit.config.scorers import ScorerEntry
@@ -26,6 +27,8 @@ from evalkit.gate.looks import decide_looks
 from evalkit.gate.waiving import apply_waivers
 from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.case import Case
+from evalkit.records.judgment import Judgment
+from evalkit.records.label import LabelledItem
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import SuiteVerdict, Verdict
@@ -39,6 +42,7 @@ from evalkit.score.scoring import (
     violations,
 )
 from evalkit.score.state import STATE
+from evalkit.workflows.judged.deciding import SuiteJudges
 
 
 class SuiteScoring:
@@ -61,11 +65,14 @@ class SuiteScoring:
 
     @cached_property
     def _scorers(self) -> tuple[Scorer[Any], ...]:
-        return build_scorers(self.snapshot.scorers, self.snapshot.schemas)
+        rubrics = {judge.scorer: judge.rubric for judge in self.snapshot.judges}
+        return build_scorers(self.snapshot.scorers, self.snapshot.schemas, rubrics)
 
-    def scores(self, attempt: Attempt) -> tuple[Score, ...]:
-        """Every scorer on one attempt."""
-        return score_attempt(self._scorers, attempt, self._cases[attempt.case])
+    def scores(
+        self, attempt: Attempt, judgments: Mapping[str, Judgment] = MappingProxyType({})
+    ) -> tuple[Score, ...]:
+        """Every scorer on one attempt; `judgments` are what judges said of it, by scorer."""
+        return score_attempt(self._scorers, attempt, self._cases[attempt.case], judgments)
 
     def problems(self) -> Iterator[Problem]:
         """What would keep every attempt at a case from having a result, before one is paid for."""
@@ -87,7 +94,12 @@ class SuiteScoring:
         )
         return attempt_passed(scores, attempt, fallback=fallback)
 
-    def result(self, scores: Sequence[Score], attempt: Attempt) -> TrialResult:
+    def result(
+        self,
+        scores: Sequence[Score],
+        attempt: Attempt,
+        judgments: Mapping[str, Judgment] = MappingProxyType({}),
+    ) -> TrialResult:
         """The attempt as the gate reads it. Only a live call has a latency worth comparing."""
         measured = attempt.has_result
         return TrialResult(
@@ -98,7 +110,7 @@ class SuiteScoring:
             guardrail=guardrail_triggered(attempt) if measured else None,
             tools_correct=_tools_correct(scores),
             complied=self._complied(attempt) if measured else None,
-            judges_disagree=_judges_disagree(scores),
+            judges_disagree=_judges_disagree(judgments.values()),
             violations=violations(attempt, self._cases[attempt.case]),
         )
 
@@ -111,11 +123,18 @@ class SuiteScoring:
 
 
 def score_attempts(
-    snapshots: Iterable[SuiteSnapshot], attempts: Iterable[Attempt]
+    snapshots: Iterable[SuiteSnapshot],
+    attempts: Iterable[Attempt],
+    judgments: Iterable[Judgment] = (),
 ) -> tuple[Score, ...]:
     """Every score of a run, in the order of the attempts."""
     scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
-    return tuple(score for attempt in attempts for score in scorings[attempt.suite].scores(attempt))
+    judged = group_judgments(judgments)
+    return tuple(
+        score
+        for attempt in attempts
+        for score in scorings[attempt.suite].scores(attempt, judged.get(attempt.place, {}))
+    )
 
 
 def passes_of(
@@ -138,11 +157,26 @@ def group_scores(scores: Iterable[Score]) -> defaultdict[Place, list[Score]]:
     return grouped
 
 
+def group_judgments(judgments: Iterable[Judgment]) -> defaultdict[Place, dict[str, Judgment]]:
+    """The judgments of every attempt, by scorer."""
+    grouped: defaultdict[Place, dict[str, Judgment]] = defaultdict(dict)
+    for judgment in judgments:
+        grouped[judgment.place][judgment.scorer] = judgment
+    return grouped
+
+
 def decide(
-    snapshots: Sequence[SuiteSnapshot], attempts: Iterable[Attempt], scores: Iterable[Score]
+    snapshots: Sequence[SuiteSnapshot],
+    attempts: Iterable[Attempt],
+    scores: Iterable[Score],
+    judgments: Iterable[Judgment] = (),
+    labels: Iterable[LabelledItem] = (),
 ) -> Verdict:
-    """The verdict over the suites. An attempt that is missing is unknown, never left out."""
-    results = ResultTable(attempts, scores)
+    """The verdict over the suites. An attempt that is missing is unknown, never left out.
+
+    `labels` were given to outputs of this very run.
+    """
+    results = ResultTable(attempts, scores, judgments, labels)
     return decide_verdict([decide_snapshot(snapshot, results) for snapshot in snapshots])
 
 
@@ -164,20 +198,39 @@ def decide_snapshot(snapshot: SuiteSnapshot, results: "ResultTable") -> SuiteVer
         settings,
         snapshot.looks,
         reached=snapshot.trials,
+        further_parts=results.judges(snapshot).parts if snapshot.judges else None,
         revise=revise,
     )
 
 
 class ResultTable:
-    """The attempts and scores of a run, found by arm and case."""
+    """The attempts, scores and judgments of a run, found by arm and case."""
 
-    def __init__(self, attempts: Iterable[Attempt], scores: Iterable[Score]) -> None:
+    def __init__(
+        self,
+        attempts: Iterable[Attempt],
+        scores: Iterable[Score],
+        judgments: Iterable[Judgment] = (),
+        labels: Iterable[LabelledItem] = (),
+    ) -> None:
         """Index them once; several looks read them."""
         self._attempts: defaultdict[tuple[str, str, str], dict[int, Attempt]] = defaultdict(dict)
         for attempt in attempts:
             self._attempts[attempt.place[:3]][attempt.trial] = attempt
         self._scores = group_scores(scores)
+        self._judgments = group_judgments(judgments)
+        self._labels = tuple(labels)
         self._known: dict[Place, TrialResult] = {}
+
+    def judges(self, snapshot: SuiteSnapshot) -> SuiteJudges:
+        """The judges of a suite and what they said."""
+        return SuiteJudges(
+            snapshot,
+            arm_of=lambda variant, case: self._attempts.get((snapshot.suite, variant, case), {}),
+            scores=self._scores,
+            judgments=(each for place in self._judgments.values() for each in place.values()),
+            labels=self._labels,
+        )
 
     def case_result(self, case: Case, scoring: SuiteScoring, trials: int) -> CaseResult:
         """The case in every arm after `trials` trials, with what other runs lent."""
@@ -204,7 +257,11 @@ class ResultTable:
     def _result(self, attempt: Attempt, scoring: SuiteScoring) -> TrialResult:
         known = self._known.get(attempt.place)
         if known is None:
-            known = scoring.result(self._scores.get(attempt.place, ()), attempt)
+            known = scoring.result(
+                self._scores.get(attempt.place, ()),
+                attempt,
+                self._judgments.get(attempt.place, {}),
+            )
             self._known[attempt.place] = known
         return known
 
@@ -215,11 +272,20 @@ def _tools_correct(scores: Sequence[Score]) -> bool | None:
     return None if not judged else all(judged)
 
 
-def _judges_disagree(scores: Sequence[Score]) -> bool | None:
-    """Whether judges of one output differ; None with fewer than two verdicts."""
-    verdicts = {s.passed for s in scores if s.kind == "judge" and s.state == "scored"}
-    judges = sum(s.kind == "judge" and s.state == "scored" for s in scores)
-    return None if judges < 2 else len(verdicts) > 1
+def _judges_disagree(judgments: Iterable[Judgment]) -> bool | None:
+    """Whether judges of one output differ; None where no two of them have a verdict.
+
+    Two judges can differ where they answer one question: members of a panel, both orders of a pair,
+    several judge scorers with one rubric.
+    """
+    told = list(judgments)
+    splits = [each.opinion.split for each in told if each.opinion.split is not None]
+    verdicts: defaultdict[str, list[bool | None]] = defaultdict(list)
+    for each in told:
+        if each.opinion.state == "judged":
+            verdicts[each.rubric.partition("@")[0]].append(each.opinion.passed)
+    splits += [len(set(said)) > 1 for said in verdicts.values() if len(said) > 1]
+    return any(splits) if splits else None
 
 
 def _denied(attempt: Attempt) -> bool:

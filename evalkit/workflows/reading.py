@@ -26,7 +26,7 @@ def load_run(root: Path, name: str) -> StoredRun:
     """
     run = RunStore(root).open(name).load()
     if run.record.state == "running" and not run.scores:
-        scores = score_attempts(run.snapshots, run.attempts)
+        scores = score_attempts(run.snapshots, run.attempts, run.judgments)
         return msgspec.structs.replace(run, scores=scores)
     return run
 
@@ -87,7 +87,7 @@ def rescore_run(root: Path, name: str) -> StoredRun:
             f"{bundle.path} holds {held} attempts and its record tells of {known}; "
             "nothing was changed, restore the bundle from where it came"
         )
-    scores = score_attempts(run.snapshots, run.attempts)
+    scores = score_attempts(run.snapshots, run.attempts, run.judgments)
     scored = msgspec.structs.replace(run, scores=scores)
     decided = decide_again(scored)
     with bundle.journal():  # for its lock
@@ -104,7 +104,7 @@ def decide_again(run: StoredRun) -> StoredRun:
     """
     if not run.record.gates or run.record.state in ("running", "interrupted"):
         return run
-    verdict = decide(run.snapshots, run.attempts, run.scores)
+    verdict = decide(run.snapshots, run.attempts, run.scores, run.judgments, run.labels)
     whole = run.record.state == "complete"
     code = verdict.exit_code if whole or verdict.exit_code == 1 else run.record.exit_code
     record = msgspec.structs.replace(

@@ -1,1 +1,1 @@
-"""Asking judges: what they are shown, how their replies are read, how several become one opinion."""
+"""Asking judges: what they are shown, how replies are read, how several become one opinion."""

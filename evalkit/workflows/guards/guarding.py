@@ -14,6 +14,7 @@ from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
 from evalkit.sources.tree import WorkingTree
+from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
     weaker_evidence,
     weaker_suite,
@@ -106,6 +107,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
     found = (
         *weaker_suite(before, setup.assets.suite),
         *changed_schemas(old, setup.assets),
+        *changed_judges(old, setup.assets, tree, WorkingTree(tree.root)),
         *changed_cases(old.golden, setup.assets.golden, slices),
         *moved_baseline(
             before.baseline or config.baseline, setup.assets.suite.baseline or new.config.baseline

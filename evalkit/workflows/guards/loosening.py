@@ -39,6 +39,8 @@ def weaker_suite(old: Suite, new: Suite) -> Iterable[str]:
         yield "answers of a fallback model count now"
     if old.evidence == "live" and new.evidence == "any":
         yield "recordings and scripts count as evidence now"
+    if new.assume_equal_errors and not old.assume_equal_errors:
+        yield "judges are taken to err alike on both variants now, without labels that show it"
     after = {entry.label: entry for entry in new.scorers}
     for entry in old.scorers:
         now = after.get(entry.label)

@@ -7,9 +7,9 @@ from pathlib import Path
 from evalkit.gate import CaseResult, TrialResult
 from evalkit.gate.readings import measure_arm
 from evalkit.records.attempt import Place
+from evalkit.records.digest import digest_of
 from evalkit.records.history import ArmEntry, CaseTally, RunEntry
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
-from evalkit.sources.digest import digest_of
 from evalkit.workflows.deciding import ResultTable, SuiteScoring, passes_of
 
 Tallies = dict[tuple[str, str], tuple[CaseTally, ...]]
@@ -54,7 +54,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _arms(run: StoredRun) -> Iterable[ArmEntry]:
-    results = ResultTable(run.attempts, run.scores)
+    results = ResultTable(run.attempts, run.scores, run.judgments)
     for suite, snapshot in zip(run.record.suites, run.snapshots, strict=True):
         scoring = SuiteScoring(snapshot)
         cases = [results.case_result(each, scoring, snapshot.trials) for each in snapshot.cases]

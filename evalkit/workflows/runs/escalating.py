@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from evalkit.execute.runner import ExecutionEnd
+from evalkit.execute.workers import ExecutionEnd
 from evalkit.gate.looks import more_trials_help
 from evalkit.ports import EventSink
 from evalkit.records.attempt import Attempt
 from evalkit.records.event import RunEscalating
+from evalkit.records.judgment import Judgment
 from evalkit.records.plan import PlannedAttempt, RunPlan
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
@@ -23,7 +24,7 @@ from evalkit.workflows.runs.plan_checks import check_replies
 from evalkit.workflows.runs.preparing import PreparedRun
 
 Execute = Callable[[Sequence[PlannedAttempt]], Awaitable[ExecutionEnd]]
-Results = Callable[[], tuple[Collection[Attempt], Collection[Score]]]
+Results = Callable[[], tuple[Collection[Attempt], Collection[Score], Collection[Judgment]]]
 
 
 @dataclass(slots=True)

@@ -4,13 +4,14 @@ from datetime import datetime
 
 import msgspec
 
-from evalkit.execute.runner import ExecutionEnd
+from evalkit.execute.workers import ExecutionEnd
 from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE
 from evalkit.records.run import RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.store.bundle import Bundle
 from evalkit.workflows.deciding import decide
 from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.runs.escalating import Escalated
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.runs.reporting import write_reports
@@ -34,10 +35,11 @@ def finish_run(
     end, snapshots = ended.end, ended.snapshots
     known = results.known()
     attempts, scores = tuple(known[0]), tuple(known[1])
+    judgments = results.all_judgments()
     modes = failure_modes(snapshots, attempts, scores)
     verdict = None
     if record.gates and end.reason != "interrupted":
-        verdict = decide(snapshots, attempts, scores)
+        verdict = decide(snapshots, attempts, scores, judgments)
     finished = msgspec.structs.replace(
         record,
         state=_state(verdict, end),
@@ -45,7 +47,13 @@ def finish_run(
         duration_s=duration_s,
         suites=tuple(
             suite_record(
-                setup, snapshot, attempts, results.passes, modes, note=ended.notes.get(setup.name)
+                setup,
+                snapshot,
+                attempts,
+                results.passes,
+                modes,
+                note=ended.notes.get(setup.name),
+                judging=judging_totals(snapshot, judgments),
             )
             for setup, snapshot in zip(prepared.setups, snapshots, strict=True)
         ),
@@ -61,6 +69,7 @@ def finish_run(
         snapshots=snapshots,
         attempts=attempts,
         scores=scores,
+        judgments=judgments,
     )
     for snapshot in snapshots:
         bundle.write_snapshot(snapshot)

@@ -14,18 +14,23 @@ from evalkit.errors import ConfigError
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.ports import Cache, Clock, EventSink, History
+from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.plan import PlannedAttempt, RunPlan
 from evalkit.records.run import Flake, SuiteSnapshot
+from evalkit.sources.assets import read_config
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.guards.private_state import refuse_tracked_state
+from evalkit.workflows.judges.opening import OpenedJudge, open_judge
+from evalkit.workflows.judges.settings import Opener, set_up_judges
 from evalkit.workflows.runs.forecasting import with_forecast
+from evalkit.workflows.runs.judging import RunJudges
 from evalkit.workflows.runs.snapshots import take_snapshot
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.base_ref import find_base
@@ -60,6 +65,7 @@ class PreparedRun:
     cases: Mapping[tuple[str, str], Case]
     plan: RunPlan
     live_arms: Mapping[str, frozenset[VariantName]]
+    judges: RunJudges
     ledger: Ledger
     seed: int
     warnings: tuple[str, ...]
@@ -127,7 +133,11 @@ async def prepare_run(
     book = ledger(assets.config)
     arms = _arms(setups, wiring, ledger=book, cache=cache, emit=emit)
     day = wiring.clock.now().date()
+    open_one = _judge_opener(assets.config, request, wiring, ledger=book, cache=cache, emit=emit)
     live = {setup.name: _live_arms(setup, wiring) for setup in setups}
+    judges = {
+        setup.name: set_up_judges(setup, WorkingTree(wiring.root), open_one) for setup in setups
+    }
     waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
     snapshots = tuple(
         take_snapshot(
@@ -138,6 +148,7 @@ async def prepare_run(
             repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),
             flaky=_flakes(history, setup),
             waivers=[each for each in waivers if each.suite == setup.name],
+            judges=judges[setup.name].settings,
             today=day.isoformat(),
         )
         for setup in setups
@@ -158,6 +169,14 @@ async def prepare_run(
         cases={(name, case.id): case for name, chosen in selected.items() for case in chosen},
         plan=with_forecast(plan, snapshots),
         live_arms=live,
+        judges=RunJudges(
+            opened={
+                (name, scorer): opened
+                for name, each in judges.items()
+                for scorer, opened in each.opened.items()
+            },
+            clock=wiring.clock,
+        ),
         ledger=book,
         seed=seed,
         warnings=(
@@ -195,6 +214,40 @@ def _arms(
         for setup in setups
         for variant in setup.variants
     }
+
+
+def _judge_opener(
+    config: Config,
+    request: RunRequest,
+    wiring: Wiring,
+    *,
+    ledger: Ledger,
+    cache: Cache | None,
+    emit: EventSink | None,
+) -> Opener:
+    """Opens a judge once for all suites that use its rubric.
+
+    A judge is the working tree's, without the changes of this run: both variants are measured with
+    the instrument that was calibrated, and a change of the target cannot change it.
+    """
+    if request.changes:
+        config = read_config(WorkingTree(wiring.root))
+    opened: dict[str, OpenedJudge] = {}
+
+    def open_one(rubric: Rubric, threshold: float | None) -> OpenedJudge:
+        if rubric.ref not in opened:
+            opened[rubric.ref] = open_judge(
+                rubric,
+                config=config,
+                wiring=wiring,
+                ledger=ledger,
+                cache=cache,
+                threshold=threshold,
+                emit=emit,
+            )
+        return opened[rubric.ref]
+
+    return open_one
 
 
 def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:

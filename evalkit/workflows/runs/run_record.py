@@ -9,7 +9,14 @@ from evalkit._version import __version__
 from evalkit.errors import Refused
 from evalkit.gate.verdict import EXIT_INCOMPLETE
 from evalkit.records.attempt import Attempt, FailureMode, Place
-from evalkit.records.run import RunRecord, SuiteRecord, SuiteSnapshot, Totals, VariantRecord
+from evalkit.records.run import (
+    JudgingTotals,
+    RunRecord,
+    SuiteRecord,
+    SuiteSnapshot,
+    Totals,
+    VariantRecord,
+)
 from evalkit.report.amounts import measure
 from evalkit.score.scoring import guardrail_triggered
 from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
@@ -93,6 +100,7 @@ def suite_record(
     modes: Mapping[Place, FailureMode] | None = None,
     *,
     note: str | None = None,
+    judging: JudgingTotals | None = None,
 ) -> SuiteRecord:
     """The suite's part of run.json; sums are empty before anything ran.
 
@@ -124,6 +132,7 @@ def suite_record(
         owner=snapshot.owner,
         fallback=snapshot.fallback,
         notes=setup.notes if note is None else (*setup.notes, note),
+        judging=judging,
     )
 
 

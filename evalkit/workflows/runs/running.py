@@ -9,8 +9,9 @@ import msgspec
 from evalkit.config.model import Config
 from evalkit.control.budget import Ledger
 from evalkit.errors import Refused
-from evalkit.execute.runner import ExecutionEnd, execute
+from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
+from evalkit.execute.workers import ExecutionEnd
 from evalkit.ports import EventSink, History
 from evalkit.records.event import Event, RunNoted
 from evalkit.records.plan import PlannedAttempt
@@ -19,11 +20,12 @@ from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.history.keeping import open_synced, record_run
+from evalkit.workflows.interrupting import passing_signals
+from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.borrowing import borrow_attempts
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.escalating import Escalated, escalate
 from evalkit.workflows.runs.finishing import finish_run
-from evalkit.workflows.runs.interrupting import passing_signals
 from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
@@ -59,7 +61,10 @@ def resume_run(
     """
     bundle = RunStore(root).open(name)
     record = bundle.read_record()
-    if record.state == "complete" and all(each.has_result for each in bundle.attempts()):
+    whole = all(each.has_result for each in bundle.attempts()) and all(
+        each.opinion.state != "error" for each in bundle.judgments()
+    )
+    if record.state == "complete" and whole:
         raise Refused(f"run {record.id} is complete, there is nothing to resume")
     request = msgspec.convert(record.request, RunRequest)
     return asyncio.run(
@@ -123,10 +128,11 @@ async def _execute(
             if attempt.place not in results.attempts and not counted:
                 journal.append(attempt)
                 results.take(attempt)
+        _take_judgments(prepared, results, bundle)
         stop = StopSignal()
 
         async def make(attempts: Sequence[PlannedAttempt]) -> ExecutionEnd:
-            return await execute(
+            made = await execute(
                 attempts,
                 prepared.make,
                 done=set(results.attempts),
@@ -137,6 +143,17 @@ async def _execute(
                 score=results.take,
                 max_usd=record.budget_usd,
             )
+            if made.reason is not None:
+                return made
+            judged = await prepared.judges.judge(
+                prepared.snapshots,
+                results,
+                journal=journal,
+                emit=emit,
+                concurrency=record.concurrency,
+                stop=stop,
+            )
+            return made if judged.reason is None else judged
 
         with passing_signals(stop, emit):
             first = await make(prepared.plan.attempts)
@@ -154,10 +171,26 @@ async def _execute(
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
         )
-    trouble = record_run(wiring.root, stored, history)
-    if trouble is not None:
-        emit(RunNoted(message=trouble))
+    for trouble in (
+        record_run(wiring.root, stored, history),
+        queue_spot_checks(wiring.root, stored),
+    ):
+        if trouble is not None:
+            emit(RunNoted(message=trouble))
     return stored
+
+
+def _take_judgments(prepared: PreparedRun, results: RunResults, bundle: Bundle) -> None:
+    """What judges said before, of this run that is resumed and of arms that are stored runs."""
+    for judgment in bundle.judgments():
+        known = prepared.judges.opened.get((judgment.suite, judgment.scorer))
+        same = known is not None and known.digest == judgment.judge
+        if same and judgment.place in results.attempts:
+            results.take_judgment(judgment)
+    prepared.judges.remember(bundle.judgments())
+    for setup in prepared.setups:
+        for stored in setup.replayed.values():
+            prepared.judges.remember(stored.judgments)
 
 
 def _ledger(config: Config, resumed: Bundle | None) -> Ledger:

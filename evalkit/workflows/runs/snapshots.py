@@ -10,7 +10,7 @@ from evalkit.errors import Refused
 from evalkit.gate.looks import plan_looks
 from evalkit.gate.settings import margin_of
 from evalkit.records.case import Case
-from evalkit.records.run import Flake, SuiteSnapshot
+from evalkit.records.run import Flake, JudgeSetting, SuiteSnapshot
 from evalkit.records.verdict import Look, Quarantined, Waiver
 from evalkit.workflows.deciding import gate_settings
 from evalkit.workflows.guards.guarding import guard_part
@@ -27,6 +27,7 @@ def take_snapshot(
     repeatable: bool,
     flaky: Sequence[Flake],
     waivers: Sequence[Waiver],
+    judges: Sequence[JudgeSetting],
     today: str,
 ) -> SuiteSnapshot:
     """The suite's snapshot before anything ran.
@@ -64,6 +65,7 @@ def take_snapshot(
         flaky=tuple(flaky),
         today=today,
         texts=_texts(setup),
+        judges=tuple(judges),
     )
     try:
         gate_settings(snapshot)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from evalkit.records.attempt import VariantName
-from evalkit.sources.digest import digest_of
+from evalkit.records.digest import digest_of
 from evalkit.workflows.setup.variants import SuiteSetup
 
 

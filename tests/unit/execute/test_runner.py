@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from evalkit.errors import StoreError
-from evalkit.execute.runner import ExecutionEnd, execute
+from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
+from evalkit.execute.workers import ExecutionEnd
 from evalkit.records.attempt import Attempt, FailureMode
 from evalkit.records.event import AttemptFinished, Event, RunEnded, RunStarted
 from evalkit.records.plan import PlannedAttempt

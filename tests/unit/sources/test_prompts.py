@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.sources.digest import digest_of
+from evalkit.records.digest import digest_of
 from evalkit.sources.templates import fields_read
 
 PATH = "prompts/desk/v1.yaml"

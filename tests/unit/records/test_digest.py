@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.records.asset import Tool
 from evalkit.records.case import Case
-from evalkit.sources.digest import canonical_json, digest_of
+from evalkit.records.digest import canonical_json, digest_of
 from tests.unit.sources.conftest import content_digest
 
 

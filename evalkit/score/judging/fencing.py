@@ -1,0 +1,189 @@
+"""Data inside a judge's prompt: fenced by a line that nothing inside the fence can be.
+
+The fence carries a token made of the data itself. Whoever writes the data would have to know the
+token before the data is done, so no text can close its own fence; that it does not occur in the
+data is checked all the same.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from minijinja import Environment, TemplateError
+
+from evalkit.errors import ConfigError, Problem
+from evalkit.records.asset import Rubric
+from evalkit.records.digest import canonical_json
+from evalkit.records.judgment import Subject
+
+FUEL = 1_000_000  # as of any prompt: steps before a template that never ends is stopped
+_TOKEN_LENGTH = 12
+_TEMPLATE = "judge.prompt"
+
+
+class Own:
+    """A text of the rubric itself, which stands in the prompt as it is."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        """`text` is the rubric's."""
+        self.text = text
+
+    def __str__(self) -> str:
+        """As the prompt shows it."""
+        return self.text
+
+
+class _Named:
+    """Data with the name that its fence is to have."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name = name
+        self.value = value
+
+
+class FencedTemplate:
+    """A rubric's compiled prompt. Safe for one thread at a time, as a run is."""
+
+    def __init__(self, rubric: Rubric) -> None:
+        """Compile the prompt. Raises ConfigError where it is no template."""
+        self._rubric = rubric
+        self._token = ""
+        self._environment = Environment(
+            undefined_behavior="strict",
+            keep_trailing_newline=True,
+            fuel=FUEL,
+            auto_escape_callback=lambda name: False,
+            finalizer=self._emit,
+        )
+        self._environment.add_filter("data", _named)
+        self._own = own_texts(rubric)
+        try:
+            self._environment.add_template(_TEMPLATE, rubric.prompt)
+        except TemplateError as error:
+            raise ConfigError([self._problem(error)]) from error
+
+    def render(self, subject: Subject, token: str) -> str:
+        """The prompt for a subject, its data in fences with `token`.
+
+        Raises ConfigError for a template that reads what the subject does not have.
+        """
+        self._token = token
+        try:
+            return self._environment.render_template(
+                _TEMPLATE,
+                input=subject.input,
+                output=subject.output,
+                other=subject.other,
+                reference=subject.reference,
+                documents=[
+                    {"id": each.id, "index": each.index, "text": each.text}
+                    for each in subject.documents
+                ],
+                **self._own,
+            )
+        except TemplateError as error:
+            raise ConfigError([self._problem(error)]) from error
+
+    def _emit(self, value: Any) -> str:
+        """What `{{ value }}` puts into the prompt: data is fenced, numbers need no fence."""
+        name = "DATA"
+        if isinstance(value, _Named):
+            name, value = value.name, value.value
+        if isinstance(value, Own):
+            return value.text
+        if value is None:
+            return "(none)"
+        if isinstance(value, bool | int | float):
+            return json.dumps(value)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+        return f"<<<{name} {self._token}\n{text}\n{self._token} {name}>>>"
+
+    def _problem(self, error: TemplateError) -> Problem:
+        detail = getattr(error, "detail", None) or error.message
+        if getattr(error, "kind", None) == "OutOfFuel":
+            detail = "takes too many steps; a template has to end"
+        line = getattr(error, "line", None)
+        where = f"line {line} of the template" if line else "the template"
+        return Problem(
+            file=self._rubric.path,
+            key=_TEMPLATE,
+            message=f"{self._rubric.ref} cannot be shown to its judge: {where}: {detail}",
+            expected="a template over what the judged outputs have",
+        )
+
+
+def split_at_data(prompt: str, token: str) -> tuple[str, str]:
+    """A rendered prompt in two: what stands before its first fence, and the rest."""
+    found = re.search(rf"<<<\w+ {token}\n", prompt)
+    start = len(prompt) if found is None else found.start()
+    return prompt[:start], prompt[start:]
+
+
+def fence_token(subject: Subject) -> str:
+    """The token of a subject's fences: a digest of it that occurs in none of its texts."""
+    texts = [text for value in _parts(subject) for text in _texts(value)]
+    seed = canonical_json(subject)
+    while True:
+        token = hashlib.sha256(seed).hexdigest()[:_TOKEN_LENGTH]
+        if not any(token in text for text in texts):
+            return token
+        seed = hashlib.sha256(seed).digest()
+
+
+def own_texts(rubric: Rubric) -> dict[str, Any]:
+    """What a template sees of its rubric: `criteria`, `anchors` and `scale`."""
+    scale = rubric.scale
+    return {
+        "criteria": [Own(text) for text in rubric.criteria],
+        "anchors": [
+            {
+                "text": Own(anchor.text),
+                "verdict": Own(anchor.verdict or ""),
+                "score": None if anchor.score is None else Own(f"{anchor.score:g}"),
+                "why": Own(anchor.why),
+            }
+            for anchor in rubric.anchors
+        ],
+        "scale": {
+            "kind": Own(scale.kind),
+            "passes": Own(scale.passes),
+            "fails": Own(scale.fails),
+            "lowest": scale.lowest,
+            "highest": scale.highest,
+            "levels": [
+                {"score": Own(score), "means": Own(means)} for score, means in scale.levels.items()
+            ],
+            "items": [
+                {"name": Own(name), "question": Own(text)} for name, text in scale.items.items()
+            ],
+        },
+    }
+
+
+def _named(value: Any, name: str = "DATA") -> _Named:
+    """The filter `data("NAME")`."""
+    letters = "".join(each for each in str(name).upper() if each.isalnum() or each == "_")
+    return _Named(letters or "DATA", value)
+
+
+def _parts(subject: Subject) -> Iterator[Any]:
+    yield from (subject.input, subject.output, subject.other, subject.reference)
+    yield from (document.text for document in subject.documents)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)

@@ -1,0 +1,182 @@
+"""Labels given to a run's own outputs: what they tell of the judge's errors on each arm.
+
+The correction of a drop assumes that the judge errs alike on baseline and candidate. Labels of
+both arms can show that it does, or correct the drop case by case without that assumption.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from evalkit.gate.cases import CaseResult, TrialResult
+from evalkit.judge.differential import EqualErrors, equal_errors
+from evalkit.judge.drift import spot_drift
+from evalkit.judge.items import JudgedItem
+from evalkit.judge.paired import PairedCase, paired_drop
+from evalkit.judge.rates import post_stratified
+from evalkit.records.calibration import Drift, Share
+from evalkit.records.judgment import Judgment
+from evalkit.records.label import LabelledItem
+from evalkit.records.run import JudgeSetting
+from evalkit.records.verdict import Estimate, JudgedArm
+
+Found = Literal["same", "assumed", "verified", "paired", "unverified", "differ"]
+# below this many labels of an arm its corrected rate is the calibration's business
+_ENOUGH_LABELS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledPair:
+    """A case with labels on both outputs. `labelled` is baseline minus candidate, -1..1."""
+
+    labelled: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLabels:
+    """The labels of a run that a judge's verdicts can be held against, by arm and case.
+
+    `drift` compares the judge's errors on them with those of its calibration; None without labels.
+    """
+
+    by_arm: Mapping[str, tuple[JudgedItem, ...]]
+    pairs: Mapping[str, LabelledPair]
+    equal_errors: Found
+    told: str = ""
+    drift: Drift | None = None
+
+    @property
+    def count(self) -> int:
+        """How many labelled outputs there are."""
+        return sum(len(items) for items in self.by_arm.values())
+
+    def paired_drop(self, cases: Sequence[CaseResult], alpha: float) -> Estimate | None:
+        """The drop corrected by labels on both outputs of a case; None with too few of them."""
+        if self.equal_errors != "paired":
+            return None
+        paired = []
+        for case in cases:
+            judged = _difference(case)
+            if judged is None:
+                continue
+            pair = self.pairs.get(case.case)
+            paired.append(
+                PairedCase(
+                    judged=judged,
+                    labelled=None if pair is None else pair.labelled,
+                    weight=1.0 if pair is None else pair.weight,
+                    group=case.group or case.case,
+                )
+            )
+        return paired_drop(paired, alpha=alpha)
+
+    def post_stratified(self, arm: str, counts: JudgedArm) -> Share | None:
+        """The arm's pass rate by its own labels; None with fewer than thirty."""
+        items = self.by_arm.get(arm, ())
+        if len(items) < _ENOUGH_LABELS or counts.known_fails:
+            return None
+        return post_stratified(counts.passed, counts.judged - counts.passed, items)
+
+
+def read_run_labels(
+    judge: JudgeSetting,
+    judgments: Iterable[Judgment],
+    labels: Iterable[LabelledItem],
+    cases: Sequence[CaseResult],
+) -> RunLabels:
+    """The labels on what this judge judged in the run, and whether it errs alike on both arms."""
+    items = {item.id: item for item in labels if item.truth is not None}
+    by_arm: defaultdict[str, dict[str, JudgedItem]] = defaultdict(dict)
+    cells: defaultdict[str, defaultdict[str, dict[str, JudgedItem]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for judgment in judgments if items else ():
+        item = items.get(judgment.subject)
+        if item is None or item.truth is None or judgment.opinion.state != "judged":
+            continue
+        judged = JudgedItem(
+            truth=item.truth,
+            verdict=judgment.opinion.passed,
+            score=judgment.opinion.score,
+            weight=item.weight,
+            arm=judgment.variant,
+        )
+        by_arm[judgment.variant][judgment.subject] = judged
+        cells[judgment.case][judgment.variant][judgment.subject] = judged
+    arms = {name: tuple(found.values()) for name, found in by_arm.items()}
+    pairs = {
+        case: _pair(cell["baseline"], cell["candidate"])
+        for case, cell in cells.items()
+        if cell["baseline"] and cell["candidate"]
+    }
+    labelled = RunLabels(
+        by_arm=arms, pairs=pairs, equal_errors="paired", drift=_drift(judge, by_arm.values())
+    )
+    if judge.same_arms or judge.rubric.compare == "pair":
+        # a pair is judged in both orders and under no name: neither arm can be favoured
+        return replace(labelled, equal_errors="same")
+    if labelled.paired_drop(cases, 0.05) is not None:
+        return labelled
+    found, told = _found(judge, arms)
+    return replace(labelled, equal_errors=found, told=told)
+
+
+def _drift(judge: JudgeSetting, arms: Iterable[Mapping[str, JudgedItem]]) -> Drift | None:
+    """Whether the judge errs on this run as it did on the labels that it was calibrated with."""
+    if judge.calibration is None:
+        return None
+    counts = judge.calibration.measured.confusion
+    cells = (
+        (True, True, counts.true_pass),
+        (True, False, counts.false_fail),
+        (False, True, counts.false_pass),
+        (False, False, counts.true_fail),
+    )
+    calibrated = [
+        JudgedItem(truth=truth, verdict=verdict)
+        for truth, verdict, number in cells
+        for _ in range(round(number))
+    ]
+    spot = {name: item for arm in arms for name, item in arm.items()}
+    return spot_drift(calibrated, spot.values(), judge.calibration.made_at)
+
+
+def _pair(baseline: Mapping[str, JudgedItem], candidate: Mapping[str, JudgedItem]) -> LabelledPair:
+    """Labels of a case in both arms, which are drawn together: its weight is that of its items."""
+    weight = max(item.weight for item in (*baseline.values(), *candidate.values()))
+    return LabelledPair(labelled=_share(baseline) - _share(candidate), weight=weight)
+
+
+def _share(items: Mapping[str, JudgedItem]) -> float:
+    return sum(item.truth for item in items.values()) / len(items)
+
+
+def _found(judge: JudgeSetting, arms: Mapping[str, Sequence[JudgedItem]]) -> tuple[Found, str]:
+    checked = equal_errors(arms.get("baseline", ()), arms.get("candidate", ()))
+    told = _told(checked)
+    if checked.verified is False:
+        return "differ", told
+    if judge.assume_equal_errors:
+        return "assumed", told
+    return ("verified" if checked.verified else "unverified"), told
+
+
+def _told(checked: EqualErrors) -> str:
+    counts = [arm.passes + arm.fails for arm in (checked.baseline, checked.candidate)]
+    if not any(counts):
+        return ""
+    words = f"{counts[0]} labels on the baseline's outputs, {counts[1]} on the candidate's"
+    return f"{words}, p = {min(checked.tpr_p, checked.tnr_p):.2g}"
+
+
+def _difference(case: CaseResult) -> float | None:
+    """Baseline minus candidate as the judge sees it, in the mean of the trials it judged."""
+    before, after = _mean(case.baseline), _mean(case.candidate)
+    return None if before is None or after is None else before - after
+
+
+def _mean(trials: Sequence[TrialResult]) -> float | None:
+    known = [trial.passed for trial in trials if trial.passed is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,62 @@
+"""What `evalkit check` says about judges: a calibration that no longer holds is an error."""
+
+from collections.abc import Iterator, Mapping
+
+from evalkit.config.model import Config
+from evalkit.errors import ConfigError, Problem
+from evalkit.ports import FileTree
+from evalkit.records.asset import Rubric
+from evalkit.sources.assets import SuiteAssets
+from evalkit.sources.calibrations import calibration_path
+from evalkit.sources.labels import read_labels
+from evalkit.sources.rubrics import all_rubrics
+from evalkit.workflows.judges.settings import read_standing
+
+
+def judge_problems(
+    tree: FileTree, config: Config, suites: Mapping[str, SuiteAssets]
+) -> tuple[Problem, ...]:
+    """A stale calibration is an error; a gating judge that may not gate is a warning.
+
+    Label sets are read whole, so a broken line is found here, too.
+    """
+    problems: list[Problem] = []
+    gating = {
+        rubric.ref: name
+        for name, suite in suites.items()
+        for label, rubric in suite.rubrics.items()
+        if any(entry.label == label and entry.gate for entry in suite.suite.scorers)
+    }
+    for rubric in all_rubrics(tree):
+        try:
+            read_labels(tree, rubric)
+            problems += _standing_problems(tree, config, rubric, gating.get(rubric.ref))
+        except ConfigError as error:
+            problems += error.problems
+    return tuple(problems)
+
+
+def _standing_problems(
+    tree: FileTree, config: Config, rubric: Rubric, suite: str | None
+) -> Iterator[Problem]:
+    calibrated = tree.exists(calibration_path(rubric))
+    if not calibrated and suite is None:
+        return  # a rubric that nothing uses yet
+    standing = read_standing(rubric, config, tree)
+    if standing.fit:
+        return
+    again = f"evalkit judge calibrate {rubric.ref}"
+    if standing.standing == "stale":
+        yield Problem(
+            file=calibration_path(rubric),
+            message=f"the calibration is stale. {' '.join(standing.why)}",
+            expected="the calibration of the judge and the labels as they are",
+            suggestion=again,
+        )
+    elif suite is not None:
+        yield Problem(
+            file=calibration_path(rubric) if calibrated else rubric.path,
+            message=f"the judge of suite {suite} cannot gate. {' '.join(standing.why)}",
+            suggestion=f"{again}, or `gate: false` beside the judge",
+            severity="warning",
+        )

@@ -1,0 +1,86 @@
+"""The judges of a suite at the start of a run: opened, and held against their calibration."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from evalkit.config.model import Config
+from evalkit.ports import FileTree
+from evalkit.records.asset import Rubric
+from evalkit.records.calibration import Calibration, JudgeStanding
+from evalkit.records.run import JudgeSetting
+from evalkit.sources.calibrations import read_calibration
+from evalkit.sources.labels import labels_digest, read_labels
+from evalkit.workflows.judges.opening import OpenedJudge, configured_digest
+from evalkit.workflows.judges.standing import standing_of
+from evalkit.workflows.setup.content import arm_contents
+from evalkit.workflows.setup.variants import SuiteSetup
+
+# a judge, given its rubric and the threshold of its calibration
+Opener = Callable[[Rubric, float | None], OpenedJudge]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteJudgeSettings:
+    """The judges of a suite, by scorer, and how the suite uses each."""
+
+    opened: Mapping[str, OpenedJudge]
+    settings: tuple[JudgeSetting, ...]
+
+
+def set_up_judges(setup: SuiteSetup, tree: FileTree, open_one: Opener) -> SuiteJudgeSettings:
+    """Open every judge of a suite. Raises ConfigError for a calibration or labels that are none."""
+    suite = setup.assets.suite
+    opened: dict[str, OpenedJudge] = {}
+    settings = []
+    for entry in suite.scorers:
+        if entry.judge is None:
+            continue
+        rubric = setup.assets.rubrics[entry.label]
+        calibration = read_calibration(tree, rubric)
+        threshold = None if calibration is None else calibration.measured.threshold
+        judge = opened[entry.label] = open_one(rubric, threshold)
+        margin = entry.judge.max_drop_pp
+        settings.append(
+            JudgeSetting(
+                scorer=entry.label,
+                rubric=rubric,
+                judge=judge.digest,
+                asked=judge.asked,
+                standing=_standing(rubric, calibration, judge.digest, tree),
+                gate=entry.gate,
+                margin_pp=suite.gate.max_drop_pp if margin is None else margin,
+                floor=entry.judge.min_pass_rate,
+                assume_equal_errors=suite.assume_equal_errors,
+                same_arms=_same_arms(setup),
+                spot_checks=entry.judge.spot_checks,
+                calibration=calibration,
+            )
+        )
+    return SuiteJudgeSettings(opened=opened, settings=tuple(settings))
+
+
+def read_standing(rubric: Rubric, config: Config, tree: FileTree) -> JudgeStanding:
+    """The standing of a rubric's judge as the configuration names it; nobody is opened.
+
+    Raises ConfigError for a calibration or labels that are none, and for unknown routes.
+    """
+    calibration = read_calibration(tree, rubric)
+    return _standing(rubric, calibration, configured_digest(rubric, config), tree)
+
+
+def _standing(
+    rubric: Rubric, calibration: Calibration | None, digest: str, tree: FileTree
+) -> JudgeStanding:
+    labels = read_labels(tree, rubric) if calibration is not None else ()
+    return standing_of(
+        rubric,
+        calibration,
+        judge_digest=digest,
+        labels_digest=labels_digest(labels) if labels else None,
+    )
+
+
+def _same_arms(setup: SuiteSetup) -> bool:
+    """Whether baseline and candidate are the same content, so that no judge can favour one."""
+    contents = arm_contents(setup)
+    return contents.get("baseline") == contents.get("candidate")

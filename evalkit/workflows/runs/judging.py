@@ -1,0 +1,175 @@
+"""Judges in a run: after the attempts, every output that a judge scorer applies to is judged.
+
+Attempts with one subject share one opinion, so an unchanged output adds no noise of the judge and
+costs nothing. What earlier runs' judges said of the same subject is taken over where a stored arm
+brings it along. Everything asked goes through the control session, inside the run's budget.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from evalkit.execute.judging import Question, ask_judges
+from evalkit.execute.stopping import StopSignal
+from evalkit.execute.workers import ExecutionEnd
+from evalkit.ports import Clock, EventSink
+from evalkit.records.attempt import Attempt, Place, VariantName
+from evalkit.records.case import Case
+from evalkit.records.event import JudgingStarted, JudgmentMade
+from evalkit.records.judgment import Judgment, Opinion, Subject
+from evalkit.records.run import JudgeSetting, SuiteSnapshot
+from evalkit.records.subject import subject_id
+from evalkit.score.judge import needs_judgment, subject_of
+from evalkit.store.journal import RunJournal
+from evalkit.workflows.judges.opening import OpenedJudge
+from evalkit.workflows.runs.results import RunResults
+
+JudgeKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class RunJudges:
+    """The judges of a run, by suite and scorer, and what they have said so far."""
+
+    opened: Mapping[JudgeKey, OpenedJudge]
+    clock: Clock
+    opinions: dict[tuple[str, str], Opinion] = field(default_factory=dict)
+
+    def remember(self, judgments: Iterable[Judgment]) -> None:
+        """Take over what these judges said before; what ended in an error is asked again."""
+        for each in judgments:
+            if each.opinion.state != "error":
+                self.opinions[each.judge, each.subject] = _replayed(each.opinion)
+
+    async def judge(
+        self,
+        snapshots: Sequence[SuiteSnapshot],
+        results: RunResults,
+        *,
+        journal: RunJournal,
+        emit: EventSink,
+        concurrency: int,
+        stop: StopSignal,
+    ) -> ExecutionEnd:
+        """Judge every attempt that has no judgment yet, and journal each one. Raises StoreError."""
+        waiting = self._waiting(snapshots, results)
+        for key, places in list(waiting.items()):
+            opinion = self.opinions.get((self.opened[key.suite, key.scorer].digest, key.id))
+            if opinion is not None:
+                self._keep(key, places, opinion, results, journal, asked=False)
+                del waiting[key]
+        if not waiting:
+            return ExecutionEnd(reason=None, made=0, left=0)
+        emit(JudgingStarted(questions=len(waiting)))
+
+        async def ask(question: Question) -> Opinion:
+            return await self.opened[question.suite, question.scorer].judge.ask(
+                question.subject, suite=question.suite, case=question.case
+            )
+
+        def take(question: Question, opinion: Opinion) -> None:
+            self.opinions[self.opened[question.suite, question.scorer].digest, question.id] = (
+                opinion
+            )
+            first = self._keep(question, waiting[question], opinion, results, journal, asked=True)
+            emit(JudgmentMade(judgment=first))
+
+        return await ask_judges(list(waiting), ask, take, concurrency=concurrency, stop=stop)
+
+    def _waiting(
+        self, snapshots: Sequence[SuiteSnapshot], results: RunResults
+    ) -> dict[Question, list[Place]]:
+        """What has to be judged: one question a judge and subject, with the places it answers."""
+        questions: dict[tuple[str, str, str], tuple[Question, list[Place]]] = {}
+        for snapshot in snapshots:
+            if not snapshot.judges:
+                continue
+            cases = {case.id: case for case in snapshot.cases}
+            # nothing is decided by a judge against the anchor
+            mine = [
+                each
+                for each in results.attempts.values()
+                if each.suite == snapshot.suite and each.variant != "anchor"
+            ]
+            for judge in snapshot.judges:
+                for attempt in mine:
+                    if results.judged(judge.scorer, attempt.place):
+                        continue
+                    subject = _subject(judge, attempt, cases[attempt.case], results)
+                    if subject is None:
+                        continue
+                    key = (snapshot.suite, judge.scorer, subject_id(subject))
+                    if key not in questions:
+                        question = Question(
+                            suite=key[0],
+                            scorer=key[1],
+                            case=attempt.case,
+                            id=key[2],
+                            subject=subject,
+                        )
+                        questions[key] = (question, [])
+                    questions[key][1].append(attempt.place)
+        return dict(questions.values())
+
+    def _keep(
+        self,
+        question: Question,
+        places: Sequence[Place],
+        opinion: Opinion,
+        results: RunResults,
+        journal: RunJournal,
+        *,
+        asked: bool,
+    ) -> Judgment:
+        """Journal the opinion for each of its places; the first one that asked is not shared."""
+        opened = self.opened[question.suite, question.scorer]
+        made: list[Judgment] = []
+        for number, place in enumerate(places):
+            shared = not asked or number > 0
+            judgment = Judgment(
+                at=self.clock.now().isoformat(timespec="milliseconds"),
+                suite=place[0],
+                variant=_variant(place, results),
+                case=place[2],
+                trial=place[3],
+                scorer=question.scorer,
+                rubric=opened.rubric.ref,
+                judge=opened.digest,
+                subject=question.id,
+                opinion=_replayed(opinion) if shared else opinion,
+                shared=shared,
+            )
+            journal.append_judgment(judgment)
+            results.take_judgment(judgment)
+            made.append(judgment)
+        return made[0]
+
+
+def _subject(
+    judge: JudgeSetting, attempt: Attempt, case: Case, results: RunResults
+) -> Subject | None:
+    """What the judge is shown of an attempt; None where there is nothing to ask."""
+    if not needs_judgment(attempt, case, judge.rubric):
+        return None
+    if judge.rubric.compare == "output":
+        return subject_of(attempt, case, judge.rubric)
+    suite, _, name, trial = attempt.place
+    other = results.attempts.get((suite, "baseline", name, trial))
+    if attempt.variant != "candidate" or other is None:
+        return None
+    if not needs_judgment(other, case, judge.rubric):
+        return None
+    return subject_of(attempt, case, judge.rubric, other)
+
+
+def _variant(place: Place, results: RunResults) -> VariantName:
+    return results.attempts[place].variant
+
+
+def _replayed(opinion: Opinion) -> Opinion:
+    """The opinion as one that costs this judgment nothing."""
+    return msgspec.structs.replace(
+        opinion,
+        calls=tuple(msgspec.structs.replace(call, billed_usd=0.0) for call in opinion.calls),
+    )
