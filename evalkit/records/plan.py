@@ -34,6 +34,18 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return self.suite, self.variant, self.case, self.trial
 
 
+class PlannedJudging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the judges of a suite may take beside the attempts that they judge.
+
+    `calls` are the questions if no two outputs are equal and none was judged before, at about
+    `max_cost_usd` at most (None where a judge has no price).
+    """
+
+    calls: int
+    max_cost_usd: float | None
+    unpriced_models: tuple[str, ...] = ()
+
+
 class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One suite's share of a plan.
 
@@ -46,7 +58,7 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `detectable_drop` is a fraction: the smallest drop that this suite sees with 80 % power when
     `flip_share` of its cases flip by chance. A verdict that is open is looked at again, up to
     `max_trials` a case, at an expected list price of `escalation_usd` more; both are None for a
-    suite that looks once.
+    suite that looks once. `judging` comes on top of all that; None without a judge.
     """
 
     suite: str
@@ -68,6 +80,7 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     unpriced_models: tuple[str, ...] = ()
     max_trials: int | None = None
     escalation_usd: float | None = None
+    judging: PlannedJudging | None = None
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

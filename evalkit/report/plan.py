@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
+from evalkit.records.plan import PlannedAttempt, PlannedJudging, PlannedSuite, RunPlan
 from evalkit.report.evidence import SCRIPTED_NOTE, origin_words
 from evalkit.report.figures import count, percent, points, usd
 from evalkit.report.screen import Page, Screen, screen_of, styled
@@ -104,6 +104,13 @@ def _usd_words(suites: Sequence[PlannedSuite], budget_usd: float | None) -> str:
         return f"No one knows what it costs: no price for {one_line(', '.join(names))}"
     expected = _sum([suite.expected_cost_usd for suite in suites])
     words = f"At most {usd(most)}, about {usd(expected)} expected"
+    judging = [each.judging.max_cost_usd for each in suites if each.judging and each.judging.calls]
+    if len(suites) > 1 or budget_usd is not None:
+        known = _sum(judging)
+        if judging:
+            words += (
+                f", and judging {'of unknown price' if known is None else f'{usd(known)} at most'}"
+            )
     return words if budget_usd is None else f"{words}; the budget is {usd(budget_usd)}"
 
 
@@ -124,9 +131,23 @@ def _put_suite(
         words = f"{count(suite.refused, 'attempt')} stopped before any call"
         page.labelled("policy", words, width=_LABEL)
     page.labelled("USD", _usd_words([suite], None), width=_LABEL)
+    if suite.judging is not None:
+        page.labelled("judging", _judging_words(suite.judging), width=_LABEL)
     for label, words in _power(suite):
         page.labelled(label, words, width=_LABEL)
     _put_tokens(page, suite, tokens)
+
+
+def _judging_words(judging: PlannedJudging) -> str:
+    """What comes on top for judges; recorded ones are not asked."""
+    if not judging.calls:
+        return "by recorded verdicts: nobody is asked"
+    most = (
+        f"no price for {one_line(', '.join(judging.unpriced_models))}"
+        if judging.max_cost_usd is None
+        else f"about {usd(judging.max_cost_usd)} at most, beside the above"
+    )
+    return f"up to {judging.calls:,} questions, one for equal outputs; {most}"
 
 
 def _power(suite: PlannedSuite) -> list[tuple[str, str]]:

@@ -19,14 +19,16 @@ V2 = ("--set", "suites.ask.target.prompt=ask@v2")
 
 
 def call_evalkit(
-    *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None
+    *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, typed: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Call the command in a process of its own. No key of this machine reaches it."""
+    """Call the command in a process of its own; `typed` is its standard input. No key of this
+    machine reaches it."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
     return subprocess.run(
         [sys.executable, "-m", "evalkit", *arguments],
         cwd=cwd,
         env=environment | {"COLUMNS": "100", "NO_COLOR": "1"} | dict(environ or {}),
+        input=typed,
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,6 @@
 """Asks a rubric's judge about a subject, through the control session of its route."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from evalkit.errors import (
 from evalkit.ports import JudgeSessions
 from evalkit.records.asset import Output, Rubric
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Completion, Message
+from evalkit.records.call import Completion, Message, PreparedCall
 from evalkit.records.judgment import (
     JudgeCall,
     JudgmentState,
@@ -134,9 +134,25 @@ class Judge:
         )
 
     @property
-    def output(self) -> Output:
-        """The form of the reply."""
-        return self._output
+    def frame(self) -> str:
+        """What evalkit itself tells the judge."""
+        return self._frame
+
+    @property
+    def questions(self) -> int:
+        """How many calls one output takes."""
+        return len(self.rubric.routes) * len(self._orders)
+
+    def prepare(self, messages: Sequence[Message]) -> tuple[PreparedCall, ...]:
+        """The calls that these messages would be, priced and not made, one a question."""
+        nothing = Subject(input={}, output="")
+        return tuple(
+            self._sessions.open(route, nothing).prepare(
+                messages, params=self.rubric.params, output=self._output
+            )
+            for route in self.rubric.routes
+            for _ in self._orders
+        )
 
     async def _call(
         self,

@@ -26,7 +26,8 @@ from evalkit.workflows.wiring import OPENAI_URL, Wiring
 class OpenedJudge:
     """A judge and who it is. `asked` says in words who judges, `digest` what its calibration binds.
 
-    `live` tells that a model answers, so that asking again would be a new measurement.
+    `live` tells that a model answers, so that asking again would be a new measurement, `unpriced`
+    names the models that have no price.
     """
 
     rubric: Rubric
@@ -34,6 +35,7 @@ class OpenedJudge:
     digest: str
     asked: str
     live: bool
+    unpriced: tuple[str, ...] = ()
 
 
 def open_judge(
@@ -81,6 +83,11 @@ def open_judge(
         digest=judge_digest(rubric, asked),
         asked=asked_words(rubric, config),
         live=all(provider.origin == "live" for provider in providers.values()),
+        unpriced=tuple(
+            name
+            for name in providers
+            if name not in config.models or config.models[name].price is None
+        ),
     )
 
 

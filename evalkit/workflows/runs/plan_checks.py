@@ -60,14 +60,24 @@ def _unpriced(prepared: PreparedRun) -> set[str]:
     """Models without a price that a run may call: those it plans to, and their fallbacks."""
     live = {suite.suite for suite in prepared.plan.suites if suite.calls}
     planned = {name for suite in prepared.plan.suites for name in suite.unpriced_models}
-    return planned | {
+    judges = {
         name
-        for setup in prepared.setups
-        if setup.name in live
-        for variant in setup.variants
-        for name in variant.assets.route.models.order
-        if name not in variant.config.models or variant.config.models[name].price is None
+        for suite in prepared.plan.suites
+        if suite.judging is not None
+        for name in suite.judging.unpriced_models
     }
+    return (
+        planned
+        | judges
+        | {
+            name
+            for setup in prepared.setups
+            if setup.name in live
+            for variant in setup.variants
+            for name in variant.assets.route.models.order
+            if name not in variant.config.models or variant.config.models[name].price is None
+        }
+    )
 
 
 def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:

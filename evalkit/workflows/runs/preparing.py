@@ -30,6 +30,7 @@ from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
 from evalkit.workflows.runs.forecasting import with_forecast
+from evalkit.workflows.runs.judge_planning import with_judging
 from evalkit.workflows.runs.judging import RunJudges
 from evalkit.workflows.runs.snapshots import take_snapshot
 from evalkit.workflows.setup.aging import aged_cache
@@ -161,22 +162,20 @@ async def prepare_run(
         ],
         seed=seed,
     )
+    opened = {
+        (name, scorer): judge
+        for name, each in judges.items()
+        for scorer, judge in each.opened.items()
+    }
     return PreparedRun(
         config=assets.config,
         setups=setups,
         snapshots=snapshots,
         arms=arms,
         cases={(name, case.id): case for name, chosen in selected.items() for case in chosen},
-        plan=with_forecast(plan, snapshots),
+        plan=with_judging(with_forecast(plan, snapshots), snapshots, opened),
         live_arms=live,
-        judges=RunJudges(
-            opened={
-                (name, scorer): opened
-                for name, each in judges.items()
-                for scorer, opened in each.opened.items()
-            },
-            clock=wiring.clock,
-        ),
+        judges=RunJudges(opened=opened, clock=wiring.clock),
         ledger=book,
         seed=seed,
         warnings=(
