@@ -150,10 +150,11 @@ CLIENTS = {
 
 
 @contextmanager
-def server(latency_ms: float) -> Iterator[str]:
-    """benchmarks/server.py in a process of its own; gives its base URL."""
+def server(latency_ms: float, *more: str) -> Iterator[str]:
+    """benchmarks/server.py in a process of its own, with `more` arguments; gives its base URL."""
+    fixed = ["--latency-ms", str(latency_ms), "--until-stdin-closes"]
     process = subprocess.Popen(
-        [sys.executable, str(SERVER), "--latency-ms", str(latency_ms), "--until-stdin-closes"],
+        [sys.executable, str(SERVER), *fixed, *more],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -12,17 +12,15 @@ again with its cache. Prints JSON lines; figures are medians within this one run
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from runner import EVALKIT, make_project, measure, say  # noqa: E402 -- a sibling script
+from floor import server  # noqa: E402 -- sibling scripts, not a package
+from runner import EVALKIT, make_project, measure, say  # noqa: E402
 
 REPLY = json.dumps({"reason": "It keeps to what was asked.", "evidence": "", "verdict": "pass"})
 RUBRIC = """\
@@ -42,26 +40,6 @@ calibration: {labelled_by: anyone}
 """
 JUDGE_ROUTE = "  - {name: judge, models: {primary: bench}, max_tokens: 100}\nbudgets:"
 JUDGE = "scorers: [{exact: {}}, {judge: {rubric: bench@v1, spot_checks: 0}, gate: false}]"
-
-
-@contextmanager
-def replying(latency_ms: float) -> Iterator[str]:
-    """benchmarks/server.py with a reply that is answer and verdict at once."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, str(HERE / "server.py"), "--until-stdin-closes"),
-            *("--latency-ms", str(latency_ms), "--content", REPLY),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["url"]
-    finally:
-        process.stdin.close()
-        process.wait(timeout=10)
-        process.stdout.close()
 
 
 def make(root: Path, url: str, cases: int, concurrency: int, *, judged: bool) -> None:
@@ -91,7 +69,10 @@ def main() -> int:
     cpu: dict[str, list[float]] = {"plain": [], "judged": [], "again": []}
     for _ in range(arguments.times):
         for name in ("plain", "judged"):
-            with tempfile.TemporaryDirectory() as folder, replying(arguments.latency_ms) as url:
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                server(arguments.latency_ms, "--content", REPLY) as url,
+            ):
                 root = Path(folder)
                 make(root, url, arguments.cases, arguments.concurrency, judged=name == "judged")
                 cpu[name].append(measure([*EVALKIT, "run", "--quiet"], root)["cpu_s"])

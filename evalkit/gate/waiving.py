@@ -103,7 +103,7 @@ def propose_waiver(
     if part.kind in _BY_AMOUNT and part.estimate is not None:
         tenths = math.ceil(exact(part.estimate.upper) * 1000)
         return msgspec.structs.replace(waiver, up_to=max(0, tenths) / 10)
-    if part.kind in _BY_RATE and part.candidate_rate is not None:
+    if part.kind in _BY_RATE and part.candidate_rate is not None and not _uncorrected(part):
         low = part.candidate_rate if part.candidate_interval is None else part.candidate_interval[0]
         return msgspec.structs.replace(waiver, at_least=math.floor(exact(low) * 1000) / 1000)
     if part.kind == "invariant" and part.cases:
@@ -145,12 +145,17 @@ def _covers(waiver: Waiver, part: PartVerdict) -> bool:
             return False
         return exact(part.estimate.drop) * 100 <= exact(waiver.up_to)
     if part.kind in _BY_RATE:
-        if part.candidate_rate is None or waiver.at_least is None:
+        if part.candidate_rate is None or waiver.at_least is None or _uncorrected(part):
             return False
         return exact(part.candidate_rate) >= exact(waiver.at_least)
     if part.kind == "invariant":
         return bool(part.cases) and set(part.cases) <= set(waiver.cases)
     return part.kind == "guard" and waiver.text == part.message
+
+
+def _uncorrected(part: PartVerdict) -> bool:
+    """Whether a judge's rate is only what it says itself, which is no measurement."""
+    return part.kind == "judge_floor" and part.candidate_interval is None
 
 
 def _unchecked(part: PartVerdict) -> list[PartVerdict]:

@@ -10,6 +10,7 @@ import msgspec
 from evalkit.records.attempt import Attempt
 from evalkit.records.call import Decision
 from evalkit.records.case import Case
+from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
 
 
@@ -17,7 +18,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One attempt, its scores, and every decision of its session.
 
     `passed` is None without a result. `traced` tells that `decisions` are the whole trace; without
-    it they are the policy events that the journal keeps.
+    it they are the policy events that the journal keeps. `judgments` are what judges said of it.
     """
 
     attempt: Attempt
@@ -25,15 +26,20 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     scores: tuple[Score, ...]
     decisions: tuple[Decision, ...]
     traced: bool
+    judgments: tuple[Judgment, ...] = ()
 
 
 class SuiteCaseView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The case in one suite. `place` is its `file:line`."""
+    """The case in one suite. `place` is its `file:line`.
+
+    `apart` names the judges that decide a part of the verdict of their own.
+    """
 
     suite: str
     case: Case
     attempts: tuple[AttemptView, ...]
     place: str | None = None
+    apart: tuple[str, ...] = ()
 
 
 class CaseView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from evalkit.records.attempt import AttemptState, FailureMode
 from evalkit.records.call import Origin, ToolCall
+from evalkit.records.run import JudgingTotals
 from evalkit.records.score import ScoreState
 from evalkit.records.verdict import SuiteVerdict, Verdict
 
@@ -22,7 +23,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A scorer that did not pass a side, in its own words.
 
     `fresh` tells that the scorer passed the other side (or had no other side to look at), so that
-    it is what broke, or what was repaired.
+    it is what broke, or what was repaired. `apart` marks a judge: it decides no case, and what it
+    requires is a part of the verdict of its own.
     """
 
     scorer: str
@@ -33,6 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     message: str = ""
     expected: Any = None
     found: Any = None
+    apart: bool = False
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,7 +123,9 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ScorerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One scorer over the attempts it applied to; errors of the scorer are not passes.
 
-    `b` and `c` count cases with a score on both sides, like `SliceRow`.
+    `b` and `c` count cases with a score on both sides, like `SliceRow`. A judge's rates are its own,
+    uncorrected: `judge` says who judged, `apart` that it decides a part of the verdict of its own,
+    and `newly_failing` names cases that it passed more often before, the largest loss first.
     """
 
     scorer: str
@@ -133,6 +138,9 @@ class ScorerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     b: float
     c: float
     errors: int
+    judge: str = ""
+    apart: bool = False
+    newly_failing: tuple[str, ...] = ()
 
 
 class Amounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -203,7 +211,8 @@ class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     `before` is None for a suite that has no baseline. `changes` come worst first: regressions,
     errors, fixes, flips, then what fails as before (or, without a baseline, what fails). `counts`
-    is over all compared cases, by kind, `same` included.
+    is over all compared cases, by kind, `same` included. `judging` is what the judges of the run
+    took, apart from the sides' own amounts; None without one, and between two runs.
     """
 
     suite: str
@@ -221,6 +230,7 @@ class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     only_after: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     owner: str | None = None
+    judging: JudgingTotals | None = None
 
     def of_kind(self, *kinds: ChangeKind) -> list[CaseChange]:
         """The changes of these kinds, in order."""

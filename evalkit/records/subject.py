@@ -1,6 +1,7 @@
 """When two judged outputs are one: the id that labels, verdicts and judgments go by."""
 
 import hashlib
+import math
 import unicodedata
 from typing import Any
 
@@ -15,7 +16,8 @@ def subject_id(subject: Subject) -> str:
 
     The texts of the output, and of the other output of a pair, are compared in Unicode's NFC with
     runs of white space as one space; the rest as it is. Fields that are not given do not count, so
-    a subject that learns a further one keeps its id. Raises ValueError for what is no JSON.
+    a subject that learns a further one keeps its id. Raises ValueError for an output that is no
+    JSON.
     """
     alike = msgspec.structs.replace(
         subject, output=_alike(subject.output), other=_alike(subject.other)
@@ -34,4 +36,6 @@ def _alike(value: Any) -> Any:
         return [_alike(each) for each in value]
     if isinstance(value, dict):
         return {key: _alike(each) for key, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no JSON")  # and would be written as null
     return value

@@ -47,6 +47,10 @@ class Arm:
         """The attempt, if it was made."""
         return self.attempts.get(case, {}).get(trial)
 
+    def decides_apart(self, scorer: str) -> bool:
+        """Whether it is a judge whose part of the verdict is required."""
+        return scorer in judges_apart(self.snapshot)
+
     def place(self, case: str) -> str | None:
         """`file:line` of the case in its golden set, or the file alone."""
         path = self.snapshot.golden_path
@@ -108,6 +112,16 @@ def build_arm(
         },
         scores=scores,
         modes=modes,
+    )
+
+
+def judges_apart(snapshot: SuiteSnapshot) -> frozenset[str]:
+    """The judge scorers that decide a part of the verdict of their own."""
+    return frozenset(
+        judge.scorer
+        for judge in snapshot.judges
+        if judge.gate
+        and (judge.floor is not None or (judge.margin_pp is not None and snapshot.has_baseline))
     )
 
 

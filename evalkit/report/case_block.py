@@ -156,11 +156,16 @@ def _put_findings(page: Page, change: CaseChange) -> None:
         )
 
 
+def role_words(*, gate: bool, apart: bool) -> str:
+    """What a scorer that decides no case is: ' (decides apart)' for a judge, else ' (advisory)'."""
+    if gate:
+        return ""
+    return " (decides apart)" if apart else " (advisory)"
+
+
 def finding_words(finding: Finding) -> str:
     """The scorer and its message: 'exact: expected cancel, found wish'."""
-    name = one_line(finding.scorer)
-    if not finding.gate:
-        name += " (advisory)"
+    name = one_line(finding.scorer) + role_words(gate=finding.gate, apart=finding.apart)
     if finding.state == "error":
         name += " (the scorer failed)"
     message = clip(one_line(finding.message), _MOST_MESSAGE)

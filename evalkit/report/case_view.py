@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from evalkit.errors import UsageError
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
+from evalkit.records.judgment import Judgment
 from evalkit.records.run import StoredRun, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
-from evalkit.report.arms import Passes
+from evalkit.report.arms import Passes, judges_apart
 
 
 def build_case_view(
@@ -26,6 +27,10 @@ def build_case_view(
     for score in run.scores:
         if score.case == case:
             scores.setdefault(score.place, []).append(score)
+    judgments: dict[Place, list[Judgment]] = {}
+    for judgment in run.judgments:
+        if judgment.case == case:
+            judgments.setdefault(judgment.place, []).append(judgment)
 
     def view(attempt: Attempt) -> AttemptView:
         return AttemptView(
@@ -34,6 +39,7 @@ def build_case_view(
             scores=tuple(scores.get(attempt.place, ())),
             decisions=decisions.get(attempt.place, attempt.decisions),
             traced=attempt.place in decisions,
+            judgments=tuple(judgments.get(attempt.place, ())),
         )
 
     attempts = sorted(
@@ -48,6 +54,7 @@ def build_case_view(
                 case=next(known for known in snapshot.cases if known.id == case),
                 attempts=tuple(view(each) for each in attempts if each.suite == snapshot.suite),
                 place=_place(snapshot, case),
+                apart=tuple(sorted(judges_apart(snapshot))),
             )
             for snapshot in snapshots
         ),

@@ -11,7 +11,7 @@ from evalkit.records.comparison import (
     SideSummary,
     SuiteComparison,
 )
-from evalkit.records.run import StoredRun, SuiteSnapshot
+from evalkit.records.run import JudgingTotals, StoredRun, SuiteSnapshot
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.report.amounts import measure
 from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
@@ -47,6 +47,7 @@ def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> C
                     *lent_notes(after.record),
                     *flaky_notes(snapshot, after),
                 ),
+                judging=None if after.record is None else after.record.judging,
             )
         )
     return Comparison(
@@ -111,6 +112,7 @@ def _compare_suite(
     labels: tuple[str, str],
     verdict: SuiteVerdict | None,
     notes: tuple[str, ...],
+    judging: JudgingTotals | None = None,
 ) -> SuiteComparison:
     kinds = {
         case: classify(None if before is None else before.passed[case], after.passed[case])
@@ -140,6 +142,7 @@ def _compare_suite(
         else tuple(case for case in after.cases if case not in before.cases),
         notes=notes,
         owner=after.snapshot.owner,
+        judging=judging,
     )
 
 

@@ -1,7 +1,7 @@
 """A run, a suite and a requirement in one short line each; every renderer starts with these."""
 
 from evalkit.records.run import RunRecord
-from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Verdict
+from evalkit.records.verdict import Judged, Outcome, PartVerdict, SuiteVerdict, Verdict
 from evalkit.report.figures import change, metric, percent, points
 from evalkit.report.marks import MARKS
 
@@ -95,6 +95,8 @@ def _reason(part: PartVerdict) -> str:
         return "too many attempts have no result"
     if part.outcome is Outcome.NOT_MEASURED:
         return f"{part.name} was not measured"
+    if part.judged is not None:
+        return _judge_reason(part, part.judged)
     if part.kind in ("drop", "slice_drop"):
         return _drop_reason(part)
     if part.kind in ("floor", "slice_floor"):
@@ -111,25 +113,66 @@ def _reason(part: PartVerdict) -> str:
 def part_detail(part: PartVerdict) -> str:
     """`part_reason` without the subject that stands in the part's name, for use beside it."""
     reason = part_reason(part)
+    if part.judged is not None:
+        for start in (f"by the judge {part.judged.rubric}, ", f"{_cannot(part.judged)}: "):
+            reason = reason.removeprefix(start)
+        return reason
     subject = part.name.partition(":")[2]
     for start in (f"the invariant {subject} ", f"{subject} ") if subject else ():
         reason = reason.removeprefix(start)
     return reason
 
 
+def _judge_reason(part: PartVerdict, judged: Judged) -> str:
+    lead = f"by the judge {judged.rubric}, corrected for its errors, "
+    if part.estimate is not None:
+        moved = _moved("the pass rate", part.estimate.drop, part.margin)
+        if judged.baseline is None:
+            moved = _preferred(part.estimate.drop, part.margin)
+        if part.margin is None:
+            return f"{lead}{moved}; nothing is required of it"
+        return lead + _held_against(moved, part.estimate.drop, part.margin, part.outcome)
+    if part.candidate_rate is not None and part.floor is not None and part.candidate_interval:
+        rate = percent(part.candidate_rate, beside=part.floor)
+        passes = f"{lead}the candidate passes {rate}, {percent(part.floor)} is required"
+        open_ = part.outcome is Outcome.INCONCLUSIVE
+        return f"{passes}, and its interval reaches across" if open_ else passes
+    sentence = _first_sentence(part.message)
+    return f"{_cannot(judged)}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _cannot(judged: Judged) -> str:
+    return f"the judge {judged.rubric} cannot decide"
+
+
+def _preferred(drop: float, margin: float | None) -> str:
+    if drop == 0:
+        return "neither side's output is the better one more often"
+    side = "baseline" if drop > 0 else "candidate"
+    return f"the {side}'s output is the better one {points(abs(drop), beside=margin)} more often"
+
+
 def _drop_reason(part: PartVerdict) -> str:
     where = _where(part, "the pass rate")
     if part.estimate is None or part.margin is None:
         return _first_sentence(part.message)
-    margin, drop = points(part.margin), part.estimate.drop
-    moved = f"{where} {'fell' if drop >= 0 else 'rose'} {points(abs(drop), beside=part.margin)}"
+    moved = _moved(where, part.estimate.drop, part.margin)
+    return _held_against(moved, part.estimate.drop, part.margin, part.outcome)
+
+
+def _moved(where: str, drop: float, margin: float | None) -> str:
     if drop == 0:
-        moved = f"{where} did not move"
-    if part.outcome is Outcome.FAIL and drop < part.margin:
+        return f"{where} did not move"
+    return f"{where} {'fell' if drop > 0 else 'rose'} {points(abs(drop), beside=margin)}"
+
+
+def _held_against(moved: str, drop: float, limit: float, outcome: Outcome) -> str:
+    margin = points(limit)
+    if outcome is Outcome.FAIL and drop < limit:
         return f"{moved}, which is real, and a drop of {margin} is not ruled out"
-    if part.outcome is Outcome.FAIL:
+    if outcome is Outcome.FAIL:
         return f"{moved}; less than {margin} is allowed"
-    if part.outcome is Outcome.PASS:
+    if outcome is Outcome.PASS:
         return f"{moved}, and a drop of {margin} is ruled out"
     return f"{moved}; a drop of {margin} is neither shown nor ruled out"
 

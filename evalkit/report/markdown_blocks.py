@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from evalkit.records.comparison import CaseChange, SuiteComparison
 from evalkit.records.verdict import Outcome, PartVerdict
-from evalkit.report.case_block import cost_words, mapping_lines, trial_words
+from evalkit.report.case_block import cost_words, mapping_lines, role_words, trial_words
 from evalkit.report.figures import count
 from evalkit.report.headline import part_detail
+from evalkit.report.judges import suite_judge_rows
 from evalkit.report.marks import MARKS
 from evalkit.report.markup import cells, code_span, fenced, html_code, prose
 from evalkit.report.output_diff import Line, diff_sides
@@ -70,8 +71,9 @@ def _failure_lines(suite: SuiteComparison) -> list[str]:
 
 
 def _part_lines(suite: SuiteComparison) -> list[str]:
+    judges = [f"- {what}: {prose(words)}" for what, words in suite_judge_rows(suite)]
     if suite.verdict is None:
-        return [f"- note: {prose(note)}" for note in suite_notes(suite)]
+        return judges + [f"- note: {prose(note)}" for note in suite_notes(suite)]
     lines = []
     for part in suite.verdict.parts:
         accepted = "" if part.waiver is None else " (accepted)"
@@ -81,6 +83,7 @@ def _part_lines(suite: SuiteComparison) -> list[str]:
             lines += [f"  - {what}: {prose(words)}" for what, words in rows]
         if part.what_would_settle and part.outcome is not Outcome.PASS and part.waiver is None:
             lines.append(f"  - to settle it: {prose(part.what_would_settle)}")
+    lines += judges
     lines += [f"- **warning** {prose(warning)}" for warning in suite.verdict.warnings]
     return lines + [f"- note: {prose(note)}" for note in suite_notes(suite)]
 
@@ -143,12 +146,12 @@ def _finding(change: CaseChange, number: int) -> str:
     finding = change.findings[number]
     what = "was wrong" if change.kind == "fix" else "broke" if finding.fresh else "also wrong"
     failed = " (the scorer failed)" if finding.state == "error" else ""
-    advisory = "" if finding.gate else " (advisory)"
+    role = role_words(gate=finding.gate, apart=finding.apart)
     message = finding.message
     if not message:
         message = f"expected {encode(finding.expected)}, found {encode(finding.found)}"
     shown = code_span(clip(message, _MOST_MESSAGE))
-    return f"{what}: {code_span(finding.scorer)}{advisory}{failed} {shown}"
+    return f"{what}: {code_span(finding.scorer)}{role}{failed} {shown}"
 
 
 def slice_table(suite: SuiteComparison) -> str:

@@ -131,8 +131,9 @@ def _findings(
             message=score.message,
             expected=score.expected,
             found=score.found,
+            apart=after.decides_apart(score.scorer),
         )
         for score in failing
         if score.state == "error" or score.passed is False
     ]
-    return tuple(sorted(findings, key=lambda each: (not each.fresh, not each.gate)))
+    return tuple(sorted(findings, key=lambda each: (not each.fresh, not each.gate, not each.apart)))

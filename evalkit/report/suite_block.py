@@ -6,6 +6,7 @@ from evalkit.records.comparison import SuiteComparison
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
 from evalkit.report.figures import count
 from evalkit.report.headline import part_detail
+from evalkit.report.judges import is_blocked, judge_rows, suite_judge_rows
 from evalkit.report.marks import mark
 from evalkit.report.screen import Page, styled
 from evalkit.report.side_rows import side_rows
@@ -63,24 +64,41 @@ def _cut_words(text: str, room: int) -> str:
 
 def put_parts(page: Page, suite: SuiteComparison) -> None:
     """What the gate asked: the drop in figures, then each part, and what would settle it."""
+    judges = suite_judge_rows(suite)
     if suite.verdict is None:
+        _put_rows(page, judges)
         return
     page.line()
-    put_verdict_parts(page, suite.verdict, notes=suite_notes(suite))
+    put_verdict_parts(page, suite.verdict, notes=suite_notes(suite), judges=judges)
 
 
-def put_verdict_parts(page: Page, verdict: SuiteVerdict, *, notes: Sequence[str]) -> None:
-    """The same of a verdict that stands alone, followed by `notes`."""
+def put_verdict_parts(
+    page: Page,
+    verdict: SuiteVerdict,
+    *,
+    notes: Sequence[str],
+    judges: Sequence[tuple[str, str]] | None = None,
+) -> None:
+    """The same of a verdict that stands alone, followed by `notes`.
+
+    `judges` are rows about its judges, else those that its parts tell.
+    """
     for part in verdict.parts:
         if part.kind == "drop":
             for label, words in drop_rows(part, unknown=verdict.unknown):
                 page.labelled(label, words, width=_LABEL)
+    _put_rows(page, judge_rows(verdict.parts) if judges is None else judges)
     for part in verdict.parts:
         _put_part(page, part)
     for warning in verdict.warnings:
         page.labelled("warning", one_line(warning), width=_LABEL, style="yellow")
     for note in notes:
         page.labelled("note", one_line(note), width=_LABEL)
+
+
+def _put_rows(page: Page, rows: Sequence[tuple[str, str]]) -> None:
+    for label, words in rows:
+        page.labelled(label, one_line(words), width=_LABEL)
 
 
 def _put_part(page: Page, part: PartVerdict) -> None:
@@ -95,11 +113,13 @@ def _put_part(page: Page, part: PartVerdict) -> None:
 
 
 def is_brief(part: PartVerdict) -> bool:
-    """Whether a few words do: it passed, or `drop_rows` shows it whole and nothing revised it."""
+    """Whether a few words do: it passed, or rows show it whole and nothing revised it."""
     if part.outcome is Outcome.PASS:
         return True
     if part.waiver is not None:  # who accepted it stands in its message
         return False
+    if part.judged is not None:  # `judge_rows` show it
+        return not is_blocked(part) and part.best is part.worst
     shown = part.kind == "drop" and part.estimate is not None and part.best is part.worst
     return shown and part.adjusted_p is None and part.outcome is not Outcome.INCOMPLETE
 

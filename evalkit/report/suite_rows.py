@@ -103,10 +103,17 @@ def _rate_words(rate: float | None, known: int, planned: int) -> str:
 
 
 def scorer_cells(suite: SuiteComparison) -> list[tuple[str, ...]]:
-    """The rows of the scorer table; advisory scorers and errors say so."""
+    """The rows of the scorer table; judges, advisory scorers and errors say so.
+
+    A judge's rates are as it sees them: its part of the verdict corrects them.
+    """
     rows: list[tuple[str, ...]] = []
     for row in suite.scorers:
-        name = row.scorer if row.gate else f"{row.scorer} (advisory)"
+        name = row.scorer
+        if row.kind == "judge":
+            name += " (judge, decides apart)" if row.apart else " (judge, advisory)"
+        elif not row.gate:
+            name += " (advisory)"
         if row.errors:
             name += f" ({count(row.errors, 'error')})"
         moved = ""

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from evalkit.records.comparison import ScorerRow, SliceRow
 from evalkit.report.arms import Arm
 from evalkit.report.pairing import Results
@@ -79,12 +81,13 @@ def _known(cases: Sequence[str], arm: Arm) -> _Known:
 
 @dataclass(slots=True)
 class _Tally:
-    """One scorer on one side: passed and applied by case, and its errors."""
+    """One scorer on one side: passed, failed and applied by case, and its errors."""
 
     kind: str
     gate: bool
     passed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     applied: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    failed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     errors: int = 0
 
     def rate(self, case: str) -> float:
@@ -100,7 +103,45 @@ def scorer_rows(cases: Sequence[str], before: Arm | None, after: Arm) -> tuple[S
     """A row for each scorer of either side, in the order in which they score."""
     olds = {} if before is None else _tallies(cases, before)
     news = _tallies(cases, after)
-    return tuple(_scorer_row(name, olds, news) for name in dict.fromkeys((*news, *olds)))
+    judges = {judge.scorer: judge for judge in after.snapshot.judges}
+    rows = []
+    for name in dict.fromkeys((*news, *olds)):
+        row = _scorer_row(name, olds, news)
+        judge = judges.get(name)
+        if judge is not None:
+            row = msgspec.structs.replace(
+                row,
+                judge=f"{judge.rubric.ref}, {judge.asked}",
+                apart=after.decides_apart(name),
+                newly_failing=_newly_failing(
+                    cases,
+                    None if judge.rubric.compare == "pair" else olds.get(name),
+                    news.get(name),
+                    pair=judge.rubric.compare == "pair",
+                ),
+            )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _newly_failing(
+    cases: Sequence[str], old: _Tally | None, new: _Tally | None, *, pair: bool
+) -> tuple[str, ...]:
+    """The cases that a judge passes less often than before, the largest loss first.
+
+    What it has no verdict on fails nothing. Of a pair those in which the candidate is the worse.
+    """
+    if new is None or (old is None and not pair):
+        return ()
+    lost = {}
+    for case in cases:
+        failed = new.failed.get(case, 0) / new.applied[case] if case in new.applied else 0.0
+        if pair:
+            lost[case] = failed
+        elif failed and old is not None and case in old.applied:
+            lost[case] = old.rate(case) - new.rate(case)
+    worse = sorted((case for case in lost if lost[case] > 0), key=lambda case: -lost[case])
+    return tuple(worse)
 
 
 def _tallies(cases: Iterable[str], arm: Arm) -> dict[str, _Tally]:
@@ -115,6 +156,7 @@ def _tallies(cases: Iterable[str], arm: Arm) -> dict[str, _Tally]:
                     continue
                 tally.applied[case] += 1
                 tally.passed[case] += score.passed is True
+                tally.failed[case] += score.passed is False
                 tally.errors += score.state == "error"
     return tallies
 

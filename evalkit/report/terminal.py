@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from itertools import chain
 
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
@@ -10,6 +11,7 @@ from evalkit.report.case_block import finding_words, trial_words
 from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.figures import count, duration, usd
 from evalkit.report.headline import run_mark, run_reason
+from evalkit.report.judges import judges_share
 from evalkit.report.marks import KIND_STYLES, run_style
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.sections import never_words, was_attempted
@@ -100,6 +102,7 @@ def put_next(page: Page, run: StoredRun, comparison: Comparison) -> None:
     spent = f"{usd(record.billed_usd)} spent"
     if record.budget_usd is not None:
         spent += f" of {usd(record.budget_usd)} allowed"
+    spent += judges_share(record)
     page.labelled(
         "took", f"{count(run.made, 'attempt')} in {duration(record.duration_s)}, {spent}", indent=0
     )
@@ -130,9 +133,12 @@ def next_commands(record: RunRecord, comparison: Comparison) -> list[tuple[str, 
         return [(f"evalkit run --resume {record.id}", "goes on where it stopped")]
     purpose = "every case that failed" if alone(comparison) else "every case that changed"
     commands = [(f"evalkit diff {record.id}", purpose)]
-    for suite in comparison.suites:
-        if suite.changes:
-            case = shlex.quote(one_line(suite.changes[0].case))
-            commands.append((f"evalkit show {record.id} {case}", "what it did, cost, and why"))
-            break
+    changed = (change.case for suite in comparison.suites for change in suite.changes)
+    by_judges = (
+        case for suite in comparison.suites for row in suite.scorers for case in row.newly_failing
+    )
+    case = next(chain(changed, by_judges), None)
+    if case is not None:
+        shown = shlex.quote(one_line(case))
+        commands.append((f"evalkit show {record.id} {shown}", "what it did, cost, and why"))
     return commands

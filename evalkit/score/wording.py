@@ -38,7 +38,7 @@ def show(value: Any, length: int = VALUE_LENGTH) -> str:
         value = clip(value, 4 * length)  # so that a long reply is not encoded for nothing
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except ValueError:  # an integer with more digits than Python prints
+    except (ValueError, RecursionError):  # more digits, or levels, than Python prints
         text = f"a {type(value).__name__} too large to show"
     return clip(text, length)
 

@@ -1,20 +1,19 @@
 """Golden sets: versioned cases, checked one at a time, frozen by a digest of their content."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.config.assets import SetFile
 from evalkit.config.problems import MAX_PROBLEMS, Locator, capped
-from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
 from evalkit.records.digest import canonical_json
 from evalkit.sources.case_lines import ReadCase, read_cases
+from evalkit.sources.pinning import pin_digest
 from evalkit.sources.prompts import name_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import GOLDEN_SETS, UnknownReference, Version
@@ -137,7 +136,7 @@ def freeze(root: Path, reference: str) -> str:
     golden, version = _read_alone(WorkingTree(root), reference, keep_cases=False)
     path = f"{version.path}/{SET_FILE}"
     if not golden.frozen:
-        _write_digest(Path(root) / path, path, golden.digest)
+        pin_digest(Path(root) / path, path, golden.digest)
     return golden.digest
 
 
@@ -153,30 +152,6 @@ def _read_alone(tree: FileTree, reference: str, *, keep_cases: bool) -> tuple[Go
         errors = [problem for problem in reader.problems if problem.severity == "error"]
         raise ConfigError(capped(errors, reader.unsaid))
     return golden, version
-
-
-def _write_digest(target: Path, name: str, digest: str) -> None:
-    before = target.read_bytes()
-    newline = b"\r\n" if b"\r\n" in before else b"\n"
-    gap = b"" if before.endswith(b"\n") else newline
-    after = before + gap + f"digest: {digest}".encode() + newline
-    wanted = {**parse_yaml(before, name).data, "digest": digest}
-    try:
-        fits = parse_yaml(after, name).data == wanted
-    except ConfigError:
-        fits = False
-    if not fits:
-        message = "a line at the end does not become a key of the file"
-        suggestion = f"write it yourself: digest: {digest}"
-        raise ConfigError([Problem(file=name, message=message, suggestion=suggestion)])
-    try:
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.write_bytes(after)
-        beside.chmod(target.stat().st_mode)
-        beside.replace(target)
-    except OSError as error:
-        message = f"cannot be written: {error.strerror}"
-        raise ConfigError([Problem(file=name, message=message)]) from error
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evalkit.config.json_document import STRICT
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import Rubric
@@ -21,6 +21,7 @@ _WORDS: Mapping[str, bool] = {
 }
 _NO_VERDICT = ("", "none", "null", "unsure", "abstained")
 _KEYS = ("id", "verdict", "score", "reason")
+_EXAMPLE = '{"id": "...", "verdict": "pass"}'
 _AT_MOST = 20  # problems named before the rest is counted
 
 
@@ -51,6 +52,8 @@ def read_verdicts(tree: FileTree, path: str, rubric: Rubric) -> Mapping[str, Rec
     rows = _csv_rows(text) if path.lower().endswith(".csv") else _json_rows(text)
     for line, row in rows:
         try:
+            if isinstance(row, _Unfit):
+                raise row
             name, verdict = _verdict(row, rubric)
             if found.setdefault(name, verdict) != verdict:
                 raise _Unfit("id", f"{name} stands here a second time with another verdict")
@@ -83,23 +86,33 @@ class _Unfit(Exception):
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    # not splitlines: a reason may hold a line separator of Unicode
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield number, STRICT(line.strip())
             except (ValueError, RecursionError):
-                yield number, None
+                yield number, _Unfit(None, "is no JSON, or has a key twice", expected=_EXAMPLE)
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(io.StringIO(text))
-    for row in reader:
-        yield reader.line_num, row
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = list(reader.fieldnames or ())
+        for name in {name for name in names if names.count(name) > 1}:
+            yield 1, _Unfit(name, "is a column twice")
+        for row in reader:
+            if None in row or None in row.values():
+                yield reader.line_num, _Unfit(None, "has not as many fields as the header")
+            else:
+                yield reader.line_num, row
+    except csv.Error as error:
+        yield reader.line_num, _Unfit(None, f"is no CSV: {error}")
 
 
 def _verdict(row: Any, rubric: Rubric) -> tuple[str, RecordedVerdict]:
     if not isinstance(row, dict):
-        raise _Unfit(None, "is no object", expected='{"id": "...", "verdict": "pass"}')
+        raise _Unfit(None, "is no object", expected=_EXAMPLE)
     unknown = [str(key) for key in row if key not in _KEYS]
     if unknown:
         raise _Unfit(unknown[0], "unknown key", expected=f"one of {', '.join(_KEYS)}")
@@ -134,7 +147,7 @@ def _score(value: Any, rubric: Rubric) -> float:
     lowest, highest = rubric.scale.lowest, rubric.scale.highest
     try:
         score = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         score = float("nan")
     if not lowest <= score <= highest:
         raise _Unfit(

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evalkit.errors import StoreError
+from evalkit.ports import Cache
 from evalkit.records.call import Reply
 from evalkit.store.folder import private_folder
 from evalkit.store.wal import use_wal
@@ -172,3 +173,19 @@ def _advice(error: sqlite3.Error) -> str:
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return f"cannot be written ({error}); make it writable, or run without the cache"
     return f"{error}; look at the disk it is on, or run without the cache"
+
+
+class ForgetfulCache:
+    """A cache that has nothing and keeps everything: all is asked anew, for later to read."""
+
+    def __init__(self, cache: Cache) -> None:
+        """`cache` keeps the replies."""
+        self._cache = cache
+
+    def get(self, key: str) -> Reply | None:
+        """Nothing."""
+        return None
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Store a reply, in place of an older one."""
+        self._cache.put(key, reply)

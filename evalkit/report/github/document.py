@@ -27,6 +27,7 @@ from evalkit.report.github.verdict_blocks import (
     suite_table,
 )
 from evalkit.report.github.wording import spoken
+from evalkit.report.judges import judges_share
 from evalkit.report.markdown_blocks import slice_table
 from evalkit.report.markup import code_span, prose
 from evalkit.report.untrusted import clip
@@ -217,5 +218,5 @@ def _run_line(subject: Subject) -> str:
     return (
         f"Run {code_span(clip(record.id, 80))}{where}{sha}{dirty}, "
         f"{count(subject.run.made, 'attempt')} in {duration(record.duration_s)}, "
-        f"{prose(usd(record.billed_usd))} spent."
+        f"{prose(usd(record.billed_usd))} spent{prose(judges_share(record))}."
     )

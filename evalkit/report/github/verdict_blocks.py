@@ -9,6 +9,7 @@ from evalkit.report.asset_changes import changed_assets
 from evalkit.report.figures import count, percent, points, quantity, seconds, tokens, usd
 from evalkit.report.github.wording import spoken
 from evalkit.report.headline import part_detail
+from evalkit.report.judges import suite_judge_rows
 from evalkit.report.marks import MARKS
 from evalkit.report.markup import cells, code_span, prose
 from evalkit.report.suite_block import is_brief
@@ -136,9 +137,10 @@ def _drop_cells(suite: SuiteComparison) -> tuple[str, str]:
 def decided_block(suite: SuiteComparison, *, named: bool) -> str:
     """What decided a suite: each requirement that does not pass in full, the others by name."""
     verdict = suite.verdict
+    judges = [f"- {what}: {_words(words)}" for what, words in suite_judge_rows(suite)]
     if verdict is None:
         notes = [f"- note: {_words(note)}" for note in suite_notes(suite)]
-        return "\n".join(_capped(notes))
+        return "\n".join(_capped([*judges, *notes]))
     open_parts = [part for part in verdict.parts if _is_open(part)]
     passed = [part for part in verdict.parts if part.outcome is Outcome.PASS]
     lines = []
@@ -150,6 +152,7 @@ def decided_block(suite: SuiteComparison, *, named: bool) -> str:
         names = ", ".join(code_span(part.name) for part in passed[:_MOST_LINES])
         more = f" and {len(passed) - _MOST_LINES:,} more" if len(passed) > _MOST_LINES else ""
         lines.append(f"- passed: {names}{more}")
+    lines += judges
     lines += _look_lines(verdict)
     lines += [f"- **warning** {_words(warning)}" for warning in verdict.warnings]
     lines += [f"- note: {_words(note)}" for note in suite_notes(suite)]

@@ -11,6 +11,7 @@ from evalkit.report.headline import run_mark, run_reason
 from evalkit.report.html.element import Markup, element
 from evalkit.report.html.icons import OUTCOME_ICONS, OUTCOME_TONES, icon, outcome_mark
 from evalkit.report.html.table import figures_table
+from evalkit.report.judges import judges_share
 from evalkit.report.marks import MARKS
 from evalkit.report.suite_rows import rate_cells
 
@@ -94,6 +95,7 @@ def _facts(run: StoredRun, comparison: Comparison) -> list[tuple[str, str]]:
     spent = usd(record.billed_usd)
     if record.budget_usd is not None:
         spent += f" of {usd(record.budget_usd)} allowed"
+    spent += judges_share(record)
     return [
         ("Evidence", evidence_sentence(_all_origins(comparison))),
         ("Run", record.id),

@@ -12,10 +12,10 @@ from evalkit.errors import (
     ProviderError,
     SessionError,
 )
-from evalkit.ports import JudgeSessions
+from evalkit.ports import JudgeSessions, Session
 from evalkit.records.asset import Output, Rubric
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Completion, Message, PreparedCall
+from evalkit.records.call import Completion, Message, PreparedCall, Reply
 from evalkit.records.judgment import (
     JudgeCall,
     JudgmentState,
@@ -187,7 +187,7 @@ class Judge:
         except ConfigError as broken:
             error, mode = str(broken.problems[0].message), FailureMode.SCORER_ERROR
         if completion is not None and mode is None:
-            said, mode, error = self._read(completion, error)
+            said, mode, error = self._read(completion.reply, session, error)
         call = JudgeCall(
             route=route,
             state=said.state,
@@ -198,16 +198,15 @@ class Judge:
             quoted=is_quoted(said.evidence, _shown(subject)),
             answers=said.answers,
             order=order,
-            error=None if error is None else clip(session.redacted(error)),
+            error=None if error is None else clip(session.redacted(_encodable(error))),
             failure_mode=mode,
             billed_usd=session.billed_usd,
         )
         return stored_call(call if completion is None else _with_reply(call, completion))
 
     def _read(
-        self, completion: Completion, invalid: str | None
+        self, reply: Reply, session: Session, invalid: str | None
     ) -> tuple[Said, FailureMode | None, str | None]:
-        reply = completion.reply
         if reply.refusal is not None:
             filtered = reply.finish_reason == "content_filter"
             mode = FailureMode.CONTENT_FILTER if filtered else FailureMode.REFUSAL
@@ -218,8 +217,17 @@ class Judge:
         try:
             return read_reply(self.rubric, reply.content), None, None
         except UnreadableReply as unreadable:
-            words = str(unreadable) if invalid is None else invalid
+            words = invalid or self._found(session.redacted_reply(reply), unreadable)
             return Said(state="unparseable"), FailureMode.INVALID_OUTPUT, words
+
+    def _found(self, storable: Reply, unreadable: UnreadableReply) -> str:
+        """What was expected and found, quoted from the reply as it may be stored: what is personal
+        is not known by its first half, which is all that a short quote may show."""
+        try:
+            read_reply(self.rubric, storable.content)
+        except UnreadableReply as found:
+            return str(found)
+        return unreadable.expected
 
 
 def _ended(error: SessionError) -> tuple[JudgmentState, FailureMode]:
@@ -234,6 +242,11 @@ def _ended(error: SessionError) -> tuple[JudgmentState, FailureMode]:
             return ("refused" if mode is FailureMode.CONTENT_FILTER else "error"), mode
         case _:
             raise error
+
+
+def _encodable(text: str) -> str:
+    """The text; a lone surrogate, which no file can hold, becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _with_reply(call: JudgeCall, completion: Completion) -> JudgeCall:

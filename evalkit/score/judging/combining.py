@@ -23,7 +23,8 @@ def combine(rubric: Rubric, calls: Sequence[JudgeCall], threshold: float | None)
 
     A member of a panel that was asked in both orders speaks where both agree and abstains where
     they differ. A panel decides by the majority of its members (graded: by the mean score of those
-    that have one, if they are a majority) and abstains where there is none.
+    that have one, if they are a majority). Where there is none, it is an error if members that
+    could not be reached could still make one, else it abstains.
     """
     by_route: dict[str, list[JudgeCall]] = {}
     for call in calls:
@@ -63,22 +64,25 @@ def _member(calls: Sequence[JudgeCall]) -> _Voice:
 
 def _panel(rubric: Rubric, members: Sequence[_Voice]) -> _Voice:
     judged = [each for each in members if each.state == "judged"]
+    # members that could not be reached: they may be the ones that decide
+    open_ = sum(each.state == "error" for each in members)
     majority = len(members) / 2
     if rubric.scale.kind == "graded":
         scores = [each.score for each in judged if each.score is not None]
         if len(scores) > majority:
             return _Voice("judged", None, sum(scores) / len(scores))
+        most = len(scores)
     else:
         votes = Counter(each.passed for each in judged)
         for vote, number in votes.items():
             if number > majority:
                 return _Voice("judged", vote)
-    # a member that could not be reached may be the one that decides: ask again, do not abstain
-    if any(each.state == "error" for each in members):
+        most = max(votes.values(), default=0)
+    if open_ and most + open_ > majority:
         return _Voice("error")
     if judged:
         return _Voice("abstained")
-    return _Voice(_least(each.state for each in members))
+    return _Voice(_least(each.state for each in members if each.state != "error"))
 
 
 def _least(states: Iterable[JudgmentState]) -> JudgmentState:

@@ -8,14 +8,13 @@ data is checked all the same.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from minijinja import Environment, TemplateError
 
 from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Rubric
-from evalkit.records.digest import canonical_json
 from evalkit.records.judgment import Subject
 
 FUEL = 1_000_000  # as of any prompt: steps before a template that never ends is stopped
@@ -46,6 +45,10 @@ class _Named:
         self.name = name
         self.value = value
 
+    def __str__(self) -> str:
+        """The data as a text, for filters that come after the name."""
+        return _text(self.value)
+
 
 class FencedTemplate:
     """A rubric's compiled prompt. Safe for one thread at a time, as a run is."""
@@ -71,7 +74,8 @@ class FencedTemplate:
     def render(self, subject: Subject, token: str) -> str:
         """The prompt for a subject, its data in fences with `token`.
 
-        Raises ConfigError for a template that reads what the subject does not have.
+        Raises ConfigError for a template that reads what the subject does not have, or shows what
+        is neither data nor a text of the rubric.
         """
         self._token = token
         try:
@@ -87,7 +91,7 @@ class FencedTemplate:
                 ],
                 **self._own,
             )
-        except TemplateError as error:
+        except (TemplateError, TypeError, ValueError, RecursionError) as error:
             raise ConfigError([self._problem(error)]) from error
 
     def _emit(self, value: Any) -> str:
@@ -101,11 +105,10 @@ class FencedTemplate:
             return "(none)"
         if isinstance(value, bool | int | float):
             return json.dumps(value)
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-        return f"<<<{name} {self._token}\n{text}\n{self._token} {name}>>>"
+        return f"<<<{name} {self._token}\n{_text(value)}\n{self._token} {name}>>>"
 
-    def _problem(self, error: TemplateError) -> Problem:
-        detail = getattr(error, "detail", None) or error.message
+    def _problem(self, error: Exception) -> Problem:
+        detail = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
         if getattr(error, "kind", None) == "OutOfFuel":
             detail = "takes too many steps; a template has to end"
         line = getattr(error, "line", None)
@@ -126,12 +129,15 @@ def split_at_data(prompt: str, token: str) -> tuple[str, str]:
 
 
 def fence_token(subject: Subject) -> str:
-    """The token of a subject's fences: a digest of it that occurs in none of its texts."""
-    texts = [text for value in _parts(subject) for text in _texts(value)]
-    seed = canonical_json(subject)
+    """The token of a subject's fences: a digest of it that occurs nowhere in it."""
+    written = json.dumps(
+        msgspec.to_builtins(subject), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    seed = written.encode("utf-8", "surrogatepass")
     while True:
         token = hashlib.sha256(seed).hexdigest()[:_TOKEN_LENGTH]
-        if not any(token in text for text in texts):
+        # letters and digits stand in JSON as they are, so it is in no text, key or id either
+        if token not in written:
             return token
         seed = hashlib.sha256(seed).digest()
 
@@ -172,18 +178,14 @@ def _named(value: Any, name: str = "DATA") -> _Named:
     return _Named(letters or "DATA", value)
 
 
-def _parts(subject: Subject) -> Iterator[Any]:
-    yield from (subject.input, subject.output, subject.other, subject.reference)
-    yield from (document.text for document in subject.documents)
-
-
-def _texts(value: Any) -> Iterator[str]:
+def _text(value: Any) -> str:
+    """Data as it stands in a fence. Raises TypeError for what is no JSON."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield str(key)
-            yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts(each)
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=1, default=_no_data)
+
+
+def _no_data(value: Any) -> Any:
+    if isinstance(value, Own):
+        raise TypeError("texts of the rubric are shown one by one, by a loop over them")
+    raise TypeError(f"a {type(value).__name__} is not what a prompt can show")

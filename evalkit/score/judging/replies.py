@@ -1,6 +1,5 @@
 """What a judge's reply says: strict about the verdict, patient about what stands around it."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -13,13 +12,18 @@ from evalkit.score.normalisation import normalise_text
 from evalkit.score.wording import show
 
 REASON_LENGTH = 600
-_FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL | re.IGNORECASE)
+_FENCE = "```"
 _SPELLING = ("nfc", "casefold", "collapse_spaces", "strip")
 _YES = {"yes": True, "no": False, UNSURE: None}
 
 
 class UnreadableReply(ValueError):
-    """The reply holds no verdict of the asked form."""
+    """The reply holds no verdict of the asked form. `expected` tells the form without the reply."""
+
+    def __init__(self, expected: str, found: object) -> None:
+        """`found` is quoted, clipped."""
+        self.expected = f"expected {expected}"
+        super().__init__(f"{self.expected}, found {show(found)}")
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,14 +94,21 @@ def stored_call(call: JudgeCall) -> JudgeCall:
 
 
 def _object(text: str) -> dict[str, Any]:
-    fenced = _FENCED.match(text)
     try:
-        value = decode_json(fenced.group(1) if fenced else text)
+        value = decode_json(_unfenced(text))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise UnreadableReply(f"expected one JSON object, found {show(text)}") from None
+        raise UnreadableReply("one JSON object", text) from None
     if not isinstance(value, dict):
-        raise UnreadableReply(f"expected a JSON object, found {show(value)}")
+        raise UnreadableReply("a JSON object", value)
     return value
+
+
+def _unfenced(text: str) -> str:
+    """What a Markdown code fence around the whole reply holds; without one the reply itself."""
+    first, _, rest = text.strip().partition("\n")
+    inside, _, last = rest.rpartition("\n")
+    opens = first.startswith(_FENCE) and first[len(_FENCE) :].strip().casefold() in ("", "json")
+    return inside if opens and last.strip() == _FENCE else text
 
 
 def _verdict(reply: dict[str, Any], meanings: dict[str, bool | None]) -> Said:
@@ -107,7 +118,7 @@ def _verdict(reply: dict[str, Any], meanings: dict[str, bool | None]) -> Said:
         return Said(state="abstained")
     if verdict not in meanings:
         wanted = ", ".join((*meanings, UNSURE))
-        raise UnreadableReply(f"expected a verdict ({wanted}), found {show(found)}")
+        raise UnreadableReply(f"a verdict ({wanted})", found)
     return Said(state="judged", passed=meanings[verdict])
 
 
@@ -115,22 +126,22 @@ def _graded(scale: RubricScale, reply: dict[str, Any]) -> Said:
     if "score" in reply and reply["score"] is None:
         return Said(state="abstained")
     score = reply.get("score")
-    number = isinstance(score, int | float) and not isinstance(score, bool)
-    if number and scale.lowest <= float(score or 0) <= scale.highest:
-        return Said(state="judged", score=float(score or 0))
-    wanted = f"a score from {scale.lowest:g} to {scale.highest:g}"
-    raise UnreadableReply(f"expected {wanted}, found {show(score)}")
+    number = score if isinstance(score, int | float) and not isinstance(score, bool) else None
+    # compared as it is: an integer of any length is on no scale, and no float either
+    if number is not None and scale.lowest <= number <= scale.highest:
+        return Said(state="judged", score=float(number))
+    raise UnreadableReply(f"a score from {scale.lowest:g} to {scale.highest:g}", score)
 
 
 def _checklist(scale: RubricScale, found: Any) -> Said:
     if not isinstance(found, dict) or set(found) != set(scale.items):
-        raise UnreadableReply(f"expected answers to {', '.join(scale.items)}, found {show(found)}")
+        raise UnreadableReply(f"answers to {', '.join(scale.items)}", found)
     answers: dict[str, bool | None] = {}
     for name in scale.items:
         answer = found[name]
         word = {True: "yes", False: "no"}.get(answer) if isinstance(answer, bool) else answer
         if not isinstance(word, str) or word.strip().casefold() not in _YES:
-            raise UnreadableReply(f"expected yes, no or {UNSURE} to {name}, found {show(answer)}")
+            raise UnreadableReply(f"yes, no or {UNSURE} to {name}", answer)
         answers[name] = _YES[word.strip().casefold()]
     passed = combine_checklist(scale, answers)
     return Said(state="abstained" if passed is None else "judged", passed=passed, answers=answers)

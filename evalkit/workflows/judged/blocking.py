@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from evalkit.gate.amounts import exact
 from evalkit.judge.drift import is_stale
 from evalkit.judge.items import ErrorRates
 from evalkit.records.calibration import Drift
@@ -48,7 +49,7 @@ def reasons_against(
             settle="Outputs to judge: look at the attempts' errors first.",
         )
     limit = judge.rubric.floor.max_abstained
-    if lost > limit * asked:
+    if lost > exact(limit) * asked:
         return Against(
             why=(
                 f"It gave no verdict on {lost} of {asked} outputs ({lost / asked:.0%}), and at "

@@ -11,7 +11,6 @@ from evalkit.execute.stopping import StopSignal
 from evalkit.execute.workers import ExecutionEnd
 from evalkit.ports import Cache
 from evalkit.records.asset import Rubric
-from evalkit.records.call import Reply
 from evalkit.records.judgment import JudgmentState, Opinion, RecordedVerdict
 from evalkit.records.label import LabelledItem
 from evalkit.workflows.judges.opening import open_judge
@@ -45,22 +44,6 @@ class Heard:
     cached: int = 0
     scripted: bool = False
     billed_usd: float | None = None
-
-
-class ForgetfulCache:
-    """A cache that has nothing and keeps everything: all is asked anew, for later to read."""
-
-    def __init__(self, cache: Cache) -> None:
-        """`cache` keeps the replies."""
-        self._cache = cache
-
-    def get(self, key: str) -> Reply | None:
-        """Nothing."""
-        return None
-
-    def put(self, key: str, reply: Reply) -> None:
-        """Store a reply, in place of an older one."""
-        self._cache.put(key, reply)
 
 
 async def ask_about(

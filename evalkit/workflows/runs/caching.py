@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evalkit.ports import Cache
-from evalkit.records.call import Reply
-from evalkit.store.cache import ReplyCache
+from evalkit.store.cache import ForgetfulCache, ReplyCache
 from evalkit.workflows.setup.request import RunRequest
 
 
@@ -20,17 +19,4 @@ def open_cache(root: Path, request: RunRequest) -> Iterator[Cache | None]:
         yield None
         return
     with ReplyCache(root) as cache:
-        yield _Refresh(cache) if request.cache == "refresh" else cache
-
-
-class _Refresh:
-    """A cache that forgets: everything is asked again, and stored."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def get(self, key: str) -> Reply | None:
-        return None
-
-    def put(self, key: str, reply: Reply) -> None:
-        self._cache.put(key, reply)
+        yield ForgetfulCache(cache) if request.cache == "refresh" else cache
