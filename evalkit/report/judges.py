@@ -176,9 +176,9 @@ def _numbers(judged: Judged) -> str:
     if judged.baseline is None:
         return count(after, "output")
     before = _known(judged.baseline)
-    return (
-        f"{count(after, 'output')} each" if before == after else f"{before:,} → {after:,} outputs"
-    )
+    if before == after:
+        return f"{count(after, 'output')} on each side"
+    return f"{before:,} → {after:,} outputs"
 
 
 def _known(arm: JudgedArm) -> int:
@@ -281,8 +281,8 @@ def _undecided_rows(row: ScorerRow) -> list[Row]:
     return rows
 
 
-def worse_by_judges(suite: SuiteComparison) -> Iterator[tuple[str, str]]:
-    """(scorer, case) of what a judge whose part fails the suite newly fails."""
+def worse_by_judges(suite: SuiteComparison) -> Iterator[tuple[str, str, str]]:
+    """(scorer, case, words) of what a judge whose part fails the suite newly fails."""
     failing = {
         name
         for name, parts in _by_judge(() if suite.verdict is None else suite.verdict.parts)
@@ -290,5 +290,8 @@ def worse_by_judges(suite: SuiteComparison) -> Iterator[tuple[str, str]]:
     }
     for row in suite.scorers:
         if row.scorer in failing:
+            words = "passes it less often than before"
+            if not row.before_applied:
+                words = "finds it worse than the baseline's"
             for case in row.newly_failing:
-                yield row.scorer, case
+                yield row.scorer, case, f"judge {row.scorer} {words}"

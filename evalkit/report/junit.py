@@ -218,6 +218,7 @@ def _counts(tests: list[_Test]) -> dict[str, int]:
 
 def _add_properties(suite: ElementTree.Element, run: StoredRun, snapshot: SuiteSnapshot) -> None:
     attempts = [attempt for attempt in run.attempts if attempt.suite == snapshot.suite]
+    record = next((each for each in run.record.suites if each.suite == snapshot.suite), None)
     values = {
         "run": run.record.id,
         "verdict": run_mark(run.record),
@@ -225,6 +226,13 @@ def _add_properties(suite: ElementTree.Element, run: StoredRun, snapshot: SuiteS
         "golden": snapshot.golden,
         **{f"replies.{name}": str(n) for name, n in count_origins(attempts).items()},
     }
+    for judge in snapshot.judges:
+        standing = judge.standing.standing
+        values[legal(f"judge.{judge.scorer}")] = f"{judge.rubric.ref}, {judge.asked}, {standing}"
+    judging = None if record is None else record.judging
+    if judging is not None:
+        values["judging.judgments"] = str(judging.judgments)
+        values["judging.billed_usd"] = f"{judging.billed_usd:g}"
     if snapshot.owner:
         values["owner"] = snapshot.owner
     properties = ElementTree.SubElement(suite, "properties")

@@ -15,6 +15,7 @@ from evalkit.report.evidence import (
     scripted_words,
 )
 from evalkit.report.figures import count, duration, percent, seconds, usd
+from evalkit.report.judges import judging_words, suite_judge_rows
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.structures import encode
 from evalkit.report.terminal import put_next, put_verdict
@@ -90,6 +91,18 @@ def _put_suite(
         rows = [*_attempt_rows(made, told, side), *_side_rows(compared, variant.variant)]
         for label, text in rows:
             page.labelled(label, one_line(text), indent=4, width=_LABEL)
+    _put_judges(page, suite, compared)
+
+
+def _put_judges(page: Page, suite: SuiteRecord, compared: SuiteComparison | None) -> None:
+    """What judges said, and what they took apart from both sides."""
+    rows = [] if compared is None else suite_judge_rows(compared)
+    if compared is None and suite.judging is not None:
+        rows = [("judging", judging_words(suite.judging))]
+    if rows:
+        page.line(styled("judges", "bold"), indent=2)
+    for label, text in rows:
+        page.labelled(label, one_line(text), indent=4, width=_LABEL)
 
 
 def _variant_rows(variant: VariantRecord) -> list[tuple[str, str]]:

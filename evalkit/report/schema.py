@@ -6,9 +6,12 @@ import msgspec
 
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.records.attempt import FAILURE_MODES, Attempt
+from evalkit.records.audit import AUDIT_SCHEMA, JudgeAudit
+from evalkit.records.calibration import CALIBRATION_SCHEMA, Calibration
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.history import HistoryView
+from evalkit.records.judgment import Judgment
 from evalkit.records.last_run import LastRun
 from evalkit.records.power import PowerForecast
 from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
@@ -30,11 +33,15 @@ def run_schema() -> dict[str, Any]:
 
 
 def bundle_schemas() -> dict[str, dict[str, Any]]:
-    """Of everything that programs read: run.json, lines of the journals, `--json` of verbs."""
+    """Of everything that programs read: run.json, lines of the journals, what is stored beside a
+    rubric, `--json` of verbs."""
     return {
         "run": run_schema(),
         "attempt": _schema(Attempt, "evalkit.attempt/1"),
         "score": _schema(Score, "evalkit.score/1"),
+        "judgment": _schema(Judgment, "evalkit.judgment/1"),
+        "calibration": _schema(Calibration, CALIBRATION_SCHEMA),
+        "audit": _schema(JudgeAudit, AUDIT_SCHEMA),
         "trace": _schema(TraceRecord, "evalkit.trace/1"),
         "diff": _schema(Comparison, "evalkit.diff/1"),
         "case-view": _schema(CaseView, "evalkit.case/1"),

@@ -10,10 +10,11 @@ from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
 from evalkit.records.score import Score
-from evalkit.report.case_block import mapping_lines
+from evalkit.report.case_block import mapping_lines, role_words
 from evalkit.report.case_view import build_case_view
 from evalkit.report.evidence import SCRIPTED_NOTE
 from evalkit.report.figures import seconds, usd
+from evalkit.report.judgments import judgment_rows
 from evalkit.report.output_diff import call_text
 from evalkit.report.run_json import run_json
 from evalkit.report.run_summary import run_summary
@@ -52,7 +53,7 @@ def case_text(view: CaseView, *, screen: Screen | None = None) -> str:
             page.labelled("scripted", SCRIPTED_NOTE, width=_LABEL, style="yellow")
         page.line()
         for attempt in suite.attempts:
-            _put_attempt(page, attempt)
+            _put_attempt(page, attempt, suite.apart)
         if not suite.attempts:
             page.line("No attempt at it was made.", indent=2)
             page.line()
@@ -88,7 +89,7 @@ def _context(case: Case) -> list[tuple[str, str]]:
     return [row for row in rows if row[1]]
 
 
-def _put_attempt(page: Page, view: AttemptView) -> None:
+def _put_attempt(page: Page, view: AttemptView, apart: Sequence[str]) -> None:
     attempt = view.attempt
     word, style = {
         True: ("passed", "green"),
@@ -102,7 +103,10 @@ def _put_attempt(page: Page, view: AttemptView) -> None:
     _put_said(page, view)
     page.labelled("cost", _cost(view), width=_LABEL)
     _put_decisions(page, view)
-    _put_scores(page, view.scores)
+    _put_scores(page, view.scores, apart)
+    for judgment in view.judgments:
+        for label, words in judgment_rows(judgment):
+            page.labelled(label, words, width=_LABEL, hang=2)
     page.line()
 
 
@@ -196,19 +200,24 @@ def _decision(decision: Decision) -> "Text":
     return text.append(f" by {one_line(f'{decision.rule}: {decision.message}{data}')}")
 
 
-def _put_scores(page: Page, scores: Sequence[Score]) -> None:
+def _put_scores(page: Page, scores: Sequence[Score], apart: Sequence[str]) -> None:
     for number, score in enumerate(scores):
-        if score.state == "not_applicable":
-            word, style = "does not apply", "dim"
-        elif score.state == "error":
-            word, style = "the scorer failed", "magenta"
-        else:
-            word, style = ("pass", "green") if score.passed else ("fail", "red")
+        word, style = _score_word(score)
         text = styled(f"{one_line(score.scorer)}: ").append(word, style=style)
-        if not score.gate:
-            text.append(" (advisory)")
+        text.append(role_words(gate=score.gate, apart=score.scorer in apart))
         if score.message and not score.passed:
             text.append(f": {one_line(score.message)}")
         page.labelled("" if number else "scores", text, width=_LABEL, hang=2)
     if not scores:
         page.labelled("scores", "none", width=_LABEL)
+
+
+def _score_word(score: Score) -> tuple[str, str]:
+    """What a score says, and its style."""
+    if score.state == "not_applicable":
+        return "does not apply", "dim"
+    if score.state == "error":
+        return "the scorer failed", "magenta"
+    if score.passed is None:
+        return "no verdict", "magenta"
+    return ("pass", "green") if score.passed else ("fail", "red")

@@ -8,6 +8,7 @@ broke which scorer, and what names they hold is escaped.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from evalkit.records.comparison import CaseChange, SuiteComparison
@@ -16,12 +17,14 @@ from evalkit.records.verdict import Outcome
 from evalkit.report.case_block import finding_words, trial_words
 from evalkit.report.github.case_blocks import broken, worst_first
 from evalkit.report.github.subject import Subject
+from evalkit.report.judges import worse_by_judges
 from evalkit.report.untrusted import clip, one_line, visible
 
 Level = Literal["failure", "warning", "notice"]
 MOST_IN_LOG = 10
 """The errors and the warnings of one step that GitHub shows, each."""
 
+MOST_BY_JUDGES = 10
 _COMMANDS: dict[Level, str] = {"failure": "error", "warning": "warning", "notice": "notice"}
 _LEVELS: tuple[Level, ...] = ("failure", "warning", "notice")
 _PLACE = re.compile(r"(?P<file>[^:\n]+?):(?P<line>\d+)(?::\d+)?: (?P<words>.*)", re.DOTALL)
@@ -83,6 +86,13 @@ def _of_suite(subject: Subject, run: StoredRun, suite: SuiteComparison) -> Itera
             message=_change_words(change),
             details="\n".join(finding_words(finding) for finding in change.findings),
             **_where(subject, change.place),
+        )
+    for scorer, case, words in islice(worse_by_judges(suite), MOST_BY_JUDGES):
+        yield Annotation(
+            level="warning",  # a judge is held against a margin, not believed about one case
+            title=f"evalkit: {suite.suite}: judge {scorer}: {case}",
+            message=words,
+            **_where(subject, _place(run, suite.suite, case)),
         )
     for change in suite.of_kind("error"):
         yield Annotation(

@@ -15,7 +15,7 @@ def measure_against(
     verdicts: Mapping[str, Verdict],
     rubric: Rubric,
     *,
-    width_pp: float,
+    width_pp: float | None,
 ) -> JudgeMeasured:
     """Measure the rubric's judge. `verdicts` has one of every item with a truth."""
     graded = rubric.scale.kind == "graded"

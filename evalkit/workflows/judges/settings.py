@@ -9,7 +9,7 @@ from evalkit.records.asset import Rubric
 from evalkit.records.calibration import Calibration, JudgeStanding
 from evalkit.records.run import JudgeSetting
 from evalkit.sources.calibrations import read_calibration
-from evalkit.sources.labels import labels_digest, read_labels
+from evalkit.sources.labels import read_labels
 from evalkit.workflows.judges.opening import OpenedJudge, configured_digest
 from evalkit.workflows.judges.standing import standing_of
 from evalkit.workflows.setup.content import arm_contents
@@ -72,12 +72,7 @@ def _standing(
     rubric: Rubric, calibration: Calibration | None, digest: str, tree: FileTree
 ) -> JudgeStanding:
     labels = read_labels(tree, rubric) if calibration is not None else ()
-    return standing_of(
-        rubric,
-        calibration,
-        judge_digest=digest,
-        labels_digest=labels_digest(labels) if labels else None,
-    )
+    return standing_of(rubric, calibration, labels, judge_digest=digest)
 
 
 def _same_arms(setup: SuiteSetup) -> bool:

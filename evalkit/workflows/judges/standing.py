@@ -1,31 +1,50 @@
-"""Whether a judge may gate today: its calibration held against who would judge now."""
+"""Whether a judge may gate today: its calibration held against who would judge now.
+
+Nothing is taken from the stored figures: they are worked out again from the stored verdicts and the
+labels, so that an edited file vouches for nobody.
+"""
+
+from collections.abc import Sequence
 
 from evalkit.judge.fitness import why_unfit
 from evalkit.records.asset import Rubric
-from evalkit.records.calibration import Calibration, JudgeStanding
+from evalkit.records.calibration import Calibration, JudgeMeasured, JudgeStanding
+from evalkit.records.label import LabelledItem
+from evalkit.sources.calibrations import calibration_path
+from evalkit.sources.labels import labels_digest
+from evalkit.workflows.judges.against_labels import measure_against
+from evalkit.workflows.judges.hearing import Verdict
 
 
 def standing_of(
     rubric: Rubric,
     calibration: Calibration | None,
+    labels: Sequence[LabelledItem],
     *,
     judge_digest: str,
-    labels_digest: str | None,
 ) -> JudgeStanding:
     """The standing of a rubric's judge.
 
-    `judge_digest` is of the judge that would be asked now, `labels_digest` of the label set as it
-    is now (None without one). The floor is the rubric's of today: fitness is decided anew, so that
-    a floor raised after the measurement holds.
+    `labels` are those beside the rubric now, `judge_digest` is of the judge that would be asked
+    now. The floor is the rubric's of today, so one that was raised after the measurement holds.
     """
     if calibration is None:
         return JudgeStanding(
             standing="uncalibrated",
             why=(f"Nobody has measured how often the judge of {rubric.ref} is wrong.",),
         )
-    stale = _changes(rubric, calibration, judge_digest, labels_digest)
+    stale = _changes(rubric, calibration, judge_digest, labels)
     measured = calibration.measured
-    unfit = () if stale else why_unfit(measured, rubric.floor, graded=rubric.scale.kind == "graded")
+    unfit: tuple[str, ...] = ()
+    if not stale:
+        measured = _measured_again(rubric, calibration, labels)
+        if not _alike(measured, calibration.measured):
+            stale = (
+                f"The figures in {calibration_path(rubric)} do not follow from its verdicts and "
+                "the labels: it was edited, or another version of evalkit made it.",
+            )
+        else:
+            unfit = why_unfit(measured, rubric.floor, graded=rubric.scale.kind == "graded")
     return JudgeStanding(
         standing="stale" if stale else ("unfit" if unfit else "fit"),
         why=stale or unfit,
@@ -38,20 +57,53 @@ def standing_of(
     )
 
 
+def _measured_again(
+    rubric: Rubric, calibration: Calibration, labels: Sequence[LabelledItem]
+) -> JudgeMeasured:
+    verdicts = {
+        item.id: _verdict(calibration.verdicts.get(item.id))
+        for item in labels
+        if item.truth is not None
+    }
+    return measure_against(labels, verdicts, rubric, width_pp=calibration.measured.width_pp)
+
+
+def _verdict(kept: bool | float | None) -> Verdict:
+    """A verdict as a calibration keeps it: of what is no verdict only that it is none."""
+    if kept is None:
+        return Verdict(state="abstained")
+    if isinstance(kept, bool):
+        return Verdict(state="judged", passed=kept)
+    return Verdict(state="judged", score=kept)
+
+
+def _alike(one: JudgeMeasured, other: JudgeMeasured) -> bool:
+    """Whether two measurements say the same of the judge's errors, but for rounding."""
+    for a, b in ((one.tpr, other.tpr), (one.tnr, other.tnr)):
+        if a is None or b is None:
+            if a is not b:
+                return False
+        elif abs(a.value - b.value) > 1e-9 or abs(a.n - b.n) > 1e-6:
+            return False
+    return one.threshold == other.threshold and abs(one.abstained - other.abstained) < 1e-9
+
+
 def _changes(
-    rubric: Rubric, calibration: Calibration, judge_digest: str, labels_digest: str | None
+    rubric: Rubric, calibration: Calibration, judge_digest: str, labels: Sequence[LabelledItem]
 ) -> tuple[str, ...]:
     """What has changed since the measurement, in sentences."""
     why = []
+    if calibration.rubric != rubric.ref:
+        why.append(f"The calibration beside {rubric.ref} is one of {calibration.rubric}.")
     if calibration.judge != judge_digest:
         why.append(
             f"The judge of {rubric.ref} is another one than the one measured on "
             f"{calibration.made_at[:10]} ({calibration.asked}): its model, prompt, parameters or "
             "rubric changed."
         )
-    if labels_digest is None:
+    if not labels:
         why.append(f"The labels that {rubric.ref} was measured against are gone.")
-    elif calibration.labels != labels_digest:
+    elif calibration.labels != labels_digest(labels):
         why.append(
             f"The labels of {rubric.ref} changed after its judge was measured on "
             f"{calibration.made_at[:10]}."

@@ -97,11 +97,13 @@ def test_keys_have_no_order() -> None:
 
 
 def test_input_reference_and_documents_count_letter_by_letter() -> None:
-    documents = (Document(id="d1", text="It is  here."),)
+    documents = (Document(id="d1", index="kb", text="It is  here."),)
     plain = of("x", reference="There.", documents=documents)
     assert plain != of("x", reference="There. ", documents=documents)
     assert plain != of("x", reference="There.")
-    assert plain != of("x", reference="There.", documents=(Document(id="d1", text="It is here."),))
+    assert plain != of(
+        "x", reference="There.", documents=(Document(id="d1", index="kb", text="It is here."),)
+    )
     assert of("x", input={"q": "Where? "}) != of("x")
 
 
