@@ -59,8 +59,7 @@ def judging_words(judging: JudgingTotals) -> str:
     fresh = judging.judgments - judging.shared
     tokens = judging.input_tokens + judging.output_tokens
     if not tokens and not judging.billed_usd:
-        done = f"{fresh:,} without a model's reply"
-        return f"{_judgments(judging)}, {done}; no tokens, $0"
+        return f"{_judgments(judging)}, {fresh:,} new; no tokens, $0"
     done = f"{fresh:,} asked"
     if judging.calls > fresh:
         done += f" in {count(judging.calls, 'call')}"

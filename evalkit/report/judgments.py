@@ -55,7 +55,7 @@ def judgment_words(judgment: Judgment) -> str:
 
 
 def verdict_words(opinion: Opinion) -> str:
-    """'pass', 'fail, score 2', 'no verdict, it cannot tell'; of several calls whether they agree."""
+    """'pass', 'fail, score 2', 'no verdict, it cannot tell'; says where calls differ."""
     words = _verdict(opinion.state, opinion.passed, opinion.score, pair=_is_pair(opinion))
     if opinion.split:
         words += "; its verdicts differ"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 from evalkit.ports import Clock, EventSink
 from evalkit.records.event import (
     Event,
+    JudgingStarted,
+    JudgmentMade,
     RunEnded,
     RunEscalating,
     RunNoted,
@@ -22,12 +24,14 @@ from evalkit.report.untrusted import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 _LINES = 10
 _LINE_PAUSE_S = 10.0
 _SHORTEST_PAUSE_S = 1.0
 _REFRESHES_PER_S = 8
 _BAR = 24
+_DRAWN_AT_ONCE = RunStarted | JudgingStarted | RunStopping | RunEnded
 
 
 @contextmanager
@@ -85,12 +89,18 @@ class LineProgress:
             self._write(event.message)
         elif isinstance(event, RunEnded):
             self._write(end_line(self._tally))
+        elif isinstance(event, JudgingStarted):
+            self._write(f"judging {count(event.questions, 'output')}")
+            self._mark()
+        elif isinstance(event, JudgmentMade) and not self._tally.judging:
+            self._write(judged_line(self._tally))
+            self._mark()
         elif self._due():
             self._write(progress_line(self._tally))
             self._mark()
 
     def _due(self) -> bool:
-        if self._tally.made >= self._tally.attempts:
+        if self._tally.made >= self._tally.attempts and not self._tally.judging:
             return False  # the last line says it
         pause_s = self._clock.monotonic() - self._shown_s
         further = self._part() > self._shown_part and pause_s >= _SHORTEST_PAUSE_S
@@ -98,6 +108,8 @@ class LineProgress:
 
     def _part(self) -> int:
         """How many tenths of the run are done; in integers, so that none is missed."""
+        if self._tally.judging:
+            return int(_LINES * self._tally.judging_share)
         return _LINES * self._tally.made // max(1, self._tally.attempts)
 
     def _mark(self) -> None:
@@ -113,7 +125,12 @@ class LineProgress:
 
 
 def progress_line(tally: Tally) -> str:
-    """'240/800 (30 %): 120 cases; baseline 78.3 %, …'."""
+    """'240/800 (30 %): 120 cases; baseline 78.3 %, …'; of judges '12/36 judged (33 %): …'."""
+    if tally.judging:
+        told = (tally.trouble_words(), tally.spent_words(), tally.left_words())
+        share = f"({100 * tally.judging_share:.0f} %)"
+        words = "; ".join(each for each in told if each)
+        return f"{tally.judged:,}/{tally.questions:,} judged {share}: {words}"
     parts = [
         tally.kept_words(),
         _case_words(tally),
@@ -140,6 +157,15 @@ def end_line(tally: Tally) -> str:
     return (
         f"{tally.made:,} of {tally.attempts:,} attempts{kept} in {duration(tally.elapsed_s)}"
         f"{stopped}; {tally.spent_words()}{trouble}"
+    )
+
+
+def judged_line(tally: Tally) -> str:
+    """How many outputs were judged in how long, and what was spent by then."""
+    trouble = f"; {tally.trouble_words()}" if tally.trouble_words() else ""
+    return (
+        f"judged {count(tally.judged, 'output')} in {duration(tally.judging_s)}; "
+        f"{tally.spent_words()}{trouble}"
     )
 
 
@@ -182,13 +208,15 @@ def live_progress(
             live.console.print(styled(one_line(escalating_line(event)), "yellow"))
         elif isinstance(event, RunNoted):
             live.console.print(styled(one_line(event.message), "yellow"))
-        if not refreshing or isinstance(event, RunStarted | RunStopping | RunEnded):
+        if not refreshing or isinstance(event, _DRAWN_AT_ONCE):
             live.refresh()
 
     with live:
         yield sink
     if tally.ended:
         stream.write(one_line(end_line(tally)) + "\n")
+    if tally.judged:
+        stream.write(one_line(judged_line(tally)) + "\n")
 
 
 def live_view(tally: Tally, screen: Screen) -> "RenderableType":
@@ -197,11 +225,15 @@ def live_view(tally: Tally, screen: Screen) -> "RenderableType":
 
     if not tally.started:
         return styled("planning", "dim")
-    full = round(_BAR * tally.share)
-    head = styled("━" * full, "cyan").append("─" * (_BAR - full), style="dim")
     left = tally.left_words()
-    head.append(f" {tally.made:,}/{tally.attempts:,} attempts, ")
-    head.append(", ".join(each for each in (tally.kept_words(), _case_words(tally)) if each))
+    if tally.judging:
+        head = _bar(tally.judging_share)
+        head.append(f" {tally.judged:,}/{tally.questions:,} outputs judged, ")
+        head.append(f"after {count(tally.made, 'attempt')}")
+    else:
+        head = _bar(tally.share)
+        head.append(f" {tally.made:,}/{tally.attempts:,} attempts, ")
+        head.append(", ".join(each for each in (tally.kept_words(), _case_words(tally)) if each))
     lines = [head]
     if tally.stopping is not None:
         lines.append(styled(tally.stopping_words(), "bold yellow"))
@@ -213,3 +245,8 @@ def live_view(tally: Tally, screen: Screen) -> "RenderableType":
     for line in lines:
         line.truncate(screen.width - 1, overflow="ellipsis")
     return Group(*lines)
+
+
+def _bar(share: float) -> "Text":
+    full = round(_BAR * share)
+    return styled("━" * full, "cyan").append("─" * (_BAR - full), style="dim")

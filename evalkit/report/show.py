@@ -103,7 +103,7 @@ def _put_attempt(page: Page, view: AttemptView, apart: Sequence[str]) -> None:
     _put_said(page, view)
     page.labelled("cost", _cost(view), width=_LABEL)
     _put_decisions(page, view)
-    _put_scores(page, view.scores, apart)
+    _put_scores(page, view, apart)
     for judgment in view.judgments:
         for label, words in judgment_rows(judgment):
             page.labelled(label, words, width=_LABEL, hang=2)
@@ -200,15 +200,16 @@ def _decision(decision: Decision) -> "Text":
     return text.append(f" by {one_line(f'{decision.rule}: {decision.message}{data}')}")
 
 
-def _put_scores(page: Page, scores: Sequence[Score], apart: Sequence[str]) -> None:
-    for number, score in enumerate(scores):
+def _put_scores(page: Page, view: AttemptView, apart: Sequence[str]) -> None:
+    judged = {judgment.scorer for judgment in view.judgments}
+    for number, score in enumerate(view.scores):
         word, style = _score_word(score)
         text = styled(f"{one_line(score.scorer)}: ").append(word, style=style)
         text.append(role_words(gate=score.gate, apart=score.scorer in apart))
-        if score.message and not score.passed:
+        if score.message and not score.passed and score.scorer not in judged:
             text.append(f": {one_line(score.message)}")
         page.labelled("" if number else "scores", text, width=_LABEL, hang=2)
-    if not scores:
+    if not view.scores:
         page.labelled("scores", "none", width=_LABEL)
 
 

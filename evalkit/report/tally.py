@@ -7,6 +7,8 @@ from evalkit.records.event import (
     AttemptFinished,
     AttemptRetried,
     Event,
+    JudgingStarted,
+    JudgmentMade,
     RunEnded,
     RunStarted,
     RunStopping,
@@ -26,7 +28,11 @@ class Arm:
 
 @dataclass(slots=True)
 class Tally:
-    """The sums. `done` attempts were made by an earlier part of a resumed run."""
+    """The sums. `done` attempts were made by an earlier part of a resumed run.
+
+    `questions` are the outputs that judges are asked about, `judged` those they have answered;
+    what that takes counts as spent.
+    """
 
     clock: Clock
     attempts: int = 0
@@ -44,7 +50,12 @@ class Tally:
     ended: bool = False
     reason: str | None = None
     stopping: RunStopping | None = None
+    questions: int = 0
+    judged: int = 0
+    unjudged: int = 0
     _start_s: float = 0.0
+    _judging_s: float = 0.0
+    _judged_before: int = 0
 
     def take(self, event: Event) -> None:
         """Count one event."""
@@ -63,6 +74,13 @@ class Tally:
             self.started = True
         elif isinstance(event, RunStopping):
             self.stopping = event
+        elif isinstance(event, JudgingStarted):
+            # once a look of an escalating run; what a stopped phase left is asked again
+            self._judged_before = self.judged
+            self.questions = self.judged + event.questions
+            self._judging_s = self.clock.monotonic()
+        elif isinstance(event, JudgmentMade):
+            self._judge(event)
         elif isinstance(event, RunEnded):
             self.ended, self.reason = True, event.reason
 
@@ -78,6 +96,29 @@ class Tally:
         arm.finished += 1
         arm.passed += event.passed is True
         arm.cases.add((attempt.suite, attempt.case))
+
+    def _judge(self, event: JudgmentMade) -> None:
+        opinion = event.judgment.opinion
+        self.judged += 1
+        self.unjudged += opinion.state == "error"
+        self.tokens += sum(call.usage.total for call in opinion.calls)
+        self.billed_usd += opinion.billed_usd
+
+    @property
+    def judging(self) -> bool:
+        """Whether judges are being asked."""
+        return self.judged < self.questions
+
+    @property
+    def judging_share(self) -> float:
+        """The part of this phase's questions that is answered, 0 to 1."""
+        asked = self.questions - self._judged_before
+        return (self.judged - self._judged_before) / asked if asked else 1.0
+
+    @property
+    def judging_s(self) -> float:
+        """Seconds since judges were first asked in this phase."""
+        return self.clock.monotonic() - self._judging_s
 
     @property
     def made(self) -> int:
@@ -102,7 +143,10 @@ class Tally:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest takes at the pace so far; None before anything finished."""
+        """Seconds that the rest of this phase takes at its pace so far; None before any."""
+        if self.judging:
+            share = self.judging_share
+            return self.judging_s / share * (1 - share) if share and self.judging_s else None
         if not self.finished or not self.elapsed_s:
             return None
         return self.elapsed_s / self.finished * (self.attempts - self.made)
@@ -128,6 +172,8 @@ class Tally:
         parts = []
         if self.errors:
             parts.append(f"{self.errors:,} without a result")
+        if self.unjudged:
+            parts.append(f"{self.unjudged:,} not judged for an error")
         if self.retries and self.last_retry is not None:
             tries = "retry" if self.retries == 1 else "retries"
             parts.append(f"{self.retries:,} {tries}, last for {self.last_retry.code}")

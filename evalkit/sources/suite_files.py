@@ -118,6 +118,9 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
             reader.problems.append(locator.problem(where, why, value=pattern))
         if entry.judge is not None:
             rubric = _rubric(reader, examined, (*at, "judge"), entry.judge.rubric)
+            limits = (entry.judge.max_drop_pp, entry.judge.min_pass_rate, suite.gate.max_drop_pp)
+            if entry.gate and limits == (None, None, None):
+                reader.problems.append(_nothing_required(examined.locator, (*at, "judge")))
             if rubric is not None:
                 files.rubrics[entry.label] = rubric
     return files
@@ -151,6 +154,16 @@ def _rubric(reader: Reader, examined: ExaminedConfig, at: Path, reference: str) 
         )
         return None
     return None if lacking else rubric
+
+
+def _nothing_required(locator: Locator, at: Path) -> Problem:
+    """Of a judge that would be asked, shown, and pass whatever it says."""
+    return locator.problem(
+        at,
+        "the judge gates, and nothing is required of what it judges",
+        expected="max_drop_pp or min_pass_rate beside its rubric, a max_drop_pp of the suite, or "
+        "`gate: false` if it only informs",
+    )
 
 
 def resolve_noted(

@@ -27,6 +27,8 @@ def changed_judges(
             continue  # a judge that is gone is told as any scorer is
         yield from _weaker_floor(was.floor, became)
         if was.ref != became.ref:
+            # also where the suite asks for the latest one, and so says what it said
+            yield f"the gating judge {entry.label} went from {was.ref} to {became.ref}"
             continue
         if was.digest != became.digest:
             yield (

@@ -13,7 +13,8 @@ def judging_totals(snapshot: SuiteSnapshot, judgments: Iterable[Judgment]) -> Ju
     mine = [each for each in judgments if each.suite == snapshot.suite]
     # an opinion that was taken over was asked for, and paid, where it was made
     calls = [call for each in mine if not each.shared for call in each.opinion.calls]
-    costs = [call.cost_usd for call in calls]
+    # what got no reply cost nothing
+    costs = [call.cost_usd for call in calls if call.model or call.state != "error"]
     return JudgingTotals(
         judgments=len(mine),
         shared=sum(each.shared for each in mine),

@@ -1,11 +1,12 @@
 """What `evalkit check` says about judges: a calibration that no longer holds is an error."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.config.model import Config
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import Rubric
+from evalkit.records.label import LabelledItem
 from evalkit.sources.assets import SuiteAssets
 from evalkit.sources.calibrations import calibration_path
 from evalkit.sources.labels import read_labels
@@ -29,20 +30,24 @@ def judge_problems(
     }
     for rubric in all_rubrics(tree):
         try:
-            read_labels(tree, rubric)
-            problems += _standing_problems(tree, config, rubric, gating.get(rubric.ref))
+            labels = read_labels(tree, rubric)
+            problems += _standing_problems(tree, config, rubric, labels, gating.get(rubric.ref))
         except ConfigError as error:
             problems += error.problems
     return tuple(problems)
 
 
 def _standing_problems(
-    tree: FileTree, config: Config, rubric: Rubric, suite: str | None
+    tree: FileTree,
+    config: Config,
+    rubric: Rubric,
+    labels: Sequence[LabelledItem],
+    suite: str | None,
 ) -> Iterator[Problem]:
     calibrated = tree.exists(calibration_path(rubric))
     if not calibrated and suite is None:
         return  # a rubric that nothing uses yet
-    standing = read_standing(rubric, config, tree)
+    standing = read_standing(rubric, config, tree, labels)
     if standing.fit:
         return
     again = f"evalkit judge calibrate {rubric.ref}"

@@ -1,12 +1,13 @@
 """The judges of a suite at the start of a run: opened, and held against their calibration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.model import Config
 from evalkit.ports import FileTree
 from evalkit.records.asset import Rubric
 from evalkit.records.calibration import Calibration, JudgeStanding
+from evalkit.records.label import LabelledItem
 from evalkit.records.run import JudgeSetting
 from evalkit.sources.calibrations import read_calibration
 from evalkit.sources.labels import read_labels
@@ -59,13 +60,15 @@ def set_up_judges(setup: SuiteSetup, tree: FileTree, open_one: Opener) -> SuiteJ
     return SuiteJudgeSettings(opened=opened, settings=tuple(settings))
 
 
-def read_standing(rubric: Rubric, config: Config, tree: FileTree) -> JudgeStanding:
+def read_standing(
+    rubric: Rubric, config: Config, tree: FileTree, labels: Sequence[LabelledItem]
+) -> JudgeStanding:
     """The standing of a rubric's judge as the configuration names it; nobody is opened.
 
-    Raises ConfigError for a calibration or labels that are none, and for unknown routes.
+    Raises ConfigError for a calibration that is none, and for unknown routes.
     """
-    calibration = read_calibration(tree, rubric)
-    return _standing(rubric, calibration, configured_digest(rubric, config), tree)
+    digest = configured_digest(rubric, config)
+    return standing_of(rubric, read_calibration(tree, rubric), labels, judge_digest=digest)
 
 
 def _standing(

@@ -134,7 +134,7 @@ def test_one_subjects_fence_does_not_fit_another() -> None:
         ("{{ criteria[0] ~ output.text }}", "Kind: no blame.It <b> is."),
         ("{{ output.parts | join(', ') }}", "a, b"),
         ("{{ output.parts }}", '[\n "a",\n "b"\n]'),
-        ("{{ output.parts | tojson }}", '["a","b"]'),
+        ("{{ output.parts | tojson }}", '["a", "b"]'),
         ("{{ output.text | safe }}", "It <b> is."),
         ("{{ output.text | replace('is', 'was') }}", "It <b> was."),
         ("{% set x = output.text %}{{ x }}", "It <b> is."),
