@@ -5,18 +5,18 @@ from typing import Any
 import msgspec
 
 from evalkit.errors import BudgetExhausted, InvalidReply, PolicyBlocked, ProviderError, SessionError
-from evalkit.execute.stored import (
+from evalkit.ports import Session
+from evalkit.records.attempt import Attempt, AttemptState, FailureMode, VariantName
+from evalkit.records.call import Completion, PreparedCall, Reply, ToolCall
+from evalkit.records.case import Case, Document
+from evalkit.records.json_text import decode_json
+from evalkit.records.stored import (
     stored_decision,
     stored_fallback,
     stored_text,
     stored_tool_call,
     stored_value,
 )
-from evalkit.ports import Session
-from evalkit.records.attempt import Attempt, AttemptState, FailureMode, VariantName
-from evalkit.records.call import Completion, PreparedCall, Reply, ToolCall
-from evalkit.records.case import Case, Document
-from evalkit.records.json_text import decode_json
 
 
 class Play:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from evalkit.records.attempt import FailureMode, Place, VariantName
-from evalkit.records.call import Origin, Usage
+from evalkit.records.call import Decision, Origin, Usage
 from evalkit.records.case import Document
 
 JudgmentState = Literal["judged", "abstained", "unparseable", "refused", "error"]
@@ -42,7 +42,8 @@ class JudgeCall(
     a pair was shown first: the subject's `output` (first) or its `other` (second). `passed` and
     `score` are about the subject's `output` in either order. `answers` are those of a checklist:
     None where the judge could not tell. `quoted` tells whether the evidence occurs in the output.
-    Texts are redacted and clipped. `latency_s` is the provider's.
+    Texts are redacted and clipped. `decisions` are the control session's trace of the call,
+    `latency_s` is the provider's.
     """
 
     route: str
@@ -64,6 +65,7 @@ class JudgeCall(
     latency_s: float | None = None
     error: str | None = None
     failure_mode: FailureMode | None = None
+    decisions: tuple[Decision, ...] = ()
 
 
 class RecordedVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

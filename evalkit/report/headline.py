@@ -114,7 +114,7 @@ def part_detail(part: PartVerdict) -> str:
     """`part_reason` without the subject that stands in the part's name, for use beside it."""
     reason = part_reason(part)
     if part.judged is not None:
-        for start in (f"by the judge {part.judged.rubric}, ", f"{_cannot(part.judged)}: "):
+        for start in (f"by the judge {part.judged.rubric} and ", f"{_cannot(part.judged)}: "):
             reason = reason.removeprefix(start)
         return reason
     subject = part.name.partition(":")[2]
@@ -124,7 +124,7 @@ def part_detail(part: PartVerdict) -> str:
 
 
 def _judge_reason(part: PartVerdict, judged: Judged) -> str:
-    lead = f"by the judge {judged.rubric}, corrected for its errors, "
+    lead = f"by the judge {judged.rubric} and corrected for its errors, "
     if part.estimate is not None:
         moved = _moved("the pass rate", part.estimate.drop, part.margin)
         if judged.baseline is None:

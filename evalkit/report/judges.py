@@ -16,6 +16,7 @@ from evalkit.report.figures import count, percent, points, usd
 Row = tuple[str, str]
 
 _MOST_NAMED = 5
+_ALIKE = 0.0005
 _STANDINGS = {
     "fit": "fit",
     "unfit": "not fit to decide",
@@ -135,7 +136,7 @@ def _who(name: str, judged: Judged) -> str:
     rubric = (
         judged.rubric if judged.rubric.partition("@")[0] == name else f"{name}, {judged.rubric}"
     )
-    return f"{rubric}, {judged.asked}; {standing_words(judged.standing)}"
+    return f"{rubric} by {judged.asked}; {standing_words(judged.standing)}"
 
 
 def standing_words(standing: JudgeStanding) -> str:
@@ -201,18 +202,29 @@ def _corrected(parts: Sequence[PartVerdict], judged: Judged) -> str:
     """The rates and the drop with the judge's errors taken out, as far as anything was decided."""
     if all(map(is_blocked, parts)):
         return ""
-    words = []
-    after = judged.candidate.corrected
-    before = None if judged.baseline is None else judged.baseline.corrected
-    if after is not None and before is not None:
-        words.append(f"{percent(before.value)} → {percent(after.value)}")
-    elif after is not None:
-        words.append(_share_words(after))
+    words = _rates(parts, judged)
     for part in parts:
         words += _decided_words(part, judged)
     if judged.labels:
         words.append(f"{count(judged.labels, 'label')} on this run's outputs")
     return "; ".join(words)
+
+
+def _rates(parts: Sequence[PartVerdict], judged: Judged) -> list[str]:
+    """The corrected rates; none where their difference is another than the drop that decided.
+
+    A rate ends at 100 % and may be corrected by other labels; a drop is corrected as a whole.
+    """
+    after = judged.candidate.corrected
+    before = None if judged.baseline is None else judged.baseline.corrected
+    if after is None:
+        return []
+    if before is None or any(part.kind == "judge_floor" for part in parts):
+        return [_share_words(after)]
+    drops = [part.estimate.drop for part in parts if part.estimate is not None]
+    if any(abs(before.value - after.value - drop) > _ALIKE for drop in drops):
+        return []
+    return [f"{percent(before.value)} → {percent(after.value)}"]
 
 
 def _decided_words(part: PartVerdict, judged: Judged) -> list[str]:

@@ -42,6 +42,21 @@ def judgment_rows(judgment: Judgment) -> list[Row]:
     return rows
 
 
+def judgment_lines(judgment: Judgment) -> list[str]:
+    """The same beside a verdict that is shown already, a line each."""
+    opinion = judgment.opinion
+    several = len(opinion.calls) > 1
+    known = []
+    if several or judgment.shared:
+        known.append(judgment_words(judgment))
+    for number, call in enumerate(opinion.calls, start=1):
+        first = f"call {number}: " if several else ""
+        for words in call_lines(call, alone=not several):
+            known.append(first + words)
+            first = ""
+    return known
+
+
 def judgment_words(judgment: Judgment) -> str:
     """'tone (tone@v1): fail; shared with an equal output'."""
     named = judgment.scorer

@@ -163,10 +163,10 @@ def end_line(tally: Tally) -> str:
 def judged_line(tally: Tally) -> str:
     """How many outputs were judged in how long, and what was spent by then."""
     trouble = f"; {tally.trouble_words()}" if tally.trouble_words() else ""
-    return (
-        f"judged {count(tally.judged, 'output')} in {duration(tally.judging_s)}; "
-        f"{tally.spent_words()}{trouble}"
-    )
+    number = count(tally.questions, "output")
+    if tally.judging:  # it ended early
+        number = f"{tally.judged:,} of {number}"
+    return f"judged {number} in {duration(tally.judging_s)}; {tally.spent_words()}{trouble}"
 
 
 def escalating_line(event: RunEscalating) -> str:

@@ -111,7 +111,7 @@ def scorer_rows(cases: Sequence[str], before: Arm | None, after: Arm) -> tuple[S
         if judge is not None:
             row = msgspec.structs.replace(
                 row,
-                judge=f"{judge.rubric.ref}, {judge.asked}",
+                judge=f"{judge.rubric.ref} by {judge.asked}",
                 apart=after.decides_apart(name),
                 newly_failing=_newly_failing(
                     cases,

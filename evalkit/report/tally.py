@@ -31,7 +31,7 @@ class Tally:
     """The sums. `done` attempts were made by an earlier part of a resumed run.
 
     `questions` are the outputs that judges are asked about, `judged` those they have answered;
-    what that takes counts as spent.
+    what that takes counts as spent, and took `judging_s` seconds.
     """
 
     clock: Clock
@@ -54,7 +54,9 @@ class Tally:
     judged: int = 0
     unjudged: int = 0
     _start_s: float = 0.0
-    _judging_s: float = 0.0
+    judging_s: float = 0.0
+    _judging_start_s: float = 0.0
+    _judging_before_s: float = 0.0
     _judged_before: int = 0
 
     def take(self, event: Event) -> None:
@@ -78,7 +80,8 @@ class Tally:
             # once a look of an escalating run; what a stopped phase left is asked again
             self._judged_before = self.judged
             self.questions = self.judged + event.questions
-            self._judging_s = self.clock.monotonic()
+            self._judging_start_s = self.clock.monotonic()
+            self._judging_before_s = self.judging_s
         elif isinstance(event, JudgmentMade):
             self._judge(event)
         elif isinstance(event, RunEnded):
@@ -100,6 +103,7 @@ class Tally:
     def _judge(self, event: JudgmentMade) -> None:
         opinion = event.judgment.opinion
         self.judged += 1
+        self.judging_s = self._judging_before_s + self.clock.monotonic() - self._judging_start_s
         self.unjudged += opinion.state == "error"
         self.tokens += sum(call.usage.total for call in opinion.calls)
         self.billed_usd += opinion.billed_usd
@@ -114,11 +118,6 @@ class Tally:
         """The part of this phase's questions that is answered, 0 to 1."""
         asked = self.questions - self._judged_before
         return (self.judged - self._judged_before) / asked if asked else 1.0
-
-    @property
-    def judging_s(self) -> float:
-        """Seconds since judges were first asked in this phase."""
-        return self.clock.monotonic() - self._judging_s
 
     @property
     def made(self) -> int:
@@ -145,8 +144,8 @@ class Tally:
     def left_s(self) -> float | None:
         """Seconds that the rest of this phase takes at its pace so far; None before any."""
         if self.judging:
-            share = self.judging_share
-            return self.judging_s / share * (1 - share) if share and self.judging_s else None
+            share, taken_s = self.judging_share, self.clock.monotonic() - self._judging_start_s
+            return taken_s / share * (1 - share) if share and taken_s else None
         if not self.finished or not self.elapsed_s:
             return None
         return self.elapsed_s / self.finished * (self.attempts - self.made)

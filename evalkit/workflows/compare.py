@@ -17,6 +17,7 @@ from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import decide, score_attempts
+from evalkit.workflows.judged.thresholds import decided_alike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,8 @@ def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
         )
         for snapshot in other.snapshots
     ]
+    # both arms by the threshold of the one judge that decides
+    run = msgspec.structs.replace(run, judgments=decided_alike(run.judgments, other.snapshots))
     before, after = _candidate_of(run, "baseline"), _candidate_of(other, "candidate")
     return decide(
         snapshots,
@@ -102,7 +105,8 @@ class _Arm:
 
 
 def _candidate_of(run: StoredRun, name: VariantName) -> _Arm:
-    """The candidate of a run, scored anew. A pair was judged against another baseline: left out."""
+    """The candidate of a run, scored anew. A pair was judged against another baseline, so that its
+    judge says nothing here."""
     pairs = {
         (snapshot.suite, judge.scorer)
         for snapshot in run.snapshots
@@ -117,15 +121,28 @@ def _candidate_of(run: StoredRun, name: VariantName) -> _Arm:
             if each.variant == "candidate"
         ),
         scores=tuple(
-            msgspec.structs.replace(each, variant=name)
+            _said_nothing(each, name)
+            if (each.suite, each.scorer) in pairs
+            else msgspec.structs.replace(each, variant=name)
             for each in scores
-            if each.variant == "candidate" and (each.suite, each.scorer) not in pairs
+            if each.variant == "candidate"
         ),
         judgments=tuple(
             msgspec.structs.replace(each, variant=name)
             for each in run.judgments
             if each.variant == "candidate" and (each.suite, each.scorer) not in pairs
         ),
+    )
+
+
+def _said_nothing(score: Score, name: VariantName) -> Score:
+    return msgspec.structs.replace(
+        score,
+        variant=name,
+        state="not_applicable",
+        passed=None,
+        found=None,
+        message="judged against another baseline",
     )
 
 

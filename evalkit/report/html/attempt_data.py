@@ -1,15 +1,18 @@
 """One attempt as data for the page: what it said, how it was scored, what it took, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.call import Decision
 from evalkit.records.comparison import Side
+from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
+from evalkit.report.case_block import role_words
 from evalkit.report.figures import seconds, usd
 from evalkit.report.html.shown_text import Room, Shown, indented, value_text
+from evalkit.report.judgments import judgment_lines
 from evalkit.report.output_diff import call_text, state_text
 from evalkit.report.structures import encode
 from evalkit.report.untrusted import clip, one_line, visible
@@ -44,11 +47,17 @@ def attempt_data(
     *,
     passed: bool | str | None,
     scores: Sequence[Score],
+    judgments: Sequence[Judgment] = (),
+    apart: Collection[str] = (),
     decisions: Sequence[Decision],
     traced: bool,
     room: Room,
 ) -> dict[str, Any]:
-    """The attempt for the page. `traced` tells that `decisions` are all that were taken."""
+    """The attempt for the page. `traced` tells that `decisions` are all that were taken.
+
+    `judgments` are what judges said of it, `apart` those that decide a part of the verdict.
+    """
+    judged = {judgment.scorer: judgment for judgment in judgments}
     side = Side(
         passed=(),
         trial=attempt.trial,
@@ -68,7 +77,7 @@ def attempt_data(
         "calls": [room.shown(_call(attempt, index)) for index in range(len(attempt.tool_calls))],
         "facts": [one_line(text) for text in _facts(attempt)],
         "pooled": one_line(attempt.pooled_from or ""),
-        "scores": [_score(score) for score in scores],
+        "scores": [_score(score, judged.get(score.scorer), apart) for score in scores],
         "trace": _trace(decisions),
         "traced": traced,
     }
@@ -124,15 +133,23 @@ def _reply(attempt: Attempt) -> str:
     return words
 
 
-def _score(score: Score) -> tuple[str, str, bool, str]:
-    """(scorer, word, whether it gates, message)."""
+def _score(
+    score: Score, judgment: Judgment | None, apart: Collection[str]
+) -> tuple[str, str, str, str, list[str]]:
+    """(scorer, word, what it is if it decides no case, message, what its judge said)."""
+    name = one_line(score.scorer)
+    role = role_words(gate=score.gate, apart=score.scorer in apart)
     if score.state == "not_applicable":
-        return one_line(score.scorer), "does not apply", score.gate, ""
+        return name, "does not apply", role, "", []
     word = "error" if score.state == "error" else "pass" if score.passed else "fail"
+    if score.state != "error" and score.passed is None:
+        word = "no verdict"
+    if judgment is not None:
+        return name, word, role, "", judgment_lines(judgment)
     message = score.message
     if not message and word != "pass":
         message = f"expected {encode(score.expected)}, found {encode(score.found)}"
-    return one_line(score.scorer), word, score.gate, clip(visible(message), _MOST_MESSAGE)
+    return name, word, role, clip(visible(message), _MOST_MESSAGE), []
 
 
 def _trace(decisions: Sequence[Decision]) -> list[tuple[str, str, str, str, str, str]]:

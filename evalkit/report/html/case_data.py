@@ -8,15 +8,17 @@ sets it as text, and `script_text` keeps it from ending the element that holds i
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.call import Decision
 from evalkit.records.comparison import CaseChange, Comparison
+from evalkit.records.judgment import Judgment
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.score import Score
+from evalkit.report.arms import judges_apart
 from evalkit.report.html.attempt_data import FACTS, attempt_data
 from evalkit.report.html.kinds import KIND_ORDER, kind_label
 from evalkit.report.html.listed_case import ListedCase, list_cases
@@ -58,6 +60,7 @@ class CaseData:
         self._traces = traces
         self._attempts = _by_case(run.attempts)
         self._scores = _by_place(run.scores)
+        self._judgments = _by_place(run.judgments)
         self._cases = list_cases(run, comparison)
         self._room = Room()
 
@@ -88,7 +91,8 @@ class CaseData:
     ) -> tuple[Any, ...]:
         case, change = listed.case, listed.change
         attempts = self._attempts.get((listed.suite.suite, "candidate", case.id), ())
-        failed = () if change is None else dict.fromkeys(each.scorer for each in change.findings)
+        failed = [] if change is None else [each.scorer for each in change.findings]
+        failed += self._failed_judges(attempts)
         mode = _failure_mode(change, attempts)
         return (
             listed.number,
@@ -97,13 +101,22 @@ class CaseData:
             listed.words,
             listed.excerpt,
             [tags.number(tag) for tag in case.tags],
-            [scorers.number(scorer) for scorer in failed],
+            [scorers.number(scorer) for scorer in dict.fromkeys(failed)],
             -1 if mode is None else modes.number(mode),
             listed.order,
             _mean(attempt.cost_usd for attempt in attempts),
             _mean(attempt.latency_s for attempt in attempts if attempt.origin == "live"),
             listed.flags,
         )
+
+    def _failed_judges(self, attempts: Iterable[Attempt]) -> list[str]:
+        """The judges that fail a trial: they decide no case, so it may pass all the same."""
+        return [
+            score.scorer
+            for attempt in attempts
+            for score in self._scores.get(attempt.place, ())
+            if score.kind == "judge" and score.passed is False
+        ]
 
     def chunks(self) -> Iterator[str]:
         """The details of the cases, `CHUNK` at a time, each the text of a script element."""
@@ -140,6 +153,8 @@ class CaseData:
                     attempt,
                     passed=results.get(attempt.trial, ""),
                     scores=self._scores.get(attempt.place, ()),
+                    judgments=self._judgments.get(attempt.place, ()),
+                    apart=judges_apart(listed.snapshot),
                     decisions=self._traces.get(attempt.place, attempt.decisions),
                     traced=attempt.place in self._traces,
                     room=self._room,
@@ -181,10 +196,13 @@ def _by_case(attempts: Iterable[Attempt]) -> dict[tuple[str, str, str], list[Att
     return dict(grouped)
 
 
-def _by_place(scores: Iterable[Score]) -> dict[Place, list[Score]]:
-    grouped: defaultdict[Place, list[Score]] = defaultdict(list)
-    for score in scores:
-        grouped[score.place].append(score)
+Said = TypeVar("Said", Score, Judgment)
+
+
+def _by_place(said: Iterable[Said]) -> dict[Place, list[Said]]:
+    grouped: defaultdict[Place, list[Said]] = defaultdict(list)
+    for each in said:
+        grouped[each.place].append(each)
     return dict(grouped)
 
 

@@ -117,11 +117,23 @@ def _legend(panel: Panel) -> Markup:
     alphas = {row.part.alpha for row in panel.rows if row.part.alpha is not None}
     level = f"{round(100 * (1 - 2 * alphas.pop()))} % " if len(alphas) == 1 else ""
     lines = f"Dashed line: {panel.limit}, hatched past it"
-    lines += "; thin line: no change." if panel.worse_right else ". The rate itself decides."
+    lines += "; thin line: no change." if panel.worse_right else f". {_deciding(panel)}"
     outcomes = dict.fromkeys(row.part.outcome for row in panel.rows)
     shapes = ", ".join(f"{_SHAPES.get(o, _OTHER)[0]}: {MARKS[o].lower()}" for o in outcomes)
     words = f"Bar: {level}interval around what was measured. {shapes.capitalize()}. {lines}"
     return element("p", words, class_="legend")
+
+
+def _deciding(panel: Panel) -> str:
+    """What is held against a floor: a judge's rate is an estimate, any other was counted."""
+    judged = {row.part.judged is not None for row in panel.rows}
+    if judged == {True}:
+        return "The whole bar decides."
+    return (
+        "The rate itself decides; of a judge the whole bar."
+        if judged == {True, False}
+        else ("The rate itself decides.")
+    )
 
 
 def _vertical(class_: str, at: float, *, from_: float = 0, to: float = _HEIGHT) -> Markup:

@@ -11,6 +11,7 @@ from evalkit.report.html.icons import KIND_ICONS, KIND_TONES, icon, outcome_mark
 from evalkit.report.html.kinds import KIND_ORDER, kind_label
 from evalkit.report.html.plot import interval_plots
 from evalkit.report.html.table import figures_table
+from evalkit.report.judges import suite_judge_rows
 from evalkit.report.marks import MARKS
 from evalkit.report.suite_block import is_brief
 from evalkit.report.suite_rows import drop_rows
@@ -32,7 +33,23 @@ def suite_section(number: int, suite: SuiteComparison) -> Markup:
         None if verdict is None else interval_plots(verdict),
         _undecided() if verdict is None else _requirements(verdict),
         None if verdict is None else _looks(verdict.looks),
+        _judges(suite),
         class_="suite",
+    )
+
+
+def _judges(suite: SuiteComparison) -> Markup | None:
+    """Who judged, what it saw, what that is worth, and what judging took; None without a judge."""
+    rows = suite_judge_rows(suite)
+    if not rows:
+        return None
+    pairs = (element("div", element("dt", what), element("dd", words)) for what, words in rows)
+    several = sum(what == "judge" for what, _ in rows) > 1
+    return element(
+        "div",
+        element("h4", "Judges" if several else "The judge"),
+        element("dl", pairs, class_="pairs"),
+        class_="judges",
     )
 
 

@@ -24,6 +24,7 @@ from evalkit.records.judgment import (
     RecordedVerdict,
     Subject,
 )
+from evalkit.records.stored import stored_decision, stored_text
 from evalkit.records.subject import subject_id
 from evalkit.score.judging.combining import combine
 from evalkit.score.judging.fencing import FencedTemplate, fence_token, split_at_data
@@ -188,19 +189,28 @@ class Judge:
             error, mode = str(broken.problems[0].message), FailureMode.SCORER_ERROR
         if completion is not None and mode is None:
             said, mode, error = self._read(completion.reply, session, error)
+            if completion.model != completion.planned_model:
+                # a stand-in is another judge, of whose errors nobody knows anything
+                said, mode = Said(state="error"), FailureMode.OTHER_MODEL
+                error = (
+                    f"{completion.model} answered in place of {completion.planned_model}, whose "
+                    "verdict is asked for"
+                )
+        redact = session.redacted
         call = JudgeCall(
             route=route,
             state=said.state,
             passed=swapped(said, order).passed,
             score=said.score,
-            reason=session.redacted(said.reason),
-            evidence=session.redacted(said.evidence),
+            reason=stored_text(said.reason, redact),
+            evidence=stored_text(said.evidence, redact),
             quoted=is_quoted(said.evidence, _shown(subject)),
             answers=said.answers,
             order=order,
-            error=None if error is None else clip(session.redacted(_encodable(error))),
+            error=None if error is None else clip(stored_text(error, redact)),
             failure_mode=mode,
             billed_usd=session.billed_usd,
+            decisions=tuple(stored_decision(each, redact) for each in session.decisions),
         )
         return stored_call(call if completion is None else _with_reply(call, completion))
 
@@ -242,11 +252,6 @@ def _ended(error: SessionError) -> tuple[JudgmentState, FailureMode]:
             return ("refused" if mode is FailureMode.CONTENT_FILTER else "error"), mode
         case _:
             raise error
-
-
-def _encodable(text: str) -> str:
-    """The text; a lone surrogate, which no file can hold, becomes a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _with_reply(call: JudgeCall, completion: Completion) -> JudgeCall:

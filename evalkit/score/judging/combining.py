@@ -43,6 +43,13 @@ def combine(rubric: Rubric, calls: Sequence[JudgeCall], threshold: float | None)
     )
 
 
+def decided_by(opinion: Opinion, rubric: Rubric, threshold: float | None) -> Opinion:
+    """The opinion by a threshold that may be another one than when it was given."""
+    if rubric.scale.kind != "graded" or not opinion.calls:
+        return opinion
+    return combine(rubric, opinion.calls, threshold)
+
+
 @dataclass(frozen=True, slots=True)
 class _Voice:
     state: JudgmentState

@@ -27,7 +27,7 @@ class OpenedJudge:
     """A judge and who it is. `asked` says in words who judges, `digest` what its calibration binds.
 
     `live` tells that a model answers, so that asking again would be a new measurement, `unpriced`
-    names the models that have no price.
+    names the models that have no price. `threshold` is what its scores are held against.
     """
 
     rubric: Rubric
@@ -36,6 +36,7 @@ class OpenedJudge:
     asked: str
     live: bool
     unpriced: tuple[str, ...] = ()
+    threshold: float | None = None
 
 
 def open_judge(
@@ -62,6 +63,7 @@ def open_judge(
             digest=configured_digest(rubric, config),
             asked=asked_words(rubric, config),
             live=False,
+            threshold=threshold,
         )
     sessions = _Sessions(config, wiring, ledger, cache, emit)
     providers = {
@@ -88,6 +90,7 @@ def open_judge(
             for name in providers
             if name not in config.models or config.models[name].price is None
         ),
+        threshold=threshold,
     )
 
 

@@ -21,6 +21,7 @@ from evalkit.records.judgment import Judgment, Opinion, Subject
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
 from evalkit.records.subject import subject_id
 from evalkit.score.judge import needs_judgment, subject_of
+from evalkit.score.judging.combining import decided_by
 from evalkit.store.journal import RunJournal
 from evalkit.workflows.judges.opening import OpenedJudge
 from evalkit.workflows.runs.results import RunResults
@@ -38,9 +39,12 @@ class RunJudges:
 
     def remember(self, judgments: Iterable[Judgment]) -> None:
         """Take over what these judges said before; what ended in an error is asked again."""
+        known = {judge.digest: judge for judge in self.opened.values()}
         for each in judgments:
-            if each.opinion.state != "error":
-                self.opinions[each.judge, each.subject] = _replayed(each.opinion)
+            judge = known.get(each.judge)
+            if judge is not None and each.opinion.state != "error":
+                opinion = decided_by(each.opinion, judge.rubric, judge.threshold)
+                self.opinions[each.judge, each.subject] = _replayed(opinion)
 
     async def judge(
         self,
@@ -168,8 +172,10 @@ def _variant(place: Place, results: RunResults) -> VariantName:
 
 
 def _replayed(opinion: Opinion) -> Opinion:
-    """The opinion as one that costs this judgment nothing."""
+    """The opinion as one that costs this judgment nothing; its trace stands where it was made."""
     return msgspec.structs.replace(
         opinion,
-        calls=tuple(msgspec.structs.replace(call, billed_usd=0.0) for call in opinion.calls),
+        calls=tuple(
+            msgspec.structs.replace(call, billed_usd=0.0, decisions=()) for call in opinion.calls
+        ),
     )

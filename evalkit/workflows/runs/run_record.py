@@ -92,6 +92,23 @@ def check_unchanged(before: RunRecord, now: RunRecord) -> None:
         raise Refused(f"the suites changed since run {before.id} was started; start a new run")
 
 
+def check_judges(before: Iterable[SuiteSnapshot], now: Iterable[SuiteSnapshot]) -> None:
+    """Raise Refused where another judge, or one by another threshold, would go on judging."""
+    old = {each.suite: _judges(each) for each in before}
+    for snapshot in now:
+        known = old.get(snapshot.suite)
+        if known is not None and known != _judges(snapshot):
+            raise Refused(
+                f"the judges of suite {snapshot.suite} changed since the run was started, so its "
+                "judgments cannot be joined with new ones; start a new run"
+            )
+
+
+def _judges(snapshot: SuiteSnapshot) -> dict[str, tuple[str, float | None]]:
+    """Who judges by each scorer, and from which score on an output passes."""
+    return {each.scorer: (each.judge, each.standing.threshold) for each in snapshot.judges}
+
+
 def suite_record(
     setup: SuiteSetup,
     snapshot: SuiteSnapshot,

@@ -8,14 +8,14 @@ import msgspec
 
 from evalkit.config.model import Config
 from evalkit.control.budget import Ledger
-from evalkit.errors import Refused
+from evalkit.errors import Refused, StoreError
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
 from evalkit.execute.workers import ExecutionEnd
 from evalkit.ports import EventSink, History
 from evalkit.records.event import Event, RunNoted
 from evalkit.records.plan import PlannedAttempt
-from evalkit.records.run import RunRecord, StoredRun
+from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import SuiteScoring
@@ -29,7 +29,7 @@ from evalkit.workflows.runs.finishing import finish_run
 from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
-from evalkit.workflows.runs.run_record import check_unchanged, started_record
+from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import Wiring
 
@@ -98,6 +98,7 @@ async def _run(
             record = started_record(prepared, request, wiring, run_id, command, before)
             if before is not None:
                 check_unchanged(before, record)
+                check_judges(_started_with(resumed), prepared.snapshots)
             bundle = store.create(record) if resumed is None else resumed
             return await _execute(prepared, record, bundle, wiring, history, emit)
     finally:
@@ -178,6 +179,14 @@ async def _execute(
         if trouble is not None:
             emit(RunNoted(message=trouble))
     return stored
+
+
+def _started_with(resumed: Bundle | None) -> tuple[SuiteSnapshot, ...]:
+    """The snapshots of a run that is resumed; none if it was killed before they were written."""
+    try:
+        return () if resumed is None else resumed.snapshots()
+    except StoreError:
+        return ()
 
 
 def _take_judgments(prepared: PreparedRun, results: RunResults, bundle: Bundle) -> None:

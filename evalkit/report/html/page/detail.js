@@ -11,6 +11,7 @@ const SCORES = {
   pass: ["pass", "good"],
   fail: ["fail", "bad"],
   error: ["broken", "odd"],
+  "no verdict": ["unsure", "unsure"],
   "does not apply": ["none", "plain"],
 };
 const OUTCOMES = {
@@ -175,13 +176,14 @@ function scores(data, shown) {
     const items = names.map((name) => {
       const score = attempt && attempt.scores.find(([each]) => each === name);
       if (!score) return make("li", null, make("span", { class: "score-name" }, name), " – ");
-      const [, word, gates, message] = score;
+      const [, word, role, message, judged] = score;
       const [symbol, tone] = SCORES[word];
       const broke = number === shown.length - 1 && data.fresh.includes(name) && word !== "pass";
       return make("li", null,
-        make("span", { class: "score-name" }, name, gates ? null : " (advisory)"),
+        make("span", { class: "score-name" }, name, role),
         mark(symbol, tone, word), broke ? make("span", { class: "flag" }, "broke") : null,
-        message && word !== "pass" ? make("p", { class: "score-message", dir: "auto" }, message) : null);
+        message && word !== "pass" ? make("p", { class: "score-message", dir: "auto" }, message) : null,
+        judged.map((line) => make("p", { class: "score-message said-by-judge", dir: "auto" }, line)));
     });
     return column(data, number, make("ul", { class: "scores" }, items));
   });

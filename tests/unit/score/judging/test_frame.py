@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-import jsonschema_rs
 import pytest
+from jsonschema import Draft202012Validator
 
 from evalkit.records.asset import Rubric, RubricScale
 from evalkit.score.judging.frame import closing_text, frame_text, reply_schema
@@ -44,7 +44,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
 
 def accepted(kind: str, verdict: dict[str, Any], **more: Any) -> bool:
     """Whether a reply with this verdict meets the schema."""
-    validator = jsonschema_rs.Draft202012Validator(reply_schema(RUBRICS[kind]))
+    validator = Draft202012Validator(reply_schema(RUBRICS[kind]))
     return validator.is_valid({"reason": "So.", "evidence": "", **verdict, **more})
 
 

@@ -38,7 +38,7 @@ def verdict(word: Any, **changes: Any) -> Said:
 
 def score(written: str) -> Said:
     """The same on a graded scale; the score as it stands in the reply."""
-    return read('{"reason": "", "evidence": "", "score": %s}' % written, scale=GRADED)
+    return read(f'{{"reason": "", "evidence": "", "score": {written}}}', scale=GRADED)
 
 
 def unreadable(text: str, **changes: Any) -> str:
@@ -137,7 +137,8 @@ def test_a_code_fence_around_the_whole_reply_is_no_part_of_it(fence: str) -> Non
     "fence",
     [
         "```json\n{}", "{}\n```", "```json\n{}\n```\nSo it passes.", "So:\n```json\n{}\n```",
-        "```python\n{}\n```", "```json {}\n```", "~~~\n{}\n~~~", "```json\n{}\n```\n```json\n{}\n```",
+        "```python\n{}\n```", "```json {}\n```", "~~~\n{}\n~~~",
+        "```json\n{}\n```\n```json\n{}\n```",
     ],
 )  # fmt: skip
 def test_any_other_text_around_it_is(fence: str) -> None:

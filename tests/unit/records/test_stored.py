@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from evalkit.control.redaction import Redactor, redact_case
-from evalkit.execute.stored import MAX_DEPTH, TOO_DEEP, TOO_LONG, stored_text, stored_value
 from evalkit.records.case import Case
+from evalkit.records.stored import MAX_DEPTH, TOO_DEEP, TOO_LONG, stored_text, stored_value
 
 
 def redact(text: str) -> str:
