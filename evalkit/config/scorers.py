@@ -196,7 +196,7 @@ class ScorerEntry(Part):
     ] = None
     judge: Annotated[
         JudgeScorer | None,
-        BeforeValidator(_judge_spelled_out),
+        BeforeValidator(_judge_spelled_out, json_schema_input_type=JudgeScorer | Reference | None),
         Field(description="A judge with a rubric: `name@vN`, or a mapping with `rubric`."),
     ] = None
     gate: Annotated[
