@@ -7,6 +7,7 @@ measured, it is fit, and it may be taken to err alike on both arms (JUDGED parts
 from dataclasses import dataclass
 from fractions import Fraction
 
+from evalkit.gate.amounts import exact
 from evalkit.gate.intervals import DropInterval
 from evalkit.gate.rules import judge_drop
 from evalkit.gate.settings import Rule
@@ -90,7 +91,7 @@ def decide_judged_drop(
         if outcome is Outcome.INCONCLUSIVE
         else None,
         # what infrastructure kept from being judged may not be waved through
-        held=outcome is Outcome.INCONCLUSIVE and decided_best is not decided_worst and lost > 0,
+        held=outcome is Outcome.INCONCLUSIVE and lost > 0,
         unknown=judged.candidate.without_verdict
         + (judged.baseline.without_verdict if judged.baseline else 0),
         owner=question.owner,
@@ -147,9 +148,7 @@ def decide_judged_floor(
         what_would_settle="More labels for the judge's calibration, or more cases."
         if outcome is Outcome.INCONCLUSIVE
         else None,
-        held=outcome is Outcome.INCONCLUSIVE
-        and decided_best is not decided_worst
-        and judged.candidate.errors > 0,
+        held=outcome is Outcome.INCONCLUSIVE and judged.candidate.errors > 0,
         unknown=judged.candidate.without_verdict,
         owner=question.owner,
         judged=judged,
@@ -167,7 +166,7 @@ def _outcome(drop: CorrectedDrop, margin: Fraction | None, question: JudgeQuesti
         p_value=drop.p_value,
         groups=drop.groups,
     )
-    return judge_drop(Fraction(figures.drop), interval, margin, question.alpha, question.rule)
+    return judge_drop(exact(figures.drop), interval, margin, question.alpha, question.rule)
 
 
 def _blocked(

@@ -5,15 +5,23 @@ judge's part: what a part's message says in full is not said again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from evalkit.records.calibration import JudgeStanding, Share
 from evalkit.records.comparison import ScorerRow, SuiteComparison
-from evalkit.records.run import JudgingTotals, RunRecord
 from evalkit.records.verdict import Judged, JudgedArm, Outcome, PartVerdict
 from evalkit.report.calibration.wording import labelled_words, number
-from evalkit.report.figures import count, percent, points, usd
+from evalkit.report.figures import count, percent, points
+from evalkit.report.judging import judging_words
 
-Row = tuple[str, str]
+
+class JudgeRow(NamedTuple):
+    """A label and its words; `cases` are all of those that the words name the first of."""
+
+    label: str
+    words: str
+    cases: tuple[str, ...] = ()
+
 
 _MOST_NAMED = 5
 _ALIKE = 0.0005
@@ -34,7 +42,7 @@ _EQUAL = {
 _IN_BOTH_ORDERS = "each pair is shown in both orders, so it favours neither side"
 
 
-def suite_judge_rows(suite: SuiteComparison) -> list[Row]:
+def suite_judge_rows(suite: SuiteComparison) -> list[JudgeRow]:
     """(label, words) of every judge of a suite and of what judging took; none without a judge."""
     parts = () if suite.verdict is None else suite.verdict.parts
     rows = judge_rows(parts, suite.scorers)
@@ -43,11 +51,11 @@ def suite_judge_rows(suite: SuiteComparison) -> list[Row]:
         if row.judge and row.scorer not in told:
             rows += _undecided_rows(row)
     if suite.judging is not None:
-        rows.append(("judging", judging_words(suite.judging)))
+        rows.append(JudgeRow("judging", judging_words(suite.judging)))
     return rows
 
 
-def judge_rows(parts: Iterable[PartVerdict], scorers: Sequence[ScorerRow] = ()) -> list[Row]:
+def judge_rows(parts: Iterable[PartVerdict], scorers: Sequence[ScorerRow] = ()) -> list[JudgeRow]:
     """(label, words) of the judges behind these parts: who, what it saw, corrected, what broke."""
     by_name = {row.scorer: row for row in scorers}
     return [
@@ -55,44 +63,9 @@ def judge_rows(parts: Iterable[PartVerdict], scorers: Sequence[ScorerRow] = ()) 
     ]
 
 
-def judging_words(judging: JudgingTotals) -> str:
-    """What judging took: '366 judgments, 330 shared, 36 asked; 12,000 tokens, $0.02'."""
-    fresh = judging.judgments - judging.shared
-    tokens = judging.input_tokens + judging.output_tokens
-    if not tokens and not judging.billed_usd:
-        return f"{_judgments(judging)}, {fresh:,} new; no tokens, $0"
-    done = f"{fresh:,} asked"
-    if judging.calls > fresh:
-        done += f" in {count(judging.calls, 'call')}"
-    price = usd(judging.cost_usd)
-    if judging.cost_usd is None or judging.billed_usd != judging.cost_usd:
-        price += f"{' list price' if judging.cost_usd else ''}, {usd(judging.billed_usd)} billed"
-    return f"{_judgments(judging)}, {done}; {tokens:,} tokens, {price}"
-
-
-def judges_share(record: RunRecord) -> str:
-    """What of a run's spending judges took: ', $0.02 of it on judges'; empty without a judge."""
-    totals = [suite.judging for suite in record.suites if suite.judging is not None]
-    if not totals:
-        return ""
-    billed = sum(each.billed_usd for each in totals)
-    return f", {usd(billed)} of it on judges" if billed else ", judges included"
-
-
 def is_blocked(part: PartVerdict) -> bool:
     """Whether a judge's part decided nothing: then its message gives every reason."""
     return part.estimate is None and part.candidate_interval is None
-
-
-def newly_failing_words(cases: Sequence[str], most: int = _MOST_NAMED) -> str:
-    """The first names and how many more: 'a, b and 30 more'."""
-    named = ", ".join(cases[:most])
-    more = len(cases) - most
-    return named + (f" and {more:,} more" if more > 0 else "")
-
-
-def _judgments(judging: JudgingTotals) -> str:
-    return f"{count(judging.judgments, 'judgment')}, {judging.shared:,} shared"
 
 
 def _by_judge(parts: Iterable[PartVerdict]) -> Iterator[tuple[str, list[PartVerdict]]]:
@@ -107,24 +80,26 @@ def _by_judge(parts: Iterable[PartVerdict]) -> Iterator[tuple[str, list[PartVerd
     yield from found.items()
 
 
-def _rows_of(name: str, parts: Sequence[PartVerdict], scorer: ScorerRow | None) -> Iterator[Row]:
+def _rows_of(
+    name: str, parts: Sequence[PartVerdict], scorer: ScorerRow | None
+) -> Iterator[JudgeRow]:
     lead = parts[0]
     judged = lead.judged
     assert judged is not None, "only parts with a judge are grouped"
     blocked = any(map(is_blocked, parts))
-    yield "judge", _who(name, judged)
+    yield JudgeRow("judge", _who(name, judged))
     if blocked:  # the rates stand in the message
-        yield "judged", _numbers(judged)
+        yield JudgeRow("judged", _numbers(judged))
     else:
-        yield "saw", _saw(judged, pair=_is_pair(lead))
+        yield JudgeRow("saw", _saw(judged, pair=_is_pair(lead)))
     corrected = _corrected(parts, judged)
     if corrected:
-        yield "corrected", corrected
+        yield JudgeRow("corrected", corrected)
     without = _without(judged, told=blocked)
     if without:
-        yield "no verdict", without
+        yield JudgeRow("no verdict", without)
     if scorer is not None and scorer.newly_failing:
-        yield "now fails", _now_fails(scorer)
+        yield _now_fails(scorer)
 
 
 def _is_pair(part: PartVerdict) -> bool:
@@ -235,9 +210,11 @@ def _decided_words(part: PartVerdict, judged: Judged) -> list[str]:
         return []
     level = "" if part.alpha is None else f"{round(100 * (1 - 2 * part.alpha))} % "
     noun = "drop" if estimate.drop >= 0 else "gain"
+    worst = " at worst, with all that has no verdict held against it" if part.unknown else ""
     words = [
-        f"{noun} {points(abs(estimate.drop), beside=part.margin)}, {level}interval of the drop "
-        f"{points(estimate.lower, beside=0)} to {points(estimate.upper, beside=part.margin)}"
+        f"{noun} {points(abs(estimate.drop), beside=part.margin)}{worst}",
+        f"{level}interval of the drop "
+        f"{points(estimate.lower, beside=0)} to {points(estimate.upper, beside=part.margin)}",
     ]
     if part.margin is not None:
         words.append(f"the margin is {points(part.margin)}")
@@ -275,20 +252,24 @@ def _without(judged: Judged, *, told: bool) -> str:
     return "; ".join(words)
 
 
-def _now_fails(scorer: ScorerRow) -> str:
-    what = "" if scorer.before_applied else "worse than the baseline's: "
-    return f"{what}{newly_failing_words(scorer.newly_failing)}"
+def _now_fails(scorer: ScorerRow) -> JudgeRow:
+    cases = scorer.newly_failing
+    named = ", ".join(cases[:_MOST_NAMED])
+    more = len(cases) - _MOST_NAMED
+    words = named + (f" and {more:,} more" if more > 0 else "")
+    return JudgeRow("now fails" if scorer.before_applied else "is worse", words, cases)
 
 
-def _undecided_rows(row: ScorerRow) -> list[Row]:
+def _undecided_rows(row: ScorerRow) -> list[JudgeRow]:
     """Of a judge without a part in the verdict: what it saw, which nothing corrected."""
     rates = percent(row.after_rate)
     if row.before_applied:
         rates = f"{percent(row.before_rate)} → {rates}"
     seen = f"{rates} of {count(row.after_applied, 'output')} pass, uncorrected"
-    rows = [("judge", row.judge), ("saw", f"{seen}; nothing is decided by it here")]
+    rows = [JudgeRow("judge", row.judge)]
+    rows.append(JudgeRow("saw", f"{seen}; nothing is decided by it here"))
     if row.newly_failing:
-        rows.append(("now fails", _now_fails(row)))
+        rows.append(_now_fails(row))
     return rows
 
 

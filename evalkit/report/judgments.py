@@ -42,18 +42,17 @@ def judgment_rows(judgment: Judgment) -> list[Row]:
     return rows
 
 
-def judgment_lines(judgment: Judgment) -> list[str]:
-    """The same beside a verdict that is shown already, a line each."""
+def judgment_lines(judgment: Judgment) -> list[tuple[str, bool]]:
+    """(line, whether the judge said it) beside a verdict that is shown already."""
     opinion = judgment.opinion
     several = len(opinion.calls) > 1
     known = []
     if several or judgment.shared:
-        known.append(judgment_words(judgment))
+        known.append((judgment_words(judgment), False))
     for number, call in enumerate(opinion.calls, start=1):
-        first = f"call {number}: " if several else ""
-        for words in call_lines(call, alone=not several):
-            known.append(first + words)
-            first = ""
+        asked, *said = call_lines(call, alone=not several)
+        known.append((f"call {number}: {asked}" if several else asked, False))
+        known += [(words, True) for words in said]
     return known
 
 

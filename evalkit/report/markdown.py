@@ -7,7 +7,7 @@ from evalkit.records.run import RunRecord, StoredRun
 from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
 from evalkit.report.figures import count, duration, quantity, usd
 from evalkit.report.headline import run_mark, run_reason
-from evalkit.report.judges import judges_share
+from evalkit.report.judging import judges_share
 from evalkit.report.markdown_blocks import change_entry, scorer_table, slice_table, suite_head
 from evalkit.report.marks import MARKS
 from evalkit.report.markup import cells, code_span, prose

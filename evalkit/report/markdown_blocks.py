@@ -71,7 +71,7 @@ def _failure_lines(suite: SuiteComparison) -> list[str]:
 
 
 def _part_lines(suite: SuiteComparison) -> list[str]:
-    judges = [f"- {what}: {prose(words)}" for what, words in suite_judge_rows(suite)]
+    judges = [f"- {what}: {prose(words)}" for what, words, _ in suite_judge_rows(suite)]
     if suite.verdict is None:
         return judges + [f"- note: {prose(note)}" for note in suite_notes(suite)]
     lines = []

@@ -15,7 +15,8 @@ from evalkit.report.evidence import (
     scripted_words,
 )
 from evalkit.report.figures import count, duration, percent, seconds, usd
-from evalkit.report.judges import judging_words, suite_judge_rows
+from evalkit.report.judges import JudgeRow, suite_judge_rows
+from evalkit.report.judging import judging_words
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.structures import encode
 from evalkit.report.terminal import put_next, put_verdict
@@ -98,10 +99,10 @@ def _put_judges(page: Page, suite: SuiteRecord, compared: SuiteComparison | None
     """What judges said, and what they took apart from both sides."""
     rows = [] if compared is None else suite_judge_rows(compared)
     if compared is None and suite.judging is not None:
-        rows = [("judging", judging_words(suite.judging))]
+        rows = [JudgeRow("judging", judging_words(suite.judging))]
     if rows:
         page.line(styled("judges", "bold"), indent=2)
-    for label, text in rows:
+    for label, text, _ in rows:
         page.labelled(label, one_line(text), indent=4, width=_LABEL)
 
 

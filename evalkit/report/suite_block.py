@@ -6,7 +6,7 @@ from evalkit.records.comparison import SuiteComparison
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
 from evalkit.report.figures import count
 from evalkit.report.headline import part_detail
-from evalkit.report.judges import is_blocked, judge_rows, suite_judge_rows
+from evalkit.report.judges import JudgeRow, is_blocked, judge_rows, suite_judge_rows
 from evalkit.report.marks import mark
 from evalkit.report.screen import Page, styled
 from evalkit.report.side_rows import side_rows
@@ -77,7 +77,7 @@ def put_verdict_parts(
     verdict: SuiteVerdict,
     *,
     notes: Sequence[str],
-    judges: Sequence[tuple[str, str]] | None = None,
+    judges: Sequence[JudgeRow] | None = None,
 ) -> None:
     """The same of a verdict that stands alone, followed by `notes`.
 
@@ -96,8 +96,8 @@ def put_verdict_parts(
         page.labelled("note", one_line(note), width=_LABEL)
 
 
-def _put_rows(page: Page, rows: Sequence[tuple[str, str]]) -> None:
-    for label, words in rows:
+def _put_rows(page: Page, rows: Sequence[JudgeRow]) -> None:
+    for label, words, _ in rows:
         page.labelled(label, one_line(words), width=_LABEL)
 
 

@@ -11,7 +11,7 @@ from evalkit.report.case_block import finding_words, trial_words
 from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.figures import count, duration, usd
 from evalkit.report.headline import run_mark, run_reason
-from evalkit.report.judges import judges_share
+from evalkit.report.judging import judges_share
 from evalkit.report.marks import KIND_STYLES, run_style
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.sections import never_words, was_attempted

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from evalkit.report.comparison import compare_run
 from evalkit.report.html import report_html
 from tests.peers.chromium import Chromium, Page, find_browser
 from tests.peers.synthetic_run import SyntheticRun
+from tests.unit.report.conftest import Builder, Spec
+from tests.unit.report.judged_run import Verdicts, judge_part, judged_run
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -238,6 +241,26 @@ def test_the_counts_of_a_suite_are_links_to_its_cases(page: Page) -> None:
     assert listed(page) == int(
         page.evaluate("document.querySelector('a.count[data-kind=fix] b').textContent")
     )
+
+
+def test_a_case_that_a_judge_newly_fails_opens_by_its_link_as_often_as_asked(
+    browser: Chromium, folder: Path
+) -> None:
+    said: Verdicts = {f"c/{number:03} ü": (True, number % 7 > 0) for number in range(60)}
+    run, passes = judged_run(
+        lambda results, **spec: Builder(Spec(results=results, **spec)).build(), said, judge_part()
+    )
+    path = folder / "judged.html"
+    path.write_text(report_html(run, compare_run(run, passes)), encoding="utf-8")
+    with browser.open(path.as_uri()) as page:
+        for _ in range(2):
+            page.evaluate("document.documentElement.scrollTop = 0")
+            page.evaluate("document.querySelectorAll('.judges a')[2].click()")
+            page.settle()
+            assert shown(page) == "c/014 ü"
+            top = page.evaluate("document.getElementById('explorer').getBoundingClientRect().top")
+            assert 0 <= top < 200
+        assert page.errors == []
 
 
 def test_order_can_be_that_of_the_golden_set_or_of_cost(page: Page) -> None:

@@ -27,7 +27,7 @@ from evalkit.report.github.verdict_blocks import (
     suite_table,
 )
 from evalkit.report.github.wording import spoken
-from evalkit.report.judges import judges_share
+from evalkit.report.judging import judges_share
 from evalkit.report.markdown_blocks import slice_table
 from evalkit.report.markup import code_span, prose
 from evalkit.report.untrusted import clip

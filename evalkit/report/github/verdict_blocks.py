@@ -137,7 +137,7 @@ def _drop_cells(suite: SuiteComparison) -> tuple[str, str]:
 def decided_block(suite: SuiteComparison, *, named: bool) -> str:
     """What decided a suite: each requirement that does not pass in full, the others by name."""
     verdict = suite.verdict
-    judges = [f"- {what}: {_words(words)}" for what, words in suite_judge_rows(suite)]
+    judges = [f"- {what}: {_words(words)}" for what, words, _ in suite_judge_rows(suite)]
     if verdict is None:
         notes = [f"- note: {_words(note)}" for note in suite_notes(suite)]
         return "\n".join(_capped([*judges, *notes]))

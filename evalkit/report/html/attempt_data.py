@@ -33,6 +33,7 @@ FACTS = (
 
 _MOST_STRUCTURE = 40_000
 _MOST_MESSAGE = 2_000
+_MOST_CROWDED = 160
 _ORIGINS = {
     None: "no reply",
     "live": "live",
@@ -77,7 +78,7 @@ def attempt_data(
         "calls": [room.shown(_call(attempt, index)) for index in range(len(attempt.tool_calls))],
         "facts": [one_line(text) for text in _facts(attempt)],
         "pooled": one_line(attempt.pooled_from or ""),
-        "scores": [_score(score, judged.get(score.scorer), apart) for score in scores],
+        "scores": [_score(score, judged.get(score.scorer), apart, room) for score in scores],
         "trace": _trace(decisions),
         "traced": traced,
     }
@@ -134,8 +135,8 @@ def _reply(attempt: Attempt) -> str:
 
 
 def _score(
-    score: Score, judgment: Judgment | None, apart: Collection[str]
-) -> tuple[str, str, str, str, list[str]]:
+    score: Score, judgment: Judgment | None, apart: Collection[str], room: Room
+) -> tuple[str, str, str, str, list[tuple[str, bool]]]:
     """(scorer, word, what it is if it decides no case, message, what its judge said)."""
     name = one_line(score.scorer)
     role = role_words(gate=score.gate, apart=score.scorer in apart)
@@ -145,11 +146,19 @@ def _score(
     if score.state != "error" and score.passed is None:
         word = "no verdict"
     if judgment is not None:
-        return name, word, role, "", judgment_lines(judgment)
+        return name, word, role, "", _judged(judgment, room)
     message = score.message
     if not message and word != "pass":
         message = f"expected {encode(score.expected)}, found {encode(score.found)}"
     return name, word, role, clip(visible(message), _MOST_MESSAGE), []
+
+
+def _judged(judgment: Judgment, room: Room) -> list[tuple[str, bool]]:
+    """What a judge was asked and said, a line each, and whether it is its own words."""
+    limit = _MOST_MESSAGE if room.left > 0 else _MOST_CROWDED
+    lines = [(clip(words, limit), said) for words, said in judgment_lines(judgment)]
+    room.left -= sum(len(words) for words, _ in lines)
+    return lines
 
 
 def _trace(decisions: Sequence[Decision]) -> list[tuple[str, str, str, str, str, str]]:

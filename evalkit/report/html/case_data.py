@@ -91,7 +91,8 @@ class CaseData:
     ) -> tuple[Any, ...]:
         case, change = listed.case, listed.change
         attempts = self._attempts.get((listed.suite.suite, "candidate", case.id), ())
-        failed = [] if change is None else [each.scorer for each in change.findings]
+        found = () if change is None else change.findings
+        failed = [each.scorer for each in found if each.kind != "judge"]
         failed += self._failed_judges(attempts)
         mode = _failure_mode(change, attempts)
         return (
@@ -112,7 +113,7 @@ class CaseData:
     def _failed_judges(self, attempts: Iterable[Attempt]) -> list[str]:
         """The judges that fail a trial: they decide no case, so it may pass all the same."""
         return [
-            score.scorer
+            f"{score.scorer} (judge)"
             for attempt in attempts
             for score in self._scores.get(attempt.place, ())
             if score.kind == "judge" and score.passed is False

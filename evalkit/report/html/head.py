@@ -11,7 +11,7 @@ from evalkit.report.headline import run_mark, run_reason
 from evalkit.report.html.element import Markup, element
 from evalkit.report.html.icons import OUTCOME_ICONS, OUTCOME_TONES, icon, outcome_mark
 from evalkit.report.html.table import figures_table
-from evalkit.report.judges import judges_share
+from evalkit.report.judging import judges_share
 from evalkit.report.marks import MARKS
 from evalkit.report.suite_rows import rate_cells
 

@@ -98,6 +98,8 @@ def _floor_row(part: PartVerdict) -> Row | None:
     rate, floor = part.candidate_rate, part.floor
     if rate is None or floor is None:
         return None
+    if part.judged is not None and part.candidate_interval is None:
+        return None  # as a judge sees it, which nobody vouches for
     low, high = part.candidate_interval or (rate, rate)
     between = f" ({percent(low)} to {percent(high)})" if part.candidate_interval else ""
     return Row(

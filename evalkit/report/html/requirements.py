@@ -1,6 +1,7 @@
 """What the gate asked of a suite: how each requirement came out, and the looks that were taken."""
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from evalkit.records.comparison import SuiteComparison
 from evalkit.records.verdict import Look, Outcome, PartVerdict, SuiteVerdict
@@ -11,10 +12,11 @@ from evalkit.report.html.icons import KIND_ICONS, KIND_TONES, icon, outcome_mark
 from evalkit.report.html.kinds import KIND_ORDER, kind_label
 from evalkit.report.html.plot import interval_plots
 from evalkit.report.html.table import figures_table
-from evalkit.report.judges import suite_judge_rows
+from evalkit.report.judges import JudgeRow, suite_judge_rows
 from evalkit.report.marks import MARKS
 from evalkit.report.suite_block import is_brief
 from evalkit.report.suite_rows import drop_rows
+from evalkit.report.untrusted import one_line
 
 _MOST_CASES = 40
 
@@ -43,14 +45,33 @@ def _judges(suite: SuiteComparison) -> Markup | None:
     rows = suite_judge_rows(suite)
     if not rows:
         return None
-    pairs = (element("div", element("dt", what), element("dd", words)) for what, words in rows)
-    several = sum(what == "judge" for what, _ in rows) > 1
+    pairs = (
+        element("div", element("dt", row.label), element("dd", _judge_words(row, suite.suite)))
+        for row in rows
+    )
+    several = sum(row.label == "judge" for row in rows) > 1
     return element(
         "div",
         element("h4", "Judges" if several else "The judge"),
         element("dl", pairs, class_="pairs"),
         class_="judges",
     )
+
+
+def _judge_words(row: JudgeRow, suite: str) -> Iterable[str]:
+    """The words; cases as links to them."""
+    if not row.cases:
+        return [row.words]
+    shown = row.cases[:_MOST_CASES]
+    links = [element("a", case, href=f"#case={_key(suite, case)}") for case in shown]
+    more = len(row.cases) - len(shown)
+    spaced = [child for link in links for child in (link, " ")]
+    return [*spaced, f"and {more:,} more"] if more else spaced
+
+
+def _key(suite: str, case: str) -> str:
+    """What the page's script knows a case by, in an address."""
+    return quote(f"{one_line(suite)}/{one_line(case)}", safe="")
 
 
 def kind_counts(number: int, suite: SuiteComparison) -> Markup:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evalkit.config.model import Config
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.ports import FileTree
 from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
@@ -119,12 +120,27 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
             suite=setup.name,
             models=new.assets.route.models.order,
         ),
+        *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
         *wider_tools(old.prompt.tools, new.assets.prompt.tools),
     )
     for sentence in found:
         yield f"{sentence} {SINCE_BASE}"
     yield from _incomparable(setup, old.digests, tree, base)
+
+
+def _judge_replies(
+    old: tuple[FileTree, Config], new: tuple[FileTree, Config], setup: SuiteSetup
+) -> Iterable[str]:
+    """Replies of gating judges that stand in files, by which no calibration has to change."""
+    for entry in setup.assets.suite.scorers:
+        rubric = setup.assets.rubrics.get(entry.label)
+        if rubric is None or not entry.gate:
+            continue
+        routes = [old[1].route(name) for name in rubric.routes]
+        models = [model for route in routes if route for model in route.models.order]
+        for suite in (setup.name, rubric.name):
+            yield from changed_replies(old, new, suite=suite, models=models)
 
 
 def _incomparable(

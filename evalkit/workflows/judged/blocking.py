@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from evalkit.gate.amounts import exact
+from evalkit.gate.wording import count
 from evalkit.judge.drift import is_stale
 from evalkit.judge.items import ErrorRates
 from evalkit.records.calibration import Drift
@@ -44,10 +45,7 @@ def reasons_against(
         more = tally.baseline.without_verdict - tally.baseline.errors
         lost, asked = lost + more, asked + more + tally.baseline.judged
     if not asked:
-        return Against(
-            why=("It was asked about nothing that it could judge.",),
-            settle="Outputs to judge: look at the attempts' errors first.",
-        )
+        return _nothing_judged(judge, tally)
     limit = judge.rubric.floor.max_abstained
     if lost > exact(limit) * asked:
         return Against(
@@ -60,6 +58,24 @@ def reasons_against(
     if drop and labels.equal_errors in ("unverified", "differ"):
         return _unequal(judge, labels)
     return Against()
+
+
+def _nothing_judged(judge: JudgeSetting, tally: JudgeTally) -> Against:
+    errors = sum(arm.errors for arm in (tally.baseline, tally.candidate) if arm is not None)
+    if errors:
+        return Against(
+            why=(f"None of its {count(errors, 'question')} got an answer.",),
+            settle="A judge that can be reached: then resume the run.",
+        )
+    if judge.rubric.compare == "pair":
+        return Against(
+            why=("No output was compared with the one that it is held against.",),
+            settle="A run of both sides: evalkit run.",
+        )
+    return Against(
+        why=("It was asked about nothing that it could judge.",),
+        settle="Outputs to judge: look at the attempts' errors first.",
+    )
 
 
 def _drifted(drift: Drift | None) -> str:

@@ -5,7 +5,10 @@ As everything that decides, this reads a bundle and asks nobody.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.intervals import DropInterval, drop_interval
 from evalkit.gate.judged import (
@@ -20,15 +23,20 @@ from evalkit.judge.drops import corrected_drop, p_value
 from evalkit.judge.items import ErrorRates
 from evalkit.judge.rates import corrected_arm
 from evalkit.records.attempt import Place
-from evalkit.records.calibration import Method, Share
+from evalkit.records.calibration import JudgeStanding, Method, Share
 from evalkit.records.judgment import Judgment
-from evalkit.records.label import LabelledItem
+from evalkit.records.label import LabelledItem, LabellerKind
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import Estimate, Judged, JudgedArm, PartVerdict
 from evalkit.workflows.judged.blocking import reasons_against
 from evalkit.workflows.judged.equality import RunLabels, read_run_labels
 from evalkit.workflows.judged.tallying import ArmOf, JudgeTally, tally_judge
+
+_MAKERS: tuple[LabellerKind, ...] = ("person", "model", "rule")
+_NOTHING_ASKED = (
+    "There is no baseline to hold the candidate against, and no pass rate that it has to reach."
+)
 
 
 class SuiteJudges:
@@ -111,6 +119,12 @@ class _Parts:
         floor = floor_of(self.judge.floor)
         if floor is not None:
             parts.append(self._floor(floor, judged))
+        if not parts:
+            # without a baseline a margin asks for nothing, and nothing must not look like a pass
+            question = self._question("drop")
+            question = replace(question, blocked=(*question.blocked, _NOTHING_ASKED))
+            margin = margin_of(self.judge.margin_pp)
+            parts.append(decide_judged_drop(question, margin, judged, best=None, worst=None))
         return parts
 
     def _question(self, what: str) -> JudgeQuestion:
@@ -133,7 +147,7 @@ class _Parts:
         return Judged(
             rubric=self.judge.rubric.ref,
             asked=self.judge.asked,
-            standing=self.judge.standing,
+            standing=self._standing(),
             baseline=self._corrected_arm("baseline", self.tally.baseline),
             candidate=self._corrected_arm("candidate", self.tally.candidate)
             or self.tally.candidate,
@@ -141,6 +155,14 @@ class _Parts:
             raw=None if raw is None else Estimate(drop=raw.drop, lower=raw.lower, upper=raw.upper),
             labels=self.labels.count,
             shared=self.tally.shared,
+        )
+
+    def _standing(self) -> JudgeStanding:
+        """The judge's, with who made the labels of this run among those its figures rest on."""
+        standing = self.judge.standing
+        makers = {*standing.labelled_by, *self.labels.labelled_by}
+        return msgspec.structs.replace(
+            standing, labelled_by=tuple(each for each in _MAKERS if each in makers)
         )
 
     def _raw(self, bound: Bound) -> DropInterval | None:
@@ -157,12 +179,12 @@ class _Parts:
 
     def _drops(self) -> dict[Bound, CorrectedDrop]:
         """The corrected drop at both bounds; empty where nothing was judged."""
-        paired = self.labels.paired_drop(self.tally.cases, self.settings.alpha)
         found = {}
         for bound in Bound:
             raw = self._raw(bound)
             if raw is None or self.rates is None:
                 return {}
+            paired = self.labels.paired_drop(self.tally.cases, self.settings.alpha, bound)
             if paired is not None:
                 found[bound] = CorrectedDrop(
                     estimate=paired,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalkit.gate.cases import CaseResult, TrialResult
+from evalkit.gate.samples import Bound
 from evalkit.judge.differential import EqualErrors, equal_errors
 from evalkit.judge.drift import spot_drift
 from evalkit.judge.items import JudgedItem
@@ -17,9 +18,10 @@ from evalkit.judge.paired import PairedCase, paired_drop
 from evalkit.judge.rates import post_stratified
 from evalkit.records.calibration import Drift, Share
 from evalkit.records.judgment import Judgment
-from evalkit.records.label import LabelledItem
+from evalkit.records.label import LabelledItem, LabellerKind, labelled_by, wholly_human
 from evalkit.records.run import JudgeSetting
 from evalkit.records.verdict import Estimate, JudgedArm
+from evalkit.workflows.judged.tallying import is_known_fail
 
 Found = Literal["same", "assumed", "verified", "paired", "unverified", "differ"]
 # below this many labels of an arm its corrected rate is the calibration's business
@@ -39,6 +41,7 @@ class RunLabels:
     """The labels of a run that a judge's verdicts can be held against, by arm and case.
 
     `drift` compares the judge's errors on them with those of its calibration; None without labels.
+    `labelled_by` tells who made them.
     """
 
     by_arm: Mapping[str, tuple[JudgedItem, ...]]
@@ -46,20 +49,31 @@ class RunLabels:
     equal_errors: Found
     told: str = ""
     drift: Drift | None = None
+    labelled_by: frozenset[LabellerKind] = frozenset()
 
     @property
     def count(self) -> int:
         """How many labelled outputs there are."""
         return sum(len(items) for items in self.by_arm.values())
 
-    def paired_drop(self, cases: Sequence[CaseResult], alpha: float) -> Estimate | None:
-        """The drop corrected by labels on both outputs of a case; None with too few of them."""
+    def paired_drop(
+        self, cases: Sequence[CaseResult], alpha: float, bound: Bound
+    ) -> Estimate | None:
+        """The drop corrected by labels on both outputs of a case; None with too few of them.
+
+        Labels speak for the cases that were judged whole. The others count for or against the
+        candidate, by `bound`, but for attempts without an answer, which are known to fail.
+        """
         if self.equal_errors != "paired":
             return None
-        paired = []
+        paired: list[PairedCase] = []
+        others: list[float] = []
         for case in cases:
+            if not case.baseline or not case.candidate:
+                continue
             judged = _difference(case)
             if judged is None:
+                others.append(_bounded(case, bound))
                 continue
             pair = self.pairs.get(case.case)
             paired.append(
@@ -70,7 +84,16 @@ class RunLabels:
                     group=case.group or case.case,
                 )
             )
-        return paired_drop(paired, alpha=alpha)
+        found = paired_drop(paired, alpha=alpha)
+        if found is None or not others:
+            return found
+        total = len(paired) + len(others)
+        share, rest = len(paired) / total, sum(others) / total
+        return Estimate(
+            drop=share * found.drop + rest,
+            lower=share * found.lower + rest,
+            upper=share * found.upper + rest,
+        )
 
     def post_stratified(self, arm: str, counts: JudgedArm) -> Share | None:
         """The arm's pass rate by its own labels; None with fewer than thirty."""
@@ -87,7 +110,12 @@ def read_run_labels(
     cases: Sequence[CaseResult],
 ) -> RunLabels:
     """The labels on what this judge judged in the run, and whether it errs alike on both arms."""
-    items = {item.id: item for item in labels if item.truth is not None}
+    people = judge.rubric.floor.labelled_by == "people"
+    items = {
+        item.id: item
+        for item in labels
+        if item.truth is not None and (wholly_human([item]) or not people)
+    }
     by_arm: defaultdict[str, dict[str, JudgedItem]] = defaultdict(dict)
     cells: defaultdict[str, defaultdict[str, dict[str, JudgedItem]]] = defaultdict(
         lambda: defaultdict(dict)
@@ -112,12 +140,16 @@ def read_run_labels(
         if cell["baseline"] and cell["candidate"]
     }
     labelled = RunLabels(
-        by_arm=arms, pairs=pairs, equal_errors="paired", drift=_drift(judge, by_arm.values())
+        by_arm=arms,
+        pairs=pairs,
+        equal_errors="paired",
+        drift=_drift(judge, by_arm.values()),
+        labelled_by=labelled_by(items[name] for found in by_arm.values() for name in found),
     )
     if judge.same_arms or judge.rubric.compare == "pair":
         # a pair is judged in both orders and under no name: neither arm can be favoured
         return replace(labelled, equal_errors="same")
-    if labelled.paired_drop(cases, 0.05) is not None:
+    if labelled.paired_drop(cases, 0.05, Bound.WORST) is not None:
         return labelled
     found, told = _found(judge, arms)
     return replace(labelled, equal_errors=found, told=told)
@@ -125,7 +157,7 @@ def read_run_labels(
 
 def _drift(judge: JudgeSetting, arms: Iterable[Mapping[str, JudgedItem]]) -> Drift | None:
     """Whether the judge errs on this run as it did on the labels that it was calibrated with."""
-    if judge.calibration is None:
+    if judge.calibration is None or not judge.standing.fit:
         return None
     counts = judge.calibration.measured.confusion
     cells = (
@@ -172,11 +204,19 @@ def _told(checked: EqualErrors) -> str:
 
 
 def _difference(case: CaseResult) -> float | None:
-    """Baseline minus candidate as the judge sees it, in the mean of the trials it judged."""
+    """Baseline minus candidate as the judge sees it; None unless it judged every trial of both."""
     before, after = _mean(case.baseline), _mean(case.candidate)
     return None if before is None or after is None else before - after
 
 
 def _mean(trials: Sequence[TrialResult]) -> float | None:
     known = [trial.passed for trial in trials if trial.passed is not None]
-    return sum(known) / len(known) if known else None
+    if len(known) < len(trials) or any(is_known_fail(trial) for trial in trials):
+        return None
+    return sum(known) / len(known)
+
+
+def _bounded(case: CaseResult, bound: Bound) -> float:
+    """The drop of a case at its end: all that is not known to fail for one arm only."""
+    arm, sign = (case.baseline, 1) if bound is Bound.WORST else (case.candidate, -1)
+    return sign * sum(not is_known_fail(trial) for trial in arm) / len(arm)

@@ -18,8 +18,10 @@ _PASSED, _FAILED, _UNKNOWN = (
     TrialResult(passed=False),
     TrialResult(passed=None),
 )
-# of a pair in which neither is better: told from a pass by being this very object
+# of a pair in which neither is better, and of an attempt without an answer, which nobody judged:
+# told from a verdict by being these very objects
 _TIE = TrialResult(passed=True)
+_KNOWN_FAIL = TrialResult(passed=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +125,17 @@ class _Reading:
         if judgment is None:
             # nothing to judge: the attempt gave no answer, which nobody has to be asked about
             counts["known_fail" if score.passed is False else "error"] += 1
-            return _FAILED if score.passed is False else _UNKNOWN
+            return _KNOWN_FAIL if score.passed is False else _UNKNOWN
         counts["judged"] += 1
         counts["passed"] += score.passed is True
         if score.passed is None:
             return _TIE if self.judge.rubric.compare == "pair" else _UNKNOWN
         return _PASSED if score.passed else _FAILED
+
+
+def is_known_fail(trial: TrialResult) -> bool:
+    """Whether a trial of a tally is a fail that no judge had to be asked about."""
+    return trial is _KNOWN_FAIL
 
 
 def _opposite(candidate: TrialResult) -> TrialResult:

@@ -27,7 +27,8 @@ class OpenedJudge:
     """A judge and who it is. `asked` says in words who judges, `digest` what its calibration binds.
 
     `live` tells that a model answers, so that asking again would be a new measurement, `unpriced`
-    names the models that have no price. `threshold` is what its scores are held against.
+    names the models that have no price. `threshold` is what its scores are held against. `scripted`
+    tells that some replies are written down by case, whatever the output says.
     """
 
     rubric: Rubric
@@ -37,6 +38,7 @@ class OpenedJudge:
     live: bool
     unpriced: tuple[str, ...] = ()
     threshold: float | None = None
+    scripted: bool = False
 
 
 def open_judge(
@@ -91,6 +93,19 @@ def open_judge(
             if name not in config.models or config.models[name].price is None
         ),
         threshold=threshold,
+        scripted=any(provider.origin == "scripted" for provider in providers.values()),
+    )
+
+
+def is_scripted(rubric: Rubric, config: Config) -> bool:
+    """Whether a model that the configuration names for the judge has its replies from a script."""
+    models = [
+        config.models.get(model)
+        for name in rubric.routes
+        for model in judge_route(rubric, config, name).models.order
+    ]
+    return any(
+        each is not None and config.providers[each.provider].kind == "scripted" for each in models
     )
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from evalkit.config.model import Config
 from evalkit.ports import FileTree
 from evalkit.records.asset import Rubric
-from evalkit.records.calibration import Calibration, JudgeStanding
+from evalkit.records.calibration import Calibration, JudgeStanding, Standing
+from evalkit.records.judgment import RecordedVerdict
 from evalkit.records.label import LabelledItem
 from evalkit.records.run import JudgeSetting
 from evalkit.sources.calibrations import read_calibration
 from evalkit.sources.labels import read_labels
-from evalkit.workflows.judges.opening import OpenedJudge, configured_digest
+from evalkit.sources.verdicts import read_recorded_verdicts
+from evalkit.workflows.judges.opening import OpenedJudge, configured_digest, is_scripted
 from evalkit.workflows.judges.standing import standing_of
 from evalkit.workflows.setup.content import arm_contents
 from evalkit.workflows.setup.variants import SuiteSetup
@@ -47,7 +51,9 @@ def set_up_judges(setup: SuiteSetup, tree: FileTree, open_one: Opener) -> SuiteJ
                 rubric=rubric,
                 judge=judge.digest,
                 asked=judge.asked,
-                standing=_standing(rubric, calibration, judge.digest, tree),
+                standing=_told(
+                    _standing(rubric, calibration, judge.digest, tree), scripted=judge.scripted
+                ),
                 gate=entry.gate,
                 margin_pp=suite.gate.max_drop_pp if margin is None else margin,
                 floor=entry.judge.min_pass_rate,
@@ -65,17 +71,39 @@ def read_standing(
 ) -> JudgeStanding:
     """The standing of a rubric's judge as the configuration names it; nobody is opened.
 
-    Raises ConfigError for a calibration that is none, and for unknown routes.
+    Raises ConfigError for a calibration or recorded verdicts that are none, and for unknown routes.
     """
     digest = configured_digest(rubric, config)
-    return standing_of(rubric, read_calibration(tree, rubric), labels, judge_digest=digest)
+    calibration = read_calibration(tree, rubric)
+    recorded = _recorded(rubric, calibration, tree)
+    standing = standing_of(rubric, calibration, labels, judge_digest=digest, recorded=recorded)
+    return _told(standing, scripted=is_scripted(rubric, config))
+
+
+def _told(standing: JudgeStanding, *, scripted: bool) -> JudgeStanding:
+    """The standing of a judge; one with a script says the same of whatever a case comes to."""
+    if not scripted:
+        return standing
+    why = "Its replies are scripted: found by their case, they are the same for any output."
+    found: Standing = "unfit" if standing.fit else standing.standing
+    return msgspec.structs.replace(standing, standing=found, why=(why, *standing.why))
 
 
 def _standing(
     rubric: Rubric, calibration: Calibration | None, digest: str, tree: FileTree
 ) -> JudgeStanding:
     labels = read_labels(tree, rubric) if calibration is not None else ()
-    return standing_of(rubric, calibration, labels, judge_digest=digest)
+    recorded = _recorded(rubric, calibration, tree)
+    return standing_of(rubric, calibration, labels, judge_digest=digest, recorded=recorded)
+
+
+def _recorded(
+    rubric: Rubric, calibration: Calibration | None, tree: FileTree
+) -> Mapping[str, RecordedVerdict] | None:
+    """What the judge said elsewhere, where it is not asked and there is a measurement to refute."""
+    if rubric.recorded is None or calibration is None:
+        return None
+    return read_recorded_verdicts(tree, rubric)
 
 
 def _same_arms(setup: SuiteSetup) -> bool:

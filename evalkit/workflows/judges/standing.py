@@ -4,11 +4,12 @@ Nothing is taken from the stored figures: they are worked out again from the sto
 labels, so that an edited file vouches for nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.judge.fitness import why_unfit
 from evalkit.records.asset import Rubric
 from evalkit.records.calibration import Calibration, JudgeMeasured, JudgeStanding
+from evalkit.records.judgment import RecordedVerdict
 from evalkit.records.label import LabelledItem
 from evalkit.sources.calibrations import calibration_path
 from evalkit.sources.labels import labels_digest
@@ -22,11 +23,13 @@ def standing_of(
     labels: Sequence[LabelledItem],
     *,
     judge_digest: str,
+    recorded: Mapping[str, RecordedVerdict] | None = None,
 ) -> JudgeStanding:
     """The standing of a rubric's judge.
 
     `labels` are those beside the rubric now, `judge_digest` is of the judge that would be asked
-    now. The floor is the rubric's of today, so one that was raised after the measurement holds.
+    now, `recorded` are its verdicts where nobody is asked. The floor is the rubric's of today, so
+    one that was raised after the measurement holds.
     """
     if calibration is None:
         return JudgeStanding(
@@ -34,6 +37,8 @@ def standing_of(
             why=(f"Nobody has measured how often the judge of {rubric.ref} is wrong.",),
         )
     stale = _changes(rubric, calibration, judge_digest, labels)
+    if recorded is not None:
+        stale = (*stale, *_other_verdicts(rubric, calibration, recorded))
     measured = calibration.measured
     unfit: tuple[str, ...] = ()
     if not stale:
@@ -86,6 +91,25 @@ def _alike(one: JudgeMeasured, other: JudgeMeasured) -> bool:
         elif abs(a.value - b.value) > 1e-9 or abs(a.n - b.n) > 1e-6:
             return False
     return one.threshold == other.threshold and abs(one.abstained - other.abstained) < 1e-9
+
+
+def _other_verdicts(
+    rubric: Rubric, calibration: Calibration, recorded: Mapping[str, RecordedVerdict]
+) -> Iterator[str]:
+    """Recorded verdicts on labelled outputs that are no longer those that were measured."""
+    graded = rubric.scale.kind == "graded"
+    changed = 0
+    for name, kept in calibration.verdicts.items():
+        said = recorded.get(name)
+        now: bool | float | None = None
+        if said is not None:
+            now = said.score if graded else said.passed
+        changed += now != kept
+    if changed:
+        yield (
+            f"{changed} of the {len(calibration.verdicts)} verdicts in {rubric.recorded} by which "
+            f"the judge of {rubric.ref} was measured are others now."
+        )
 
 
 def _changes(

@@ -28,8 +28,22 @@ def check_plan(prepared: PreparedRun) -> None:
                 f"suite {setup.name} asks for live evidence, and its replies would be "
                 f"{' and '.join(replayed)}; run with --live"
             )
+        _check_judges_are_live(setup, prepared)
         if "scripted" in origins:
             _check_scripts_can_tell(setup)
+
+
+def _check_judges_are_live(setup: SuiteSetup, prepared: PreparedRun) -> None:
+    if setup.assets.suite.evidence != "live":
+        return
+    for entry in setup.assets.suite.scorers:
+        judge = prepared.judges.opened.get((setup.name, entry.label))
+        if judge is not None and entry.gate and not judge.live:
+            raise Refused(
+                f"suite {setup.name} asks for live evidence, and the verdicts of its judge "
+                f"{entry.label} were given elsewhere or written down; judge with a model that is "
+                "asked, or let it only inform (`gate: false`)"
+            )
 
 
 def check_replies(attempts: Sequence[PlannedAttempt]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -18,9 +19,11 @@ from evalkit.gate import (
     more_trials_help,
     plan_looks,
 )
+from evalkit.gate.judged import decide_judged_drop
 from evalkit.gate.looks import minimum_cases_of
 from evalkit.gate.power import ESCALATION_LOOKS
 from evalkit.records.verdict import Look, Outcome, PartVerdict, SuiteVerdict, Waiver
+from tests.unit.gate.judged_parts import drop, judged, question
 
 Table = Callable[..., list[CaseResult]]
 LOOKS = plan_looks(trials=1, alpha=0.05, max_trials=4)
@@ -344,3 +347,78 @@ def test_a_suite_that_a_guard_holds_back_buys_no_further_trials(table: Table) ->
     undecided = decide_suite("s", table(150, 10, 6, 34), GateSettings(alpha=0.01))
     assert more_trials_help(undecided)
     assert not more_trials_help(add_parts(undecided, [_held()]))
+
+
+def _judged_at(open_until: int, *, blocked: bool = False) -> Callable[..., list[PartVerdict]]:
+    """A judge whose corrected interval is too wide until so many trials; `asked` is what it saw."""
+
+    def parts(trials: int, settings: GateSettings) -> list[PartVerdict]:
+        half = 0.06 if trials < open_until else 0.02
+        figures = drop(0.0, -half, half)
+        asked = question(
+            alpha=settings.alpha, blocked=("Nobody has measured it.",) if blocked else ()
+        )
+        return [decide_judged_drop(asked, Fraction(3, 100), judged(), best=figures, worst=figures)]
+
+    return parts
+
+
+def _steady(table: Table) -> Callable[[int], list[CaseResult]]:
+    return lambda trials: table(500, trials=trials)
+
+
+@pytest.mark.parametrize(("open_until", "looks"), [(1, 1), (2, 2), (4, 3), (9, 3)])
+def test_a_judge_that_is_open_is_looked_at_again_as_far_as_it_takes(
+    table: Table, open_until: int, looks: int
+) -> None:
+    further = _judged_at(open_until)
+    verdict = decide_looks("s", _steady(table), SETTINGS, LOOKS, 4, further_parts=further)
+    assert len(verdict.looks) == looks
+    part = next(each for each in verdict.parts if each.kind == "judge")
+    assert verdict.outcome is part.outcome
+    assert verdict.outcome is (Outcome.INCONCLUSIVE if open_until > 4 else Outcome.PASS)
+
+
+def test_further_parts_are_decided_at_the_trials_and_the_alpha_of_each_look(table: Table) -> None:
+    seen: list[tuple[int, float]] = []
+
+    def further(trials: int, settings: GateSettings) -> list[PartVerdict]:
+        seen.append((trials, settings.alpha))
+        return _judged_at(9)(trials, settings)
+
+    decide_looks("s", _steady(table), SETTINGS, LOOKS, 4, further_parts=further)
+    assert seen == [(look.trials, look.alpha) for look in LOOKS]
+    seen.clear()
+    decide_looks("s", _steady(table), SETTINGS, (), 2, further_parts=further)
+    assert seen == [(2, SETTINGS.alpha)]
+
+
+def test_an_open_judge_says_at_how_many_trials_the_gate_can_look_again(table: Table) -> None:
+    verdict = decide_looks("s", _steady(table), SETTINGS, LOOKS, 1, further_parts=_judged_at(9))
+    part = next(each for each in verdict.parts if each.kind == "judge")
+    assert more_trials_help(verdict, LOOKS)
+    assert "look again at 2 trials a case" in str(part.what_would_settle)
+
+
+def test_no_trials_are_bought_for_a_judge_that_nobody_vouches_for(table: Table) -> None:
+    further = _judged_at(1, blocked=True)
+    verdict = decide_looks("s", _steady(table), SETTINGS, LOOKS, 4, further_parts=further)
+    assert (verdict.outcome, len(verdict.looks)) == (Outcome.INCONCLUSIVE, 1)
+    assert not more_trials_help(verdict, LOOKS)
+
+
+def test_further_parts_are_waived_and_guarded_as_all_others_are(table: Table) -> None:
+    waiver = Waiver(
+        id="W1", suite="s", part="judge tone", reason="known", accepted_by="Ada",
+        on="2026-06-01", until="2026-07-01", up_to=1.0,
+    )  # fmt: skip
+    verdict = decide_looks(
+        "s",
+        _steady(table),
+        SETTINGS,
+        LOOKS,
+        1,
+        further_parts=_judged_at(9),
+        revise=lambda found: apply_waivers(found, [waiver], "2026-06-15"),
+    )
+    assert verdict.outcome is Outcome.PASS

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -20,7 +21,9 @@ from evalkit.gate import (
     propose_waiver,
     suite_exit_code,
 )
+from evalkit.gate.judged import decide_judged_drop, decide_judged_floor
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict, Waiver
+from tests.unit.gate.judged_parts import drop, judged, question, share
 
 Table = Callable[..., list[CaseResult]]
 TODAY = "2026-06-15"
@@ -387,3 +390,61 @@ def test_an_expired_waiver_of_a_gate_change_still_holds_the_suite_back(table: Ta
     passed = decide_suite("s", table(195, 0, 0, 5), GateSettings())
     old = _waiver("gate change", text="trials went from 2 to 1.", until="2026-06-14")
     assert apply_waivers(passed, [old], TODAY).outcome is Outcome.INCONCLUSIVE
+
+
+def _judge_drop(*, blocked: bool = False) -> PartVerdict:
+    """A judge's drop of 6 pp that fails, or that nobody vouches for."""
+    asked = question(blocked=("Nobody has measured it.",) if blocked else ())
+    figures = drop(0.06, 0.03, 0.0925)
+    return decide_judged_drop(asked, Fraction(3, 100), judged(), best=figures, worst=figures)
+
+
+def _judge_floor(*, blocked: bool = False) -> PartVerdict:
+    """A corrected rate of 80 % that misses its floor, or that nobody vouches for."""
+    asked = question(
+        name="judge tone floor", blocked=("Nobody has measured it.",) if blocked else ()
+    )
+    figures = share(0.8, 0.7105, 0.88)
+    return decide_judged_floor(asked, Fraction(9, 10), judged(), best=figures, worst=figures)
+
+
+@pytest.mark.parametrize(("up_to", "covered"), [(5.9, False), (6.0, True)])
+def test_a_judges_drop_is_covered_by_its_corrected_figure(
+    table: Table, up_to: float, covered: bool
+) -> None:
+    verdict = add_parts(decide_suite("s", table(500), GateSettings()), [_judge_drop()])
+    accepted = apply_waivers(verdict, [_waiver("judge tone", up_to=up_to)], TODAY)
+    assert accepted.outcome is (Outcome.PASS if covered else Outcome.FAIL)
+    assert (_part(accepted, "judge tone").waiver is not None) is covered
+
+
+@pytest.mark.parametrize(("at_least", "covered"), [(0.81, False), (0.8, True), (0.7, True)])
+def test_a_judges_floor_is_covered_by_its_corrected_rate(
+    table: Table, at_least: float, covered: bool
+) -> None:
+    verdict = add_parts(decide_suite("s", table(500), GateSettings()), [_judge_floor()])
+    waiver = _waiver("judge tone floor", at_least=at_least)
+    accepted = apply_waivers(verdict, [waiver], TODAY)
+    assert accepted.outcome is (Outcome.PASS if covered else Outcome.FAIL)
+
+
+def test_a_proposed_waiver_of_a_judge_covers_its_interval() -> None:
+    assert _propose(_judge_drop()).up_to == 9.3
+    assert _propose(_judge_floor()).at_least == 0.71
+
+
+def test_a_judge_that_nobody_vouches_for_cannot_be_accepted_by_what_it_says(table: Table) -> None:
+    parts = [_judge_drop(blocked=True), _judge_floor(blocked=True)]
+    # the floor's part shows the judge's own rate, which is no measurement
+    assert parts[1].candidate_rate == 0.8
+    verdict = add_parts(decide_suite("s", table(500), GateSettings()), parts)
+    waivers = [
+        _waiver("judge tone", up_to=100),
+        _waiver("judge tone floor", id="W2", at_least=0.001),
+    ]
+    accepted = apply_waivers(verdict, waivers, TODAY)
+    assert accepted.outcome is Outcome.INCONCLUSIVE
+    assert [_part(accepted, part.name).waiver for part in parts] == [None, None]
+    for part in parts:
+        with pytest.raises(ValueError, match="no figure that a waiver could be held to"):
+            _propose(part)

@@ -12,7 +12,7 @@ from evalkit.records.case import Document
 from evalkit.records.judgment import Subject
 from evalkit.records.subject import subject_id
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+TEXTS = st.text(max_size=30)
 VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -12,6 +12,8 @@ from evalkit.records.event import (
     AttemptFinished,
     AttemptRetried,
     Event,
+    JudgingStarted,
+    JudgmentMade,
     RunEnded,
     RunStarted,
     RunStopping,
@@ -19,6 +21,7 @@ from evalkit.records.event import (
 from evalkit.report.progress import live_progress, progress_display
 from evalkit.report.screen import Screen
 from tests.unit.report.conftest import MakeRun
+from tests.unit.report.judged_run import call, judgment, opinion
 
 
 class FakeClock:
@@ -242,3 +245,81 @@ def test_a_stream_that_went_away_does_not_stop_the_run(
     with progress_display(BrokenStream(), clock=FakeClock(), environ={}) as sink:
         for event in events(attempts):
             sink(event)
+
+
+def judged(number: int, *, failed: bool = False) -> JudgmentMade:
+    said = opinion("error", call("error")) if failed else opinion(True)
+    return JudgmentMade(judgment=judgment(("routing", "candidate", f"c{number:02}", 1), said))
+
+
+def test_judging_is_a_phase_of_its_own_and_counts_as_spent(
+    attempts: list[tuple[Attempt, bool | None]],
+) -> None:
+    stream, clock = Stream(), FakeClock()
+    with progress_display(stream, clock=clock, environ={}) as sink:
+        for event in events(attempts):
+            sink(event)
+        sink(JudgingStarted(questions=36))
+        for number in range(36):
+            clock.now_s += 0.5
+            sink(judged(number, failed=number == 20))
+    lines = stream.getvalue().splitlines()
+    assert lines[2] == "judging 36 outputs"
+    assert lines[3].startswith("4/36 judged (11 %): 1 without a result; 29,756 tokens, $0.0200 of ")
+    assert lines[3].endswith("; about 16 s left")
+    assert len(lines) == 2 + 1 + 9 + 1
+    assert lines[-1] == (
+        "judged 36 outputs in 18 s; 45,756 tokens, $0.1800 of $5.00, 39 live; 1 without a result, "
+        "1 not judged for an error"
+    )
+
+
+def test_a_run_that_judges_again_at_its_next_look_counts_on(
+    attempts: list[tuple[Attempt, bool | None]],
+) -> None:
+    stream, clock = Stream(), FakeClock()
+    with progress_display(stream, clock=clock, environ={}) as sink:
+        for questions in (2, 3):
+            sink(JudgingStarted(questions=questions))
+            for number in range(questions):
+                clock.now_s += 0.5
+                sink(judged(number))
+            clock.now_s += 60
+    lines = stream.getvalue().splitlines()
+    assert [line.partition(";")[0] for line in lines if line.startswith("judg")] == [
+        "judging 2 outputs",
+        "judged 2 outputs in 1.0 s",
+        "judging 3 outputs",
+        "judged 5 outputs in 2.5 s",
+    ]
+
+
+def test_a_run_without_a_judge_has_no_line_about_one(
+    attempts: list[tuple[Attempt, bool | None]],
+) -> None:
+    stream = Stream()
+    with progress_display(stream, clock=FakeClock(), environ={}) as sink:
+        for event in events(attempts):
+            sink(event)
+    assert "judg" not in stream.getvalue()
+
+
+def test_the_live_display_turns_to_judging_and_ends_with_what_was_judged(
+    attempts: list[tuple[Attempt, bool | None]],
+) -> None:
+    stream, clock = Stream(terminal=True), FakeClock()
+    with live_progress(stream, clock=clock, screen=Screen(width=100), refreshing=False) as sink:
+        for event in events(attempts):
+            sink(event)
+        sink(JudgingStarted(questions=36))
+        for number in range(9):
+            clock.now_s += 1
+            sink(judged(number))
+    text = stream.getvalue()
+    assert "0/36 outputs judged, after 40 attempts" in text
+    assert "9/36 outputs judged, after 40 attempts" in text
+    assert "about 27 s left" in text
+    assert text.endswith(
+        "judged 9 of 36 outputs in 9.0 s; 32,256 tokens, $0.0450 of $5.00, 39 live; "
+        "1 without a result\n"
+    )

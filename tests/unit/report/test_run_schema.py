@@ -8,6 +8,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from evalkit.records.attempt import FailureMode
+from evalkit.records.audit import AUDIT_SCHEMA, AuditRow, JudgeAudit
+from evalkit.records.calibration import (
+    CALIBRATION_SCHEMA,
+    Calibration,
+    Confusion,
+    JudgeMeasured,
+    LabelCounts,
+    Share,
+)
 from evalkit.records.history import HistoryView, Trend, TrendPoint
 from evalkit.records.last_run import LastRun
 from evalkit.records.power import PowerRow, SuitePower
@@ -21,6 +30,7 @@ from evalkit.report.run_json import run_json
 from evalkit.report.schema import bundle_schemas, run_schema
 from evalkit.report.show import build_case_view, case_json
 from tests.unit.report.conftest import MakeRun
+from tests.unit.report.judged_run import judge_part, judged_run
 
 T, F, N = True, False, None
 HISTORY = HistoryView(
@@ -66,6 +76,44 @@ POWER = SuitePower(
         ),
     ),
 )
+CALIBRATION = Calibration(
+    schema=CALIBRATION_SCHEMA,
+    rubric="tone@v1",
+    judge="sha256:1",
+    labels="sha256:2",
+    asked="gpt-4.1",
+    made_at="2026-11-24T19:33:01+00:00",
+    evalkit="0.1.0",
+    measured=JudgeMeasured(
+        counts=LabelCounts(tuning_passes=10, tuning_fails=10, test_passes=60, test_fails=60),
+        labelled_by=("person",),
+        confusion=Confusion(true_pass=55, false_fail=5, false_pass=3, true_fail=57),
+        tpr=Share(value=0.92, lower=0.82, upper=0.96, n=60),
+        tnr=Share(value=0.95, lower=0.86, upper=0.98, n=60),
+        youden=None,
+        agreement=None,
+        ceiling=None,
+        abstained=0.0,
+        fit=True,
+    ),
+    verdicts={"0123456789abcdef": True, "0123456789abcdee": None},
+)
+AUDIT = JudgeAudit(
+    schema=AUDIT_SCHEMA,
+    rubric="tone@v1",
+    judge="sha256:1",
+    asked="gpt-4.1",
+    made_at="2026-11-24T19:33:01+00:00",
+    evalkit="0.1.0",
+    seed=1,
+    repeats=2,
+    outputs=20,
+    labelled_by=("person",),
+    calls=40,
+    errors=0,
+    billed_usd=0.02,
+    rows=(AuditRow(check="repeat", name="repeat", tried="the same output again", finding="ok"),),
+)
 LAST = LastRun(at="2026-11-24", command=("evalkit", "run"), exit_code=2, kind="refused")
 
 
@@ -76,14 +124,24 @@ def test_every_schema_is_one(name: str) -> None:
 
 def test_what_is_written_meets_its_schema(make_run: MakeRun) -> None:
     run, passes = make_run({"a": ((T, T), (F, T)), "b": ((T, T), (N, T))})
+    judged, judged_passes = judged_run(make_run, {"a": (True, False)}, judge_part())
     trace = TraceRecord(suite="routing", variant="candidate", case="a", trial=1, decisions=())
     written: dict[str, list[Any]] = {
-        "run": [json.loads(run_json(run.record))],
+        "run": [json.loads(run_json(run.record)), json.loads(run_json(judged.record))],
         "attempt": [json.loads(msgspec.json.encode(each)) for each in run.attempts],
         "score": [json.loads(msgspec.json.encode(each)) for each in run.scores],
+        "judgment": [json.loads(msgspec.json.encode(each)) for each in judged.judgments],
+        "calibration": [json.loads(msgspec.json.encode(CALIBRATION))],
+        "audit": [json.loads(msgspec.json.encode(AUDIT))],
         "trace": [json.loads(msgspec.json.encode(trace))],
-        "diff": [json.loads(diff_json(compare_run(run, passes)))],
-        "case-view": [json.loads(case_json(build_case_view(run, "a", passes=passes)))],
+        "diff": [
+            json.loads(diff_json(compare_run(run, passes))),
+            json.loads(diff_json(compare_run(judged, judged_passes))),
+        ],
+        "case-view": [
+            json.loads(case_json(build_case_view(run, "a", passes=passes))),
+            json.loads(case_json(build_case_view(judged, "a", passes=judged_passes))),
+        ],
         "history": [json.loads(history_json(HISTORY))],
         "power": [json.loads(power_json([POWER]))],
         "last": [json.loads(msgspec.json.encode(LAST))],

@@ -55,6 +55,8 @@ def test_every_code_is_described_in_one_line() -> None:
         ({"contains": {}}, answer("no"), case(contains="yes"), "wrong_output"),
         ({"regex": {}}, answer("no"), case(regex="yes"), "wrong_output"),
         ({"numeric": {}}, answer("2"), case(output=3), "wrong_output"),
+        ({"similarity": {"min": 0.9}}, answer("no"), case(reference="yes"), "wrong_output"),
+        ({"token_f1": {"min": 0.9}}, answer("no"), case(reference="yes"), "wrong_output"),
         ({"json_schema": "answer.json"}, answer_json([1]), case(), "schema_violation"),
         ({"tool_calls": {}}, answer_calls(call("a")), case(tool_calls=[]), "wrong_tool_calls"),
         ({"citations": {}}, answer("x"), case(citations=["kb-1"]), "wrong_citations"),

@@ -8,6 +8,7 @@ from evalkit.config.scorers import ScorerEntry
 from evalkit.records.case import Case
 from evalkit.score.registry import build_scorers
 from evalkit.score.state import nothing_decides
+from tests.labelled import rubric
 
 SCORERS: list[dict[str, Any]] = [
     {"exact": {}},
@@ -22,6 +23,9 @@ SCORERS: list[dict[str, Any]] = [
     {"tool_calls": {}},
     {"citations": {}},
     {"policy": {}},
+    {"similarity": {"min": 0.5}},
+    {"token_f1": {"min": 0.5, "to": "output"}},
+    {"judge": "tone@v1"},
 ]
 EXPECTED: list[dict[str, Any]] = [
     {},
@@ -47,7 +51,8 @@ EXPECTED: list[dict[str, Any]] = [
 def test_check_and_scoring_agree_on_what_decides_a_case(
     scorer: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    scorers = build_scorers([scorer], {"schemas/answer.json": {"type": "object"}})
+    schemas = {"schemas/answer.json": {"type": "object"}}
+    scorers = build_scorers([scorer], schemas, {"tone": rubric()})
     case = Case(id="c", input={}, expected=expected)
     decides = ScorerEntry.model_validate(scorer).decides(expected)
     assert nothing_decides(scorers, case) is not decides

@@ -183,7 +183,8 @@ function scores(data, shown) {
         make("span", { class: "score-name" }, name, role),
         mark(symbol, tone, word), broke ? make("span", { class: "flag" }, "broke") : null,
         message && word !== "pass" ? make("p", { class: "score-message", dir: "auto" }, message) : null,
-        judged.map((line) => make("p", { class: "score-message said-by-judge", dir: "auto" }, line)));
+        judged.map(([line, said]) =>
+          make("p", { class: `score-message${said ? "" : " about-judge"}`, dir: "auto" }, line)));
     });
     return column(data, number, make("ul", { class: "scores" }, items));
   });

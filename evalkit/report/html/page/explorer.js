@@ -19,6 +19,16 @@ function choose(item, { open = false, focus = false } = {}) {
   }
 }
 
+/** Show the case that a link outside the list names. */
+function follow(event) {
+  const link = event.target.closest("a[href^='#case=']");
+  const item = link && addressed(link.hash);
+  if (!item) return;
+  event.preventDefault();
+  choose(item, { open: true });
+  toTop();
+}
+
 function showPosition() {
   const position = listed.indexOf(current);
   byId("position").textContent = position < 0 ? "" : `${position + 1} of ${listed.length}`;
@@ -129,9 +139,9 @@ function leave(event) {
   }
 }
 
-/** The case that the address names, if it names one. */
-function addressed() {
-  const [, key] = location.hash.match(/^#case=(.*)$/) || [];
+/** The case that an address names, if it names one. */
+function addressed(hash = location.hash) {
+  const [, key] = hash.match(/^#case=(.*)$/) || [];
   try {
     return key && cases.find((item) => item.key === decodeURIComponent(key));
   } catch {

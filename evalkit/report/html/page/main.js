@@ -9,6 +9,7 @@ byId("next").addEventListener("click", () => move(1));
 byId("back").addEventListener("click", closeDetail);
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
+document.addEventListener("click", follow);
 addEventListener("hashchange", () => {
   const item = addressed();
   if (item && item !== current) choose(item, { open: true });
