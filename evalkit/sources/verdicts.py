@@ -107,7 +107,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
             else:
                 yield reader.line_num, row
     except csv.Error as error:
-        yield reader.line_num, _Unfit(None, f"is no CSV: {error}")
+        yield reader.reader.line_num, _Unfit(None, f"is no CSV: {error}")
 
 
 def _verdict(row: Any, rubric: Rubric) -> tuple[str, RecordedVerdict]:

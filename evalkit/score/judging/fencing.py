@@ -128,14 +128,14 @@ def split_at_data(prompt: str, token: str) -> tuple[str, str]:
     return prompt[:start], prompt[start:]
 
 
-def fence_token(subject: Subject) -> str:
-    """The token of a subject's fences: a digest of it that occurs nowhere in it."""
+def fence_token(subject: Subject, *, length: int = _TOKEN_LENGTH) -> str:
+    """The token of a subject's fences: `length` digits of its digest that occur nowhere in it."""
     written = json.dumps(
         msgspec.to_builtins(subject), sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
     seed = written.encode("utf-8", "surrogatepass")
     while True:
-        token = hashlib.sha256(seed).hexdigest()[:_TOKEN_LENGTH]
+        token = hashlib.sha256(seed).hexdigest()[:length]
         # letters and digits stand in JSON as they are, so it is in no text, key or id either
         if token not in written:
             return token

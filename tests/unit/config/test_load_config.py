@@ -150,7 +150,24 @@ def test_a_broken_route_does_not_make_its_suites_dangling(broken: Broken) -> Non
         ("- {exact: {fields: [intent]}}", "[]", "suites.triage.scorers", "wrong value"),
         ("{exact: {fields: [intent]}}", "{policy: }", "suites.triage.scorers[0]", "policy: {}"),
         ("{exact: {fields: [intent]}}", "{gate: true}", "suites.triage.scorers[0]", "exactly one"),
-        ("{exact: {fields: [intent]}}", "{judge: tone@v1}", "suites.triage.scorers[0]", "judge"),
+        (
+            "{exact: {fields: [intent]}}",
+            "{judge: tone}",
+            "suites.triage.scorers[0].judge",
+            "wrong value",
+        ),
+        (
+            "{exact: {fields: [intent]}}",
+            "{judge: {rubric: tone@v1, min_pass_rate: 80}}",
+            "suites.triage.scorers[0].judge.min_pass_rate",
+            "wrong value",
+        ),
+        (
+            "{exact: {fields: [intent]}}",
+            "{similarity: {min: 0}}",
+            "suites.triage.scorers[0].similarity.min",
+            "wrong value",
+        ),
         ("{citations: {}}", "{exact: {}, policy: {}}", "suites.review.scorers[0]", "exactly one"),
         ("suites:\n", "budgets: [{scope: run}]\nsuites:\n", "budgets[0]", "caps something"),
         (
@@ -235,11 +252,6 @@ class TestAdvice:
         text = good.replace("    fallback: [small-1.5]\n", "")
         (warning,) = load_config(text.encode()).warnings
         assert (warning.line, warning.key) == (13, "routes.review.models")
-
-    def test_a_route_that_no_suite_exercises_is_a_warning(self, good: str) -> None:
-        text = good.replace("route: review", "route: triage")
-        (warning,) = load_config(text.encode()).warnings
-        assert (warning.line, warning.key) == (11, "routes.review.name")
 
     def test_a_model_without_a_price_is_a_warning_that_names_the_cap(self, good: str) -> None:
         text = good.replace(", price: {input_usd_per_mtok: 2, output_usd_per_mtok: 8}", "")

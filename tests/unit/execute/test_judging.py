@@ -198,6 +198,7 @@ def test_work_takes_at_least_one_worker(concurrency: int) -> None:
 
 def test_the_first_reason_to_end_early_is_the_one_that_is_told() -> None:
     async def work(item: int) -> None:
+        await asyncio.sleep(0)
         workers.end_early("budget" if item == 1 else "providers", f"reason {item}")
 
     workers = Workers([1, 2, 3], work, StopSignal())

@@ -91,6 +91,8 @@ def test_what_infrastructure_kept_from_being_judged_is_held_and_asks_to_resume()
     part = of_drop(drop(0.0, -0.02, 0.02), drop(0.06, 0.03, 0.09), judged=lost)
     assert (part.held, part.unknown) == (True, 4)
     assert part.what_would_settle == "A verdict on the 4 outputs without one: resume the run."
+    # also where it is open for another reason: nothing may wave through what was not judged
+    assert of_drop(drop(0.01, -0.05, 0.07), judged=lost).held
     baseline = judged(baseline=arm(errors=1))
     assert of_drop(drop(0.0, -0.02, 0.02), drop(0.06, 0.03, 0.09), judged=baseline).held
 

@@ -101,6 +101,19 @@ def test_no_data_of_a_subject_holds_the_token_of_its_fences(
     assert opened == closed == found.count(token) / 2
 
 
+@given(st.sets(st.integers(0, 255), max_size=200))
+def test_a_token_that_data_happens_to_hold_is_not_taken(numbers: set[int]) -> None:
+    """With so few digits as here that happens; nobody can make it happen with twelve."""
+    text = " ".join(f"{number:02x}" for number in numbers)
+    for judged in (
+        subject(text),
+        subject([{text: 1}]),
+        subject(other=text),
+        subject(documents=(Document(id=text or "d", index="kb", text=""),)),
+    ):
+        assert fence_token(judged, length=2) not in text
+
+
 def test_a_token_depends_on_all_that_is_shown_and_on_nothing_else() -> None:
     tokens = {
         fence_token(each)

@@ -137,6 +137,7 @@ def test_a_code_fence_around_the_whole_reply_is_no_part_of_it(fence: str) -> Non
     "fence",
     [
         "```json\n{}", "{}\n```", "```json\n{}\n```\nSo it passes.", "So:\n```json\n{}\n```",
+        "```json\n{}\nSo it passes.",
         "```python\n{}\n```", "```json {}\n```", "~~~\n{}\n~~~",
         "```json\n{}\n```\n```json\n{}\n```",
     ],
