@@ -214,6 +214,8 @@ class ScorerEntry(Part):
     def _one_scorer(self) -> "ScorerEntry":
         for key in SCORER_KEYS:
             if key in self.model_fields_set and getattr(self, key) is None:
+                if key == "judge":
+                    raise ValueError("judge is empty; name its rubric: judge: NAME@vN")
                 raise ValueError(f"{key} is empty; without settings of its own write {key}: {{}}")
         given = [key for key in SCORER_KEYS if getattr(self, key) is not None]
         if len(given) != 1:

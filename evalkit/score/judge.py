@@ -6,6 +6,7 @@ from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case, Document
 from evalkit.records.judgment import Judgment, Opinion, Subject
+from evalkit.records.subject import subject_id
 from evalkit.score.scorer import Judgement, Scorer, ScorerError, Unscored
 from evalkit.score.wording import one_line, stored
 
@@ -44,7 +45,7 @@ class JudgeScorer(Scorer[bool]):
             return Unscored("not_applicable", "a pair is judged at its candidate")
         if judgment is not None:
             return _read(judgment.opinion, self.rubric)
-        if needs_judgment(attempt, case, self.rubric):
+        if self.rubric.compare == "pair" or needs_judgment(attempt, case, self.rubric):
             return Unscored("error", "not judged yet")
         return Judgement(
             passed=False, message=f"{attempt.state} without a text, so there is nothing to judge"
@@ -59,6 +60,21 @@ def needs_judgment(attempt: Attempt, case: Case, rubric: Rubric) -> bool:
     if rubric.reference == "required" and reference_of(case) is None:
         return False
     return attempt.state == "answered" and bool((attempt.output or "").strip())
+
+
+def known_of_pair(attempt: Attempt, other: Attempt, case: Case, rubric: Rubric) -> Opinion | None:
+    """What is known of a pair without asking: an answer is better than none, and equal outputs, or
+    none on either side, are a tie. None where a judge has to tell, or a side has no result yet."""
+    if "error" in (attempt.state, other.state):
+        return None
+    answered = needs_judgment(attempt, case, rubric)
+    if answered != needs_judgment(other, case, rubric):
+        return Opinion(state="judged", passed=answered)
+    if answered and subject_id(subject_of(attempt, case, rubric)) != subject_id(
+        subject_of(other, case, rubric)
+    ):
+        return None
+    return Opinion(state="judged")
 
 
 def subject_of(

@@ -84,10 +84,11 @@ def load_assets(
     files = load_suite_files(reader, examined, intact, keep_cases=keep_cases)
     warnings = list(examined.notes)
     if suites is None:
-        warnings += [*examined.advice, *idle_routes(reader, examined)]
+        warnings += examined.advice
         used = check_mentions(reader, examined)
         used |= {each.prompt_version for each in files.values() if each.prompt_version}
         warnings += take_inventory(reader, files, used)
+        warnings += idle_routes(reader, examined)
     warnings += [each for each in reader.problems if each.severity == "warning"]
     errors = [each for each in reader.problems if each.severity == "error"]
     if errors or examined.problems:

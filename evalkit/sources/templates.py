@@ -13,6 +13,7 @@ from evalkit.errors import Problem
 _BUILT_IN = frozenset(("range", "dict", "namespace", "debug"))
 _TAG = re.compile(r"\{[{%].*?[}%]\}", re.DOTALL)
 _LOADS = re.compile(r"\{%[-+]?\s*(include|import|extends|from)\b")
+_ESCAPES = re.compile(r"\{%[-+]?\s*autoescape\b")
 _FILTER = re.compile(r"\|\s*([A-Za-z_][A-Za-z0-9_]*)")
 _OPTIONAL = re.compile(r"\b(defined|undefined|default|d)\b")
 
@@ -36,6 +37,10 @@ def template_problems(
         words = f"is no template: {error.detail or error.message}"
         yield _at_line(locator, path, error.line or 1, words)
         return
+    if filters and (escapes := _ESCAPES.search(source)):
+        # what it escapes are the lines around data, which then fence nothing
+        line = source.count("\n", 0, escapes.start()) + 1
+        yield _at_line(locator, path, line, "a judge's prompt has no autoescape: data is fenced")
     if loads := _LOADS.search(source):
         line = source.count("\n", 0, loads.start()) + 1
         yield _at_line(locator, path, line, f"a template stands alone and has no {loads.group(1)}")

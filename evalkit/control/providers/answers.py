@@ -27,7 +27,8 @@ class Answer:
     """A reply without what only the caller knows: provider, time, measurement.
 
     `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it.
-    `usage` is None where the endpoint does not count. `id` is the vendor's, empty without one.
+    `usage` is None where the endpoint does not count; `generated` tells that it counted tokens of the
+    reply all the same. `id` is the vendor's, empty without one.
     """
 
     content: str = ""
@@ -35,6 +36,7 @@ class Answer:
     finish_reason: str = "stop"
     refusal: str | None = None
     usage: Usage | None = None
+    generated: bool = False
     model: str | None = None
     id: str = ""
 
@@ -53,7 +55,7 @@ def reply_from(
     An empty text is the model's own answer where tokens were generated for it. Raises
     ProviderError(empty_reply) where none was.
     """
-    generated = answer.usage is not None and answer.usage.output_tokens > 0
+    generated = answer.generated or (answer.usage is not None and answer.usage.output_tokens > 0)
     if not (answer.content or answer.tool_calls or answer.refusal or generated):
         raise ProviderError(
             FailureMode.EMPTY_REPLY,
@@ -85,10 +87,10 @@ def malformed(provider: str, why: str) -> ProviderError:
     )
 
 
-def call_from_text(name: str, arguments: str | None, call_id: str | None) -> ToolCall:
+def call_from_text(name: str, arguments: str, call_id: str | None) -> ToolCall:
     """A tool call whose arguments came as text; what is no JSON object is kept as it came."""
     try:
-        decoded = decode_json(arguments) if arguments and arguments.strip() else {}
+        decoded = decode_json(arguments) if arguments.strip() else {}
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         decoded = None
     given = decoded if isinstance(decoded, dict) else None

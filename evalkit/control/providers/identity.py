@@ -2,10 +2,10 @@
 
 from typing import Literal
 
+ProviderKind = Literal["openai", "anthropic", "local", "scripted"]
 
-def identity_of(
-    kind: Literal["openai", "local", "scripted"], *, base_url: str | None = None
-) -> str:
+
+def identity_of(kind: ProviderKind, *, base_url: str | None = None) -> str:
     """Kind and address. A recording has the identity of the model that was recorded, so that its
     requests have the keys they were recorded under."""
     return kind if base_url is None else f"{kind} {base_url.rstrip('/')}"

@@ -15,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
+from evalkit.control.providers.answers import Answer, MalformedAnswer, malformed, reply_from
 from evalkit.control.providers.engine import Engine, open_engine, require_weights
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.providers.openai_errors import ErrorBody, error_from, meaning_of, shown
-from evalkit.control.providers.openai_reply import convert_completion, reply_of
+from evalkit.control.providers.openai_reply import convert_completion
 from evalkit.control.providers.openai_request import payload_of
 from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError, StoreError
@@ -112,14 +115,23 @@ class LocalProvider:
             raise self._error(
                 FailureMode.TIMEOUT, f"no whole reply within {timeout_s:g} s", retryable=True
             )
-        return reply_of(
+        return reply_from(
             self.name,
             request,
-            convert_completion(self.name, answer | {"model": EMBEDDED.model}),
+            self._read(answer),
             measurement_id=f"local/{uuid.uuid4().hex[:12]}",
             measured_at=self._clock.now().isoformat(timespec="milliseconds"),
             latency_s=self._clock.monotonic() - started,
         )
+
+    def _read(self, answer: dict[str, Any]) -> Answer:
+        try:
+            read = convert_completion(answer | {"model": EMBEDDED.model})
+        except (MalformedAnswer, msgspec.ValidationError) as error:
+            raise malformed(self.name, f"no chat completion: {error}") from None
+        if isinstance(read, ErrorBody):
+            raise self._refusal(read)
+        return read
 
     def _loaded(self) -> Engine:
         if self._engine is None:

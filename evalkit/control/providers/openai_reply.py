@@ -6,14 +6,12 @@ import msgspec
 
 from evalkit.control.providers.answers import (
     FILTERED,
-    PROMPT_FILTERED,
     Answer,
     MalformedAnswer,
     call_from_text,
     counted,
 )
-from evalkit.control.providers.openai_errors import CONTENT_FILTER, ErrorBody, error_from
-from evalkit.control.providers.openai_errors import meaning_of as meaning_of_error
+from evalkit.control.providers.openai_errors import ErrorBody, error_from
 from evalkit.records.call import ToolCall, Usage
 
 
@@ -94,6 +92,7 @@ def answer_of(completion: ChatCompletion) -> Answer | ErrorBody:
         finish_reason=finish_reason,
         refusal=refusal,
         usage=_usage(completion.usage),
+        generated=completion.usage is not None and bool(completion.usage.completion_tokens),
         model=completion.model,
         id=completion.id or "",
     )
@@ -111,7 +110,7 @@ def _text(content: str | list[dict[str, Any]] | None) -> str:
 
 def _call(call: _ToolCall) -> ToolCall:
     arguments = call.function.arguments
-    if isinstance(arguments, dict):
+    if not isinstance(arguments, str):
         return ToolCall(name=call.function.name, arguments=arguments, id=call.id or "")
     return call_from_text(call.function.name, arguments, call.id)
 

@@ -11,8 +11,8 @@ import msgspec
 
 from evalkit.config.json_lines import decode_lines
 from evalkit.config.problems import capped
+from evalkit.control.providers.answers import BYTES_A_TOKEN, estimate_usage
 from evalkit.control.providers.identity import identity_of
-from evalkit.control.providers.openai_reply import BYTES_A_TOKEN, estimate_usage
 from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.ports import Clock
 from evalkit.records.attempt import FailureMode

@@ -245,6 +245,13 @@ def _error_rates(judge: JudgeSetting) -> ErrorRates | None:
     standing = judge.standing
     if not standing.fit or standing.tpr is None or standing.tnr is None:
         return None
+    if judge.rubric.compare == "pair":
+        # asked in both orders a judge says of the turned pair the opposite, so it has one rate of
+        # being right; which output the labels call `output` must not shift the correction
+        n = standing.n_pass + standing.n_fail
+        right = (standing.tpr * standing.n_pass + standing.tnr * standing.n_fail) / n
+        # J = 2 r - 1 has 4 times the variance of r: that of two rates on half of the labels each
+        return ErrorRates(tpr=right, fpr=1 - right, n_pass=n / 2, n_fail=n / 2)
     return ErrorRates(
         tpr=standing.tpr, fpr=1 - standing.tnr, n_pass=standing.n_pass, n_fail=standing.n_fail
     )

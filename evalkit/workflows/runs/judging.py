@@ -20,7 +20,7 @@ from evalkit.records.event import JudgingStarted, JudgmentMade
 from evalkit.records.judgment import Judgment, Opinion, Subject
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
 from evalkit.records.subject import subject_id
-from evalkit.score.judge import needs_judgment, subject_of
+from evalkit.score.judge import known_of_pair, needs_judgment, subject_of
 from evalkit.score.judging.combining import decided_by
 from evalkit.store.journal import RunJournal
 from evalkit.workflows.judges.opening import OpenedJudge
@@ -100,7 +100,7 @@ class RunJudges:
                 for attempt in mine:
                     if results.judged(judge.scorer, attempt.place):
                         continue
-                    subject = _subject(judge, attempt, cases[attempt.case], results)
+                    subject = self._subject(judge, attempt, cases[attempt.case], results)
                     if subject is None:
                         continue
                     key = (snapshot.suite, judge.scorer, subject_id(subject))
@@ -115,6 +115,28 @@ class RunJudges:
                         questions[key] = (question, [])
                     questions[key][1].append(attempt.place)
         return dict(questions.values())
+
+    def _subject(
+        self, judge: JudgeSetting, attempt: Attempt, case: Case, results: RunResults
+    ) -> Subject | None:
+        """What the judge is shown of an attempt; None where there is nothing to tell.
+
+        What is known of a pair without asking is remembered as its opinion.
+        """
+        rubric = judge.rubric
+        if rubric.compare == "output":
+            asked = needs_judgment(attempt, case, rubric)
+            return subject_of(attempt, case, rubric) if asked else None
+        other = _other(attempt, results)
+        if attempt.variant != "candidate" or other is None:
+            return None
+        if "error" in (attempt.state, other.state):
+            return None
+        subject = subject_of(attempt, case, rubric, other)
+        known = known_of_pair(attempt, other, case, rubric)
+        if known is not None:
+            self.opinions[judge.judge, subject_id(subject)] = known
+        return subject
 
     def _keep(
         self,
@@ -150,21 +172,11 @@ class RunJudges:
         return made[0]
 
 
-def _subject(
-    judge: JudgeSetting, attempt: Attempt, case: Case, results: RunResults
-) -> Subject | None:
-    """What the judge is shown of an attempt; None where there is nothing to ask."""
-    if not needs_judgment(attempt, case, judge.rubric):
-        return None
-    if judge.rubric.compare == "output":
-        return subject_of(attempt, case, judge.rubric)
-    suite, _, name, trial = attempt.place
-    other = results.attempts.get((suite, "baseline", name, trial))
-    if attempt.variant != "candidate" or other is None:
-        return None
-    if not needs_judgment(other, case, judge.rubric):
-        return None
-    return subject_of(attempt, case, judge.rubric, other)
+def _other(attempt: Attempt, results: RunResults) -> Attempt | None:
+    """The baseline's output that a pair compares with: of the same trial, else of its first."""
+    suite, _, case, trial = attempt.place
+    found = results.attempts.get((suite, "baseline", case, trial))
+    return found or results.attempts.get((suite, "baseline", case, 1))
 
 
 def _variant(place: Place, results: RunResults) -> VariantName:

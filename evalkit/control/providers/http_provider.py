@@ -1,0 +1,151 @@
+"""One provider for every wire format over HTTP."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Literal
+
+import msgspec
+
+from evalkit.control.providers.answers import (
+    PROMPT_FILTERED,
+    Answer,
+    MalformedAnswer,
+    malformed,
+    reply_from,
+)
+from evalkit.control.providers.identity import ProviderKind, identity_of
+from evalkit.control.providers.openai_errors import (
+    CONTENT_FILTER,
+    ErrorBody,
+    as_provider_error,
+    meaning_of,
+)
+from evalkit.control.providers.protocol import UnsentParameter, WireProtocol, check_address
+from evalkit.errors import ProviderError
+from evalkit.ports import Clock, HttpReply, Transport
+from evalkit.records.attempt import FailureMode
+from evalkit.records.call import Reply, Request, Usage
+
+
+class HttpProvider:
+    """Asks one endpoint in one wire format; the key is read from `environ` at each call and kept
+    nowhere.
+
+    Raises ConfigError for a `base_url` that is no address or that carries a user or password.
+    """
+
+    origin: Literal["live"] = "live"
+
+    def __init__(
+        self,
+        protocol: WireProtocol,
+        *,
+        kind: ProviderKind,
+        name: str,
+        base_url: str,
+        api_key_env: str | None,
+        environ: Mapping[str, str],
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        """`name` is the configured provider's, for messages. The transport is not closed here."""
+        check_address(name, base_url)
+        self.name = name
+        self.identity = identity_of(kind, base_url=base_url)
+        self._protocol = protocol
+        self._base_url = base_url
+        self._api_key_env = api_key_env
+        self._environ = environ
+        self._transport = transport
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        """The name, and kind and address, nothing else."""
+        return f"{type(self).__name__}(name={self.name!r}, identity={self.identity!r})"
+
+    def missing(self, request: Request) -> str | None:
+        """Nothing: a live endpoint is asked."""
+        return None
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Reply:
+        """Ask once. Raises ProviderError."""
+        body = self._body(request)
+        key = self._key()
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers |= self._protocol.headers
+        if key is not None:
+            headers |= self._protocol.key_headers(key, self._base_url)
+        started = self._clock.monotonic()
+        answer = await self._transport.post(
+            self._protocol.url_of(self._base_url, request.model),
+            headers=headers,
+            body=body,
+            timeout_s=timeout_s,
+        )
+        return self._read(request, answer, key, self._clock.monotonic() - started)
+
+    def _body(self, request: Request) -> bytes:
+        """Raises ProviderError(bad_request) for a parameter that cannot be sent."""
+        try:
+            return msgspec.json.encode(self._protocol.payload_of(request))
+        except UnsentParameter as error:
+            raise ProviderError(
+                FailureMode.BAD_REQUEST, f"provider {self.name} was not asked: {error}"
+            ) from None
+
+    def _read(self, request: Request, reply: HttpReply, key: str | None, took_s: float) -> Reply:
+        """The reply in an HTTP reply. Raises ProviderError."""
+        now = self._clock.now()
+        answer: Answer | ErrorBody
+        if 200 <= reply.status < 300:
+            answer = self._answer(reply.body)
+        else:
+            answer = self._protocol.error_of(reply)
+        if isinstance(answer, ErrorBody):
+            if meaning_of(reply.status, answer) is not CONTENT_FILTER:
+                raise as_provider_error(self.name, reply, error=answer, secret=key, now=now)
+            # The filter stopped the prompt before the model: nothing was used.
+            answer = Answer(finish_reason="content_filter", refusal=PROMPT_FILTERED, usage=Usage())
+        return reply_from(
+            self.name,
+            request,
+            answer,
+            measurement_id=self._measurement(answer, reply),
+            measured_at=now.astimezone(UTC).isoformat(timespec="milliseconds"),
+            latency_s=took_s,
+        )
+
+    def _answer(self, body: bytes) -> Answer | ErrorBody:
+        """The body of a success. Raises ProviderError(malformed_reply)."""
+        try:
+            return self._protocol.answer_of(body)
+        except MalformedAnswer as error:
+            raise malformed(self.name, str(error)) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise malformed(self.name, f"no {self._protocol.noun}: {error}") from None
+
+    def _measurement(self, answer: Answer, reply: HttpReply) -> str:
+        """The vendor's id, kept for its support, and ours: some servers send the same every time."""
+        own = uuid.uuid4().hex[:12]
+        theirs = answer.id or reply.headers.get(self._protocol.id_header, "")
+        return f"{theirs}/{own}" if theirs else own
+
+    def _key(self) -> str | None:
+        """The key, or None for an endpoint that needs none. Raises ProviderError."""
+        if self._api_key_env is None:
+            return None
+        key = self._environ.get(self._api_key_env, "").strip()
+        if not key:
+            problem = "is not set"
+        elif not (key.isascii() and key.isprintable()):
+            problem = "holds a character that no HTTP header can carry"
+        else:
+            return key
+        raise ProviderError(
+            FailureMode.AUTHENTICATION,
+            f"provider {self.name}: the key is looked for in ${self._api_key_env}, which {problem}",
+        )
+
+    async def close(self) -> None:
+        """Nothing to give back: the transport is the one who opened it's."""
