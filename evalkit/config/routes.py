@@ -1,5 +1,6 @@
 """`routes`, `providers`, `models`, `budgets`: what the control session enforces."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -92,21 +93,31 @@ class Route(Part):
     owner: Annotated[str | None, Field(description="Shown wherever the route fails.")] = None
 
 
+# Kinds that are reached over HTTP, with the vendor's own address; None where every customer has
+# another one.
+HTTP_KINDS: Mapping[str, str | None] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com/v1",
+}
+
+
 class Provider(Part):
     """Where models are reached."""
 
     kind: Annotated[
-        Literal["openai", "local", "scripted"],
+        Literal["openai", "anthropic", "local", "scripted"],
         Field(
-            description="openai: any OpenAI-compatible chat-completions endpoint. local: the "
-            "embedded model, in process. scripted: replies written down in a file."
+            description="openai: any OpenAI-compatible chat-completions endpoint. anthropic: the "
+            "Messages format. local: the embedded model, in process. scripted: replies written "
+            "down in a file. See providers.md."
         ),
     ]
     base_url: Annotated[
         str | None,
         Field(
             pattern=URL,
-            description="Of an openai provider: up to and with /v1; default: api.openai.com.",
+            description="Of a provider reached over HTTP: up to and with its version (/v1); "
+            "default: the vendor's own address.",
         ),
     ] = None
     api_key_env: Annotated[
@@ -132,13 +143,24 @@ class Provider(Part):
         Field(description="Of a scripted provider: its file; {suite} stands for the suite."),
     ] = None
 
+    @property
+    def address(self) -> str | None:
+        """Where it is reached over HTTP; None for what has no address."""
+        return self.base_url or HTTP_KINDS.get(self.kind)
+
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> "Provider":
         if (self.kind == "scripted") != (self.path is not None):
             raise ValueError("a scripted provider has a `path`, and only a scripted one has")
-        if self.kind != "openai" and (self.base_url or self.api_key_env or self.without_key):
+        is_http = self.kind in HTTP_KINDS
+        if not is_http and (self.base_url or self.api_key_env or self.without_key):
             raise ValueError(
-                f"base_url, api_key_env and without_key belong to kind openai, not {self.kind}"
+                "base_url, api_key_env and without_key belong to a kind that is reached over HTTP "
+                f"({', '.join(HTTP_KINDS)}), not to {self.kind}"
+            )
+        if is_http and self.address is None:
+            raise ValueError(
+                f"a provider of kind {self.kind} needs the base_url of your own account"
             )
         if self.without_key and not self.api_key_env:
             raise ValueError("without_key needs an api_key_env to look at")

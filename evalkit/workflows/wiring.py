@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.config.model import Config
-from evalkit.config.routes import Model, Provider, Route
+from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
 from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
 from evalkit.control.providers.identity import identity_of
@@ -17,7 +17,7 @@ from evalkit.errors import Refused
 from evalkit.ports import Cache, Clock, EventSink, Transport
 from evalkit.ports import Provider as ProviderPort
 
-OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_URL = HTTP_KINDS["openai"]
 
 
 class SystemClock:
@@ -138,7 +138,7 @@ class Wiring:
                 self.root / provider.recordings / model,
                 name=name,
                 model=model,
-                identity=identity_of(provider.kind, base_url=_address(provider)),
+                identity=identity_of(provider.kind, base_url=provider.address),
             )
         if provider.kind == "scripted":
             from evalkit.control.providers.scripted import ScriptedProvider
@@ -149,11 +149,16 @@ class Wiring:
             from evalkit.control.providers.local import LocalProvider
 
             return LocalProvider(name=name, clock=self.clock)
-        from evalkit.control.providers.openai import OpenAIProvider
+        from evalkit.control.providers.http_provider import HttpProvider
+        from evalkit.control.providers.protocols import protocol_of
 
-        return OpenAIProvider(
+        address = provider.address
+        assert address is not None, "the configuration refuses an HTTP provider without one"
+        return HttpProvider(
+            protocol_of(provider.kind, address),
+            kind=provider.kind,
             name=name,
-            base_url=_address(provider) or OPENAI_URL,
+            base_url=address,
             api_key_env=provider.api_key_env,
             environ=self.environ,
             transport=self.transport(),
@@ -176,8 +181,3 @@ class Wiring:
         if self._transport is not None:
             await self._transport.close()
             self._transport = None
-
-
-def _address(provider: Provider) -> str | None:
-    """Where an openai provider is reached; None for what has no address."""
-    return (provider.base_url or OPENAI_URL) if provider.kind == "openai" else None

@@ -27,8 +27,8 @@ class Answer:
     """A reply without what only the caller knows: provider, time, measurement.
 
     `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it.
-    `usage` is None where the endpoint does not count; `generated` tells that it counted tokens of the
-    reply all the same. `id` is the vendor's, empty without one.
+    `usage` is None where the endpoint does not count; `generated` tells that it counted tokens of
+    the reply all the same. `id` is the vendor's, empty without one.
     """
 
     content: str = ""

@@ -126,7 +126,7 @@ class HttpProvider:
             raise malformed(self.name, f"no {self._protocol.noun}: {error}") from None
 
     def _measurement(self, answer: Answer, reply: HttpReply) -> str:
-        """The vendor's id, kept for its support, and ours: some servers send the same every time."""
+        """The vendor's id, for its support, and ours: some servers send the same every time."""
         own = uuid.uuid4().hex[:12]
         theirs = answer.id or reply.headers.get(self._protocol.id_header, "")
         return f"{theirs}/{own}" if theirs else own

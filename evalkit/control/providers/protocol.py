@@ -1,8 +1,8 @@
 """What a wire format is: an address, headers, and two pure functions.
 
-`payload_of` makes a Request into a body, `answer_of` a body into an Answer or the error that came in
-its place. Everything else (keys, time, statuses, retries) is the same for all formats and stands in
-`http_provider`.
+`payload_of` makes a Request into a body, `answer_of` a body into an Answer or the error that came
+in its place. Everything else (keys, time, statuses, retries) is the same for all formats and stands
+in `http_provider`.
 """
 
 from collections.abc import Callable, Mapping

@@ -12,7 +12,13 @@ from evalkit.records.case import Case, Document
 from evalkit.records.judgment import JudgeCall, Judgment, JudgmentState, Opinion
 from evalkit.records.score import Score
 from evalkit.score.failure import failure_mode_of
-from evalkit.score.judge import JudgeScorer, needs_judgment, reference_of, subject_of
+from evalkit.score.judge import (
+    JudgeScorer,
+    known_of_pair,
+    needs_judgment,
+    reference_of,
+    subject_of,
+)
 from evalkit.score.registry import build_scorers
 from evalkit.score.scoring import attempt_passed, case_problems, score_attempt
 from evalkit.score.state import nothing_decides
@@ -288,3 +294,33 @@ def test_documents_are_shown_where_the_prompt_reads_them_and_they_were_retrieved
 def test_a_pair_is_the_candidates_output_against_the_other() -> None:
     pair = subject_of(KIND, case(), rubric(compare="pair"), answer_json({"a": 1}))
     assert (pair.output, pair.other) == ("Thank you.", {"a": 1})
+
+
+PAIR = rubric(compare="pair")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "passed"),
+    [
+        (KIND, answer("", state="refused"), True),
+        (answer("", state="refused"), KIND, False),
+        (answer("", state="refused"), answer("", state="invalid"), None),
+        (KIND, answer("Thank  you.\n"), None),
+    ],
+)
+def test_of_a_pair_some_things_are_known_without_asking(
+    mine: Attempt, theirs: Attempt, passed: bool | None
+) -> None:
+    known = known_of_pair(mine, theirs, case(), PAIR)
+    assert known is not None
+    assert (known.state, known.passed, known.calls) == ("judged", passed, ())
+
+
+def test_of_a_pair_a_judge_tells_which_answer_is_better() -> None:
+    assert known_of_pair(KIND, answer("Go away."), case(), PAIR) is None
+
+
+def test_of_a_pair_nothing_is_known_while_a_side_has_no_result() -> None:
+    lost = answer("", state="error")
+    assert known_of_pair(KIND, lost, case(), PAIR) is None
+    assert known_of_pair(lost, KIND, case(), PAIR) is None

@@ -263,3 +263,18 @@ def test_judgments_of_another_suite_are_not_read() -> None:
     )
     (part,) = judges.parts(1, SETTINGS)
     assert part.judged is not None and part.judged.candidate.passed == 10
+
+
+def test_which_output_of_a_labelled_pair_came_first_does_not_shift_its_correction() -> None:
+    lopsided = [
+        JudgeStanding(standing="fit", tpr=tpr, tnr=tnr, n_pass=100, n_fail=100)
+        for tpr, tnr in ((0.95, 0.85), (0.85, 0.95))
+    ]
+    drops = []
+    for standing in lopsided:
+        judge = setting(compare="pair", standing=standing, assume_equal_errors=False)
+        (part,) = parts(suite_of("P" * 30 + "F" * 70, "-" * 100, judge))
+        assert part.estimate is not None and part.judged is not None
+        drops.append(part.estimate)
+    assert drops[0] == drops[1]
+    assert drops[0].drop == pytest.approx(0.4 / 0.8)
