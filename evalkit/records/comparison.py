@@ -124,8 +124,8 @@ class ScorerRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One scorer over the attempts it applied to; errors of the scorer are not passes.
 
     `b` and `c` count cases with a score on both sides, like `SliceRow`. A judge's rates are its
-    own, uncorrected: `judge` says who judged, `apart` that it decides a part of the verdict of its own,
-    and `newly_failing` names cases that it passed more often before, the largest loss first.
+    own, uncorrected: `judge` says who judged, `apart` that it decides a part of its own, and
+    `newly_failing` names cases that it passed more often before, the largest loss first.
     """
 
     scorer: str

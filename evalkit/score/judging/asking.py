@@ -144,11 +144,11 @@ class Judge:
         """How many calls one output takes."""
         return len(self.rubric.routes) * len(self._orders)
 
-    def prepare(self, messages: Sequence[Message]) -> tuple[PreparedCall, ...]:
+    def prepare(self, messages: Sequence[Message], *, suite: str = "") -> tuple[PreparedCall, ...]:
         """The calls that these messages would be, priced and not made, one a question."""
         nothing = Subject(input={}, output="")
         return tuple(
-            self._sessions.open(route, nothing).prepare(
+            self._sessions.open(route, nothing, suite=suite).prepare(
                 messages, params=self.rubric.params, output=self._output
             )
             for route in self.rubric.routes

@@ -7,7 +7,6 @@ data is checked all the same.
 
 import hashlib
 import json
-import re
 from typing import Any
 
 import msgspec
@@ -123,8 +122,9 @@ class FencedTemplate:
 
 def split_at_data(prompt: str, token: str) -> tuple[str, str]:
     """A rendered prompt in two: what stands before its first fence, and the rest."""
-    found = re.search(rf"<<<\w+ {token}\n", prompt)
-    start = len(prompt) if found is None else found.start()
+    # the token occurs in fences alone, and the first of them opens
+    named = prompt.find(f" {token}\n")
+    start = len(prompt) if named < 0 else prompt.rfind("<<<", 0, named)
     return prompt[:start], prompt[start:]
 
 

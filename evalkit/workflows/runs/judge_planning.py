@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -39,7 +40,9 @@ def _with_judging(
         if not isinstance(judge.judge, Judge):
             continue
         unpriced |= set(judge.unpriced)
-        bounds: dict[str, float] = {}
+        bound = (
+            None if judge.unpriced else _Bound.of(judge.judge, setting.rubric, suite=suite.suite)
+        )
         for attempt in plan.attempts:
             anchored = attempt.variant == "anchor"
             if attempt.suite != suite.suite or attempt.refused or anchored:
@@ -47,12 +50,8 @@ def _with_judging(
             if setting.rubric.compare == "pair" and attempt.variant != "candidate":
                 continue
             calls += judge.judge.questions
-            if not judge.unpriced:
-                if attempt.case not in bounds:
-                    bounds[attempt.case] = _most_usd(
-                        judge.judge, setting.rubric, cases[attempt.case], attempt.output_tokens
-                    )
-                usd += bounds[attempt.case]
+            if bound is not None:
+                usd += bound.usd(cases[attempt.case], attempt.output_tokens)
     return msgspec.structs.replace(
         suite,
         judging=PlannedJudging(
@@ -63,24 +62,44 @@ def _with_judging(
     )
 
 
-def _most_usd(judge: Judge, rubric: Rubric, case: Case, output_tokens: int) -> float:
-    """About the most that one output can cost: there is none yet, so it is taken to fill its cap.
+@dataclass(slots=True)
+class _Bound:
+    """About the most that judging one output can cost: there is none yet, so it fills its cap.
 
-    What the prompt's template makes of it cannot be rendered before there is an output; its source,
-    the rubric's own texts and the case stand for it.
+    What the prompt's template makes of an output cannot be rendered before there is one; its
+    source, the rubric's own texts and the case stand for it, a token a byte.
     """
-    own = [rubric.prompt, *rubric.criteria, *(f"{a.text} {a.why}" for a in rubric.anchors)]
-    data = [json.dumps(case.input, ensure_ascii=False), reference_of(case) or ""]
-    if "documents" in rubric.prompt:
-        data += [document.text for document in case.documents]
-    texts = (
-        Message(role="system", content="\n".join((judge.frame, *own)), part="system"),
-        Message(role="user", content="\n".join(data), part="input"),
-    )
-    outputs = 2 if rubric.compare == "pair" else 1
-    usd = 0.0
-    for prepared in judge.prepare(texts):
-        whole, of_output = prepared.max_cost_usd or 0.0, prepared.max_output_cost_usd or 0.0
-        tokens = sum(prepared.input_tokens.values())
-        usd += whole + outputs * output_tokens * (whole - of_output) / max(1, tokens)
-    return usd
+
+    rubric: Rubric
+    fixed_usd: float
+    usd_a_token: float
+    data_tokens: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, judge: Judge, rubric: Rubric, *, suite: str) -> "_Bound":
+        """What every question costs, and what each further token of input does."""
+        anchors = (f"{anchor.text} {anchor.why}" for anchor in rubric.anchors)
+        own = "\n".join((judge.frame, rubric.prompt, *rubric.criteria, *anchors))
+        calls = judge.prepare([Message(role="system", content=own, part="system")], suite=suite)
+        of_input = [
+            ((call.max_cost_usd or 0.0) - (call.max_output_cost_usd or 0.0))
+            / max(1, sum(call.input_tokens.values()))
+            for call in calls
+        ]
+        whole = sum(call.max_cost_usd or 0.0 for call in calls)
+        return cls(rubric=rubric, fixed_usd=whole, usd_a_token=sum(of_input))
+
+    def usd(self, case: Case, output_tokens: int) -> float:
+        """Of one output of the case."""
+        outputs = 2 if self.rubric.compare == "pair" else 1
+        tokens = self._of_case(case) + outputs * output_tokens
+        return self.fixed_usd + self.usd_a_token * tokens
+
+    def _of_case(self, case: Case) -> int:
+        known = self.data_tokens.get(case.id)
+        if known is None:
+            texts = [json.dumps(case.input, ensure_ascii=False), reference_of(case) or ""]
+            if "documents" in self.rubric.prompt:
+                texts += [document.text for document in case.documents]
+            known = self.data_tokens[case.id] = sum(len(text.encode()) for text in texts)
+        return known
