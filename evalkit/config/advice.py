@@ -13,8 +13,10 @@ def advice(config: Config, locator: Locator) -> list[Problem]:
 
 
 def _routes(config: Config, locator: Locator) -> Iterator[Problem]:
+    # a judge's stand-in is another judge, so its fallback would answer nothing either
+    exercised = {suite.route for suite in config.suites.values()}
     for index, route in enumerate(config.routes):
-        if len(route.models.order) == 1:
+        if len(route.models.order) == 1 and route.name in exercised:
             yield locator.problem(
                 ("routes", index, "models"),
                 "the route has one model only, so nothing answers when its provider is down",

@@ -97,7 +97,10 @@ class Route(Part):
 # another one.
 HTTP_KINDS: Mapping[str, str | None] = {
     "openai": "https://api.openai.com/v1",
+    "openai_responses": "https://api.openai.com/v1",
+    "azure_openai": None,
     "anthropic": "https://api.anthropic.com/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta",
 }
 
 
@@ -105,19 +108,29 @@ class Provider(Part):
     """Where models are reached."""
 
     kind: Annotated[
-        Literal["openai", "anthropic", "local", "scripted"],
+        Literal[
+            "openai",
+            "openai_responses",
+            "azure_openai",
+            "anthropic",
+            "gemini",
+            "local",
+            "scripted",
+        ],
         Field(
-            description="openai: any OpenAI-compatible chat-completions endpoint. anthropic: the "
-            "Messages format. local: the embedded model, in process. scripted: replies written "
-            "down in a file. See providers.md."
+            description="openai: any OpenAI-compatible chat-completions endpoint; "
+            "openai_responses: OpenAI's Responses format; azure_openai: chat completions of Azure; "
+            "anthropic: the Messages format; gemini: Google's generateContent, of Vertex AI as "
+            "well. local: the embedded model, in process. scripted: replies written down in a "
+            "file. More in providers.md."
         ),
     ]
     base_url: Annotated[
         str | None,
         Field(
             pattern=URL,
-            description="Of a provider reached over HTTP: up to and with its version (/v1); "
-            "default: the vendor's own address.",
+            description="Of a provider that is reached over HTTP: up to and with its version (as /v1). "
+            "Default: the vendor's own address, if all its customers have one.",
         ),
     ] = None
     api_key_env: Annotated[
@@ -160,7 +173,7 @@ class Provider(Part):
             )
         if is_http and self.address is None:
             raise ValueError(
-                f"a provider of kind {self.kind} needs the base_url of your own account"
+                f"a provider of kind {self.kind} needs a base_url: every customer has another"
             )
         if self.without_key and not self.api_key_env:
             raise ValueError("without_key needs an api_key_env to look at")

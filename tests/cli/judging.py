@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ CALIBRATION = "rubrics/tone/v1.calibration.json"
 LABELS = "rubrics/tone/v1.labels.jsonl"
 VERDICTS = "rubrics/tone/v1.verdicts.jsonl"
 RUBRIC = "rubrics/tone/v1.yaml"
+Edit = Callable[[Any], None]
+"""A change of a project that was written."""
 _SHOWN = re.compile(r"<<<REPLY (\w+)\n(.*?)\n\1 REPLY>>>", re.DOTALL)
 _VERSION = re.compile(r"Number \d+ of v(\d)")
 
@@ -87,6 +90,11 @@ def version_of(request: SeenRequest) -> int:
     found = _VERSION.search(shown(request))
     assert found is not None, "the output is none of this project"
     return int(found.group(1))
+
+
+def number_of(request: SeenRequest) -> int:
+    """The case whose output a request asks about."""
+    return int(shown(request).split("Number ")[1].split()[0])
 
 
 def by_tone(request: SeenRequest) -> str:
@@ -187,6 +195,44 @@ def edit_json(root: Path, path: str, change: Callable[[dict[str, Any]], None]) -
     document = json.loads((root / path).read_text())
     change(document)
     (root / path).write_text(json.dumps(document))
+
+
+def rubric_with(**changes: Any) -> Edit:
+    """Replace keys of the rubric file."""
+    return lambda project: project._write(RUBRIC, json.dumps(project.rubric() | changes))
+
+
+def configured(project: JudgedProject) -> None:
+    """Write evalkit.yaml alone."""
+    project._write("evalkit.yaml", json.dumps(project.config))
+
+
+def forgotten(project: JudgedProject) -> None:
+    """Take the calibration away."""
+    (project.root / CALIBRATION).unlink()
+
+
+def changed_model(project: ServedJudge) -> None:
+    """Another snapshot of the judge's model."""
+    project.config["models"]["assessor"]["id"] = "assessor-2"
+    configured(project)
+
+
+def other_truth(project: JudgedProject) -> None:
+    """Another label of one output."""
+    numbers = count()
+
+    def flip(row: dict[str, Any]) -> dict[str, Any]:
+        if next(numbers) == 7:
+            row["labels"][0]["passed"] = not row["labels"][0]["passed"]
+        return row
+
+    edit_lines(project.root, LABELS, flip)
+
+
+def labels_of_people_wanted(project: JudgedProject) -> None:
+    """A rubric that counts labels of people only."""
+    rubric_with(calibration={"labelled_by": "people"})(project)
 
 
 @pytest.fixture(scope="session")

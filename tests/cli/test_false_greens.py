@@ -92,12 +92,15 @@ def test_an_unknown_key_is_refused(
     assert "evalkit.yaml:" in done.stderr
 
 
-def test_a_judge_is_refused_with_a_reason(evalkit: Evalkit, project: ProjectFiles) -> None:
+def test_a_judge_without_its_rubric_is_refused_with_a_reason(
+    evalkit: Evalkit, project: ProjectFiles
+) -> None:
     project.suite["scorers"] = [{"exact": {}}, {"judge": "tone@v1"}]
     project.write()
     done = evalkit("run", cwd=project.root)
     assert done.returncode == 2
-    assert "judge" in done.stderr
+    assert "suites.ask.scorers[1].judge" in done.stderr
+    assert "there is no rubric 'tone'" in done.stderr
 
 
 def test_nan_in_a_gate_is_refused(evalkit: Evalkit, project: ProjectFiles) -> None:

@@ -101,7 +101,6 @@ def test_an_improvement_passes(ask: Ask, recorded: Recorded) -> None:
         ({"min_pass_rate": 0.9, "max_drop_pp": 50}, 1),
         ({"min_pass_rate": 0.63, "max_drop_pp": 50}, 3),
         ({"max_drop_pp": 40}, 0),
-        ({"max_drop_pp": 5}, 1),
     ],
 )
 def test_a_judge_has_a_margin_and_a_floor_of_its_own(

@@ -1,4 +1,4 @@
-"""Judging that is killed, interrupted or cut off goes on where it was, and ends as it would have."""
+"""Judging that is killed, interrupted or cut off goes on where it was."""
 
 import json
 import signal

@@ -26,7 +26,8 @@ class MalformedAnswer(ValueError):
 class Answer:
     """A reply without what only the caller knows: provider, time, measurement.
 
-    `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it.
+    `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it; a
+    rarer end keeps the vendor's name.
     `usage` is None where the endpoint does not count; `generated` tells that it counted tokens of
     the reply all the same. `id` is the vendor's, empty without one.
     """

@@ -2,7 +2,15 @@
 
 from typing import Literal
 
-ProviderKind = Literal["openai", "anthropic", "local", "scripted"]
+ProviderKind = Literal[
+    "openai",
+    "openai_responses",
+    "azure_openai",
+    "anthropic",
+    "gemini",
+    "local",
+    "scripted",
+]
 
 
 def identity_of(kind: ProviderKind, *, base_url: str | None = None) -> str:

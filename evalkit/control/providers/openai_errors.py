@@ -1,7 +1,7 @@
-"""What an OpenAI-compatible endpoint's refusals mean: status and error code to FailureMode.
+"""What an endpoint's refusals mean, whatever format it speaks: status and code to FailureMode.
 
-The one table for every status. A code in the body is more exact than the status and wins where it
-is known; `x-should-retry` says more than either and decides about retries.
+The one table for every status and every vendor's codes. A code in the body is more exact than the
+status and wins where it is known; `x-should-retry` says more than either and decides about retries.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.control.providers.rate_limits import reset_after
 from evalkit.errors import ProviderError
 from evalkit.ports import HttpReply
 from evalkit.records.attempt import FailureMode
@@ -56,7 +57,8 @@ STATUSES: Mapping[int, Meaning] = {
     524: SLOW,
 }
 
-# `error.code`, else `error.type`, as OpenAI, Azure, Anthropic's endpoint and llama.cpp write them.
+# `error.code`, else `error.type`, as OpenAI, Azure, Anthropic and llama.cpp write them; Google's
+# `error.status`, or what `gemini.google_error` reads from its details.
 CODES: Mapping[str, Meaning] = {
     "insufficient_quota": QUOTA,
     "billing_hard_limit_reached": QUOTA,
@@ -80,16 +82,32 @@ CODES: Mapping[str, Meaning] = {
     "engine_overloaded": SERVER_ERROR,
     "unavailable_error": SERVER_ERROR,
     "timeout_error": SLOW,
+    "invalid_prompt": BAD_REQUEST,
+    "RESOURCE_EXHAUSTED": RATE_LIMITED,
+    "QUOTA_PER_DAY": QUOTA,
+    "API_KEY_INVALID": AUTHENTICATION,
+    "UNAUTHENTICATED": AUTHENTICATION,
+    "PERMISSION_DENIED": AUTHENTICATION,
+    "INVALID_ARGUMENT": BAD_REQUEST,
+    "FAILED_PRECONDITION": BAD_REQUEST,
+    "NOT_FOUND": BAD_REQUEST,
+    "INTERNAL": SERVER_ERROR,
+    "UNAVAILABLE": SERVER_ERROR,
+    "DEADLINE_EXCEEDED": SLOW,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """The error that a body carries: its words, its code and its type, as far as there are any."""
+    """The error that a body carries: its words, its code and its type, as far as there are any.
+
+    `retry_after_s` is a wait that the body asks for, where a vendor writes it there.
+    """
 
     message: str = ""
     code: str = ""
     kind: str = ""
+    retry_after_s: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,6 +127,8 @@ def meaning_of(status: int, error: ErrorBody) -> Meaning:
     if 300 <= status < 500:
         return BAD_REQUEST
     if 200 <= status < 300:
+        if "invalid_request_error" in error.names:
+            return BAD_REQUEST
         # An error in a success: nobody says which, so the work may have been done and charged.
         return Meaning(FailureMode.SERVER_ERROR, retryable=True, may_be_billed=True)
     return SERVER_ERROR
@@ -181,9 +201,19 @@ def as_provider_error(
         meaning.mode,
         text,
         retryable=retryable,
-        retry_after_s=retry_after(reply.headers, now=now),
+        retry_after_s=_wait_s(reply, error, meaning, now),
         may_be_billed=meaning.may_be_billed,
     )
+
+
+def _wait_s(reply: HttpReply, error: ErrorBody, meaning: Meaning, now: datetime) -> float | None:
+    """What the server asks for, else (of a rate limit) when the limit resets."""
+    asked = retry_after(reply.headers, now=now)
+    if asked is None:
+        asked = error.retry_after_s
+    if asked is None and meaning is RATE_LIMITED:
+        asked = reset_after(reply.headers, now=now)
+    return asked
 
 
 def shown(text: str, *, secret: str | None) -> str:

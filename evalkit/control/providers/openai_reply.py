@@ -76,11 +76,12 @@ def answer_of(completion: ChatCompletion) -> Answer | ErrorBody:
     problem = completion.error or (completion.choices and completion.choices[0].error)
     if problem:
         return error_from(problem)
-    if not completion.choices or completion.choices[0].message is None:
-        raise MalformedAnswer("the reply has no choices")
-    choice = completion.choices[0]
+    choice = completion.choices[0] if completion.choices else _Choice()
     message = choice.message
-    assert message is not None
+    if message is None and choice.finish_reason == "content_filter":
+        message = _Message()  # Azure sends none of what it held back
+    if message is None:
+        raise MalformedAnswer("the reply has no choices")
     calls = tuple(_call(each) for each in message.tool_calls or ())
     refusal = message.refusal or None
     finish_reason = choice.finish_reason or ("tool_calls" if calls else "stop")

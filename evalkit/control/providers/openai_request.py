@@ -29,7 +29,10 @@ def payload_of(request: Request, *, token_cap: TokenCap = "max_tokens") -> dict[
     if request.tools:
         payload["tools"] = [tool_payload(tool) for tool in request.tools]
     if request.schema is not None:
-        payload["response_format"] = {"type": "json_schema", "json_schema": _schema(request.schema)}
+        payload["response_format"] = {
+            "type": "json_schema",
+            "json_schema": strict_schema(request.schema),
+        }
     return payload
 
 
@@ -43,16 +46,17 @@ def tool_payload(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as an endpoint takes it. OpenAI enforces it only when strict, and strict it takes
     only objects that list every property as required and allow no other."""
     sent = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
-    return {"name": "reply", "schema": sent, "strict": _closed(sent)}
+    return {"name": "reply", "schema": sent, "strict": is_closed(sent)}
 
 
-def _closed(node: Any) -> bool:
+def is_closed(node: Any) -> bool:
+    """Whether every object in a schema requires all of its properties and allows no other."""
     if isinstance(node, list):
-        return all(_closed(each) for each in node)
+        return all(is_closed(each) for each in node)
     if not isinstance(node, dict):
         return True
     properties = node.get("properties")
@@ -62,4 +66,4 @@ def _closed(node: Any) -> bool:
             return False
         if set(node.get("required") or ()) != set(properties or ()):
             return False
-    return all(_closed(value) for value in node.values())
+    return all(is_closed(value) for value in node.values())

@@ -142,7 +142,8 @@ def read_rows(
 
 
 def _csv_rows(text: str, problems: RowProblems) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+    before = csv.field_size_limit()  # of the whole process, so it is put back
+    csv.field_size_limit(max(before, _MAX_FIELD))
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         if not _known(1, list(reader.fieldnames or ()), problems):
@@ -156,6 +157,8 @@ def _csv_rows(text: str, problems: RowProblems) -> Iterator[tuple[int, dict[str,
             yield line, {key: value for key, value in row.items() if value != ""}
     except csv.Error as error:
         problems.note(reader.line_num, f"is not CSV: {error}")
+    finally:
+        csv.field_size_limit(before)
 
 
 def _json_rows(text: str, problems: RowProblems) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -83,7 +83,7 @@ def test_a_broken_route_does_not_make_its_suites_dangling(broken: Broken) -> Non
             "providers.written",
             "a scripted provider has a `path`",
         ),
-        ("kind: openai,", "kind: local,", "providers.hosted", "belong to kind openai"),
+        ("kind: openai,", "kind: local,", "providers.hosted", "is reached over HTTP"),
         ("suites:\n", "run: {suites: [triage, tirage]}\nsuites:\n", "run.suites[1]", "no suite"),
         ("suites:\n", "run: {suites: [triage, triage]}\nsuites:\n", "run.suites[1]", "twice"),
         ("suites:\n", "run: {suites: []}\nsuites:\n", "run.suites", "wrong value"),

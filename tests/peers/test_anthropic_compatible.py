@@ -1,0 +1,80 @@
+"""Our Anthropic adapter against a server that is not ours: llama.cpp's, with a real model."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from evalkit.control.providers.http_provider import HttpProvider
+from evalkit.control.providers.protocols import protocol_of
+from evalkit.control.providers.transport import build_transport
+from evalkit.control.providers.weights import EMBEDDED
+from evalkit.errors import ProviderError
+from evalkit.records.attempt import FailureMode
+from evalkit.records.call import Message, Reply, Request
+from evalkit.workflows.wiring import SystemClock
+
+pytestmark = pytest.mark.local_model
+
+
+def ask(url: str, text: str, system: str = "", **params: Any) -> Reply:
+    messages = [Message(role="user", content=text)]
+    if system:
+        messages.insert(0, Message(role="system", content=system, part="system"))
+    request = Request(
+        model=EMBEDDED.model,
+        messages=tuple(messages),
+        key=text,
+        params={"temperature": 0, "max_tokens": 8} | params,
+    )
+
+    async def call() -> Reply:
+        transport = build_transport()
+        provider = HttpProvider(
+            protocol_of("anthropic", url),
+            kind="anthropic",
+            name="llama",
+            base_url=url,
+            api_key_env=None,
+            environ={},
+            transport=transport,
+            clock=SystemClock(),
+        )
+        try:
+            return await provider.complete(request, timeout_s=60)
+        finally:
+            await transport.close()
+
+    return asyncio.run(call())
+
+
+def test_a_message_is_read_with_its_model_usage_and_end(llama_url: str) -> None:
+    reply = ask(llama_url, "The capital of France is")
+    assert "Paris" in reply.content
+    assert (reply.model, reply.finish_reason) == (EMBEDDED.model, "length")
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (5, 8)
+    assert not reply.usage.estimated
+
+
+def test_a_system_text_reaches_the_model(llama_url: str) -> None:
+    alone = ask(llama_url, "The capital of France is")
+    told = ask(llama_url, "The capital of France is", system="Geography, question one.\n")
+    assert told.usage.input_tokens > alone.usage.input_tokens
+
+
+def test_a_stop_text_ends_the_reply(llama_url: str) -> None:
+    reply = ask(llama_url, "1, 2, 3, 4,", stop=",")
+    assert (reply.content.strip(), reply.finish_reason) == ("5", "stop")
+
+
+def test_tokens_of_the_cache_are_inside_the_input(llama_url: str) -> None:
+    text = "Ten nine eight seven six five four three two one, and then"
+    first, second = ask(llama_url, text).usage, ask(llama_url, text).usage
+    assert 0 < second.cached_tokens < second.input_tokens
+    assert first.input_tokens == second.input_tokens
+
+
+def test_what_the_server_cannot_take_is_a_bad_request(llama_url: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        ask(llama_url, "Hello", temperature="hot")
+    assert (caught.value.code, caught.value.retryable) == (FailureMode.BAD_REQUEST, False)

@@ -1,0 +1,96 @@
+"""Anthropic's Messages format, as its documentation describes it; the texts are ours."""
+
+from typing import Any
+
+from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats.wire_format import (
+    CALL,
+    JSON_TEXT,
+    MODEL,
+    PARAMETERS,
+    SENT_SCHEMA,
+    TEXT,
+    WireFormat,
+)
+
+
+def message(*content: dict[str, Any], stop: str = "end_turn", **changes: Any) -> Exchange:
+    body = {
+        "id": "msg_01",
+        "type": "message",
+        "role": "assistant",
+        "model": MODEL,
+        "content": list(content),
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 12,
+            "cache_creation_input_tokens": 8,
+            "cache_read_input_tokens": 100,
+            "cache_creation": {"ephemeral_5m_input_tokens": 8, "ephemeral_1h_input_tokens": 0},
+            "output_tokens": 30,
+            "output_tokens_details": {"thinking_tokens": 20},
+            "service_tier": "standard",
+        },
+    }
+    return Exchange(body | changes, headers={"request-id": "req_01"})
+
+
+def error(status: int, name: str, words: str) -> Exchange:
+    problem = {"type": name, "message": words}
+    return Exchange({"type": "error", "error": problem, "request_id": "req_01"}, status)
+
+
+THOUGHT = {"type": "thinking", "thinking": "When did it leave?", "signature": "c2ln"}
+SAID = {"type": "text", "text": TEXT}
+USE = {"type": "tool_use", "id": CALL.id, "name": CALL.name, "input": CALL.arguments}
+
+FORMAT = WireFormat(
+    kind="anthropic",
+    base="/v1",
+    path="/v1/messages",
+    key_header=("x-api-key", "{key}"),
+    headers={"anthropic-version": "2023-06-01"},
+    payload={
+        "model": "asked-model",
+        "system": "Answer briefly.",
+        "messages": [
+            {"role": "user", "content": "Where is A-16?"},
+            {"role": "assistant", "content": "At the depot."},
+            {"role": "user", "content": "And A-17?"},
+        ],
+        "max_tokens": 64,
+        "temperature": 0.5,
+        "stop_sequences": ["END"],
+        "tools": [
+            {"name": "find_order", "description": "Finds an order.", "input_schema": PARAMETERS}
+        ],
+        "output_config": {"format": {"type": "json_schema", "schema": SENT_SCHEMA}},
+    },
+    text=message(THOUGHT, SAID),
+    json_text=message({"type": "text", "text": JSON_TEXT}),
+    tool_call=message({"type": "text", "text": "I look."}, USE, stop="tool_use"),
+    refusal=message(
+        stop="refusal",
+        stop_details={"type": "refusal", "category": "cyber", "explanation": "Not this."},
+    ),
+    cut=message(SAID, stop="max_tokens"),
+    no_usage=message(SAID, usage=None),
+    empty=message(usage={"input_tokens": 12, "output_tokens": 0}),
+    error=error,
+    names={
+        "rate_limit": (429, "rate_limit_error"),
+        "server": (529, "overloaded_error"),
+        "bad_request": (400, "invalid_request_error"),
+        "key": (401, "authentication_error"),
+    },
+    request_id="msg_01",
+    malformed=(
+        {"type": "message", "id": "msg_01"},
+        {"content": "text"},
+        {"content": [{"type": "text"}]},
+        {"content": [{"type": "tool_use", "input": {}}]},
+        {"content": [SAID], "usage": {"input_tokens": -1, "output_tokens": 2}},
+    ),
+    refused_parameters=("seed", "logit_bias", "system", "messages", "tools", "mcp_servers"),
+)

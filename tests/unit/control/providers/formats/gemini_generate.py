@@ -1,0 +1,112 @@
+"""Google's generateContent, of the Gemini API and of Vertex AI; the texts are ours."""
+
+from dataclasses import replace
+from typing import Any
+
+from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats.wire_format import (
+    CALL,
+    JSON_TEXT,
+    MODEL,
+    PARAMETERS,
+    SENT_SCHEMA,
+    TEXT,
+    WireFormat,
+)
+
+USAGE = {
+    "promptTokenCount": 120,
+    "candidatesTokenCount": 10,
+    "thoughtsTokenCount": 20,
+    "cachedContentTokenCount": 100,
+    "totalTokenCount": 150,
+    "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 120}],
+}
+
+
+def generated(*parts: dict[str, Any], end: str = "STOP", **changes: Any) -> Exchange:
+    content = {"role": "model", "parts": list(parts)}
+    body = {
+        "candidates": [{"content": content, "finishReason": end, "index": 0}],
+        "usageMetadata": USAGE,
+        "modelVersion": MODEL,
+        "responseId": "resp-01",
+    }
+    return Exchange(body | changes)
+
+
+def error(status: int, name: str, words: str) -> Exchange:
+    return Exchange({"error": {"code": status, "message": words, "status": name}}, status)
+
+
+THOUGHT = {"text": "When did it leave?", "thought": True}
+SAID = {"text": TEXT, "thoughtSignature": "c2ln"}
+USE = {"functionCall": {"id": CALL.id, "name": CALL.name, "args": CALL.arguments}}
+BLOCKED = {
+    "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+    "usageMetadata": {"promptTokenCount": 120, "totalTokenCount": 120},
+    "modelVersion": MODEL,
+}
+
+GEMINI = WireFormat(
+    kind="gemini",
+    base="/v1beta",
+    path="/v1beta/models/asked-model:generateContent",
+    key_header=("x-goog-api-key", "{key}"),
+    payload={
+        "systemInstruction": {"parts": [{"text": "Answer briefly."}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "Where is A-16?"}]},
+            {"role": "model", "parts": [{"text": "At the depot."}]},
+            {"role": "user", "parts": [{"text": "And A-17?"}]},
+        ],
+        "tools": [
+            {
+                "functionDeclarations": [
+                    {
+                        "name": "find_order",
+                        "description": "Finds an order.",
+                        "parametersJsonSchema": PARAMETERS,
+                    }
+                ]
+            }
+        ],
+        "generationConfig": {
+            "maxOutputTokens": 64,
+            "temperature": 0.5,
+            "stopSequences": ["END"],
+            "responseMimeType": "application/json",
+            "responseJsonSchema": SENT_SCHEMA,
+        },
+    },
+    text=generated(THOUGHT, SAID),
+    json_text=generated({"text": JSON_TEXT}),
+    tool_call=generated(USE),
+    filtered=generated({"text": "It"}, end="SAFETY"),
+    prompt_filtered=Exchange(BLOCKED),
+    cut=generated(SAID, end="MAX_TOKENS"),
+    no_usage=generated(SAID, usageMetadata=None),
+    empty=generated(usageMetadata={"promptTokenCount": 120}),
+    error=error,
+    names={
+        "rate_limit": (429, "RESOURCE_EXHAUSTED"),
+        "server": (503, "UNAVAILABLE"),
+        "bad_request": (400, "INVALID_ARGUMENT"),
+        "key": (401, "UNAUTHENTICATED"),
+    },
+    request_id="resp-01",
+    malformed=(
+        {"candidates": []},
+        {"candidates": [{"index": 0}]},
+        {"candidates": "none"},
+        {"candidates": [{"content": {"parts": [{"functionCall": {"args": {}}}]}}]},
+    ),
+    refused_parameters=("min_p", "logit_bias", "contents", "systemInstruction", "cachedContent"),
+)
+PROJECT = "/v1/projects/p/locations/europe-west1/publishers/google"
+VERTEX = replace(
+    GEMINI,
+    base=PROJECT,
+    path=f"{PROJECT}/models/asked-model:generateContent",
+    key_header=("authorization", "Bearer {key}"),
+)

@@ -1,0 +1,145 @@
+"""OpenAI's chat completions, and the same from Azure; the texts are ours."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats.wire_format import (
+    CALL,
+    JSON_TEXT,
+    MODEL,
+    PARAMETERS,
+    SENT_SCHEMA,
+    TEXT,
+    WireFormat,
+)
+
+
+def completion(*, finish_reason: str = "stop", body: Any = None, **message: Any) -> Exchange:
+    said = {"role": "assistant", "content": None, "refusal": None, **message}
+    answer = {
+        "id": "chatcmpl-01",
+        "object": "chat.completion",
+        "created": 1790000000,
+        "model": MODEL,
+        "choices": [{"index": 0, "message": said, "finish_reason": finish_reason}],
+        "usage": {
+            "prompt_tokens": 120,
+            "completion_tokens": 30,
+            "total_tokens": 150,
+            "prompt_tokens_details": {"cached_tokens": 100, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 20},
+        },
+        "system_fingerprint": None,
+    }
+    return Exchange(answer | (body or {}))
+
+
+def error(status: int, name: str, words: str) -> Exchange:
+    problem: dict[str, Any] = {"message": words, "type": name, "param": None, "code": name}
+    if name == "invalid_request_error":
+        problem["code"] = None
+    return Exchange({"error": problem}, status)
+
+
+def azure_error(status: int, name: str, words: str) -> Exchange:
+    """The gateway in front says its status; the model behind it writes as OpenAI does."""
+    if name.isdigit():
+        return Exchange({"error": {"code": name, "message": words}}, status)
+    return error(status, name, words)
+
+
+FUNCTION = {"name": CALL.name, "arguments": json.dumps(CALL.arguments)}
+EMPTY_USAGE = {"prompt_tokens": 120, "completion_tokens": 0, "total_tokens": 120}
+
+CHAT = WireFormat(
+    kind="openai",
+    base="/v1",
+    path="/v1/chat/completions",
+    key_header=("authorization", "Bearer {key}"),
+    payload={
+        "model": "asked-model",
+        "messages": [
+            {"role": "system", "content": "Answer briefly."},
+            {"role": "user", "content": "Where is A-16?"},
+            {"role": "assistant", "content": "At the depot."},
+            {"role": "user", "content": "And A-17?"},
+        ],
+        "max_tokens": 64,
+        "temperature": 0.5,
+        "stop": "END",
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "find_order",
+                    "description": "Finds an order.",
+                    "parameters": PARAMETERS,
+                },
+            }
+        ],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "schema": SENT_SCHEMA, "strict": True},
+        },
+    },
+    text=completion(content=TEXT),
+    json_text=completion(content=JSON_TEXT),
+    tool_call=completion(
+        tool_calls=[{"id": CALL.id, "type": "function", "function": FUNCTION}],
+        finish_reason="tool_calls",
+    ),
+    refusal=completion(refusal="Not this."),
+    filtered=completion(content="It", finish_reason="content_filter"),
+    prompt_filtered=error(400, "content_filter", "The prompt was filtered."),
+    cut=completion(content=TEXT, finish_reason="length"),
+    no_usage=completion(content=TEXT, body={"usage": None}),
+    empty=completion(content="", body={"usage": EMPTY_USAGE}),
+    error=error,
+    names={
+        "rate_limit": (429, "rate_limit_exceeded"),
+        "server": (500, "server_error"),
+        "bad_request": (400, "invalid_request_error"),
+        "key": (401, "invalid_api_key"),
+    },
+    request_id="chatcmpl-01",
+    malformed=({"choices": []}, {"choices": "none"}, {"choices": [{"index": 0}]}),
+)
+
+HATE = {"hate": {"filtered": True, "severity": "high"}, "self_harm": {"filtered": False}}
+WITHHELD = {"index": 0, "finish_reason": "content_filter", "content_filter_results": HATE}
+STOPPED = {
+    "error": {
+        "message": "The prompt was filtered.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": HATE},
+    }
+}
+SENT = {key: value for key, value in CHAT.payload.items() if key != "max_tokens"}
+
+AZURE_V1 = replace(
+    CHAT,
+    kind="azure_openai",
+    base="/openai/v1",
+    path="/openai/v1/chat/completions",
+    key_header=("api-key", "{key}"),
+    payload=SENT | {"max_completion_tokens": 64},
+    filtered=completion(body={"choices": [WITHHELD]}),
+    prompt_filtered=Exchange(STOPPED, 400),
+    error=azure_error,
+    names={
+        "rate_limit": (429, "429"),
+        "server": (500, "500"),
+        "bad_request": (400, "invalid_request_error"),
+        "key": (401, "401"),
+    },
+)
+AZURE_DEPLOYMENT = replace(
+    AZURE_V1,
+    base="",
+    path="/openai/deployments/asked-model/chat/completions?api-version=2024-10-21",
+)

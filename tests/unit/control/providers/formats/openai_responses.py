@@ -1,0 +1,125 @@
+"""OpenAI's Responses format, as its specification describes it; the texts are ours."""
+
+import json
+from typing import Any
+
+from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats.openai_chat import error
+from tests.unit.control.providers.formats.wire_format import (
+    CALL,
+    JSON_TEXT,
+    MODEL,
+    PARAMETERS,
+    SENT_SCHEMA,
+    TEXT,
+    WireFormat,
+)
+
+THOUGHT = {"type": "reasoning", "id": "rs_01", "summary": []}
+USE = {
+    "type": "function_call",
+    "id": "fc_01",
+    "call_id": CALL.id,
+    "name": CALL.name,
+    "arguments": json.dumps(CALL.arguments),
+    "status": "completed",
+}
+
+
+def response(*items: dict[str, Any], **changes: Any) -> Exchange:
+    body = {
+        "id": "resp_01",
+        "object": "response",
+        "created_at": 1790000000,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "model": MODEL,
+        "output": [THOUGHT, *items],
+        "usage": {
+            "input_tokens": 120,
+            "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 0},
+            "output_tokens": 30,
+            "output_tokens_details": {"reasoning_tokens": 20},
+            "total_tokens": 150,
+        },
+    }
+    return Exchange(body | changes)
+
+
+def said(text: str, **part: Any) -> dict[str, Any]:
+    part = part or {"type": "output_text", "text": text, "annotations": []}
+    return {
+        "type": "message",
+        "id": "msg_01",
+        "role": "assistant",
+        "status": "completed",
+        "content": [part],
+    }
+
+
+def unfinished(reason: str) -> dict[str, Any]:
+    return {"status": "incomplete", "incomplete_details": {"reason": reason}}
+
+
+FORMAT = WireFormat(
+    kind="openai_responses",
+    base="/v1",
+    path="/v1/responses",
+    key_header=("authorization", "Bearer {key}"),
+    payload={
+        "model": "asked-model",
+        "store": False,
+        "input": [
+            {"role": "system", "content": "Answer briefly."},
+            {"role": "user", "content": "Where is A-16?"},
+            {"role": "assistant", "content": "At the depot."},
+            {"role": "user", "content": "And A-17?"},
+        ],
+        "max_output_tokens": 64,
+        "temperature": 0.5,
+        "tools": [
+            {
+                "type": "function",
+                "name": "find_order",
+                "description": "Finds an order.",
+                "parameters": PARAMETERS,
+                "strict": False,
+            }
+        ],
+        "text": {
+            "format": {
+                "type": "json_schema",
+                "name": "reply",
+                "schema": SENT_SCHEMA,
+                "strict": True,
+            }
+        },
+    },
+    text=response(said(TEXT)),
+    json_text=response(said(JSON_TEXT)),
+    tool_call=response(USE),
+    refusal=response(said("", type="refusal", refusal="Not this.")),
+    filtered=response(said("It"), **unfinished("content_filter")),
+    prompt_filtered=error(400, "content_policy_violation", "The prompt was filtered."),
+    cut=response(said(TEXT), **unfinished("max_output_tokens")),
+    no_usage=response(said(TEXT), usage=None),
+    empty=response(usage={"input_tokens": 120, "output_tokens": 0, "total_tokens": 120}),
+    error=error,
+    names={
+        "rate_limit": (429, "rate_limit_exceeded"),
+        "server": (500, "server_error"),
+        "bad_request": (400, "invalid_request_error"),
+        "key": (401, "invalid_api_key"),
+    },
+    request_id="resp_01",
+    malformed=(
+        {"id": "resp_01", "status": "completed"},
+        {"output": "text"},
+        {"status": "in_progress", "output": []},
+        {"output": [{"type": "function_call", "arguments": "{}"}]},
+        {"output": [{"type": "message", "content": [{"type": "output_text"}]}]},
+    ),
+    unsent=("stop",),
+    refused_parameters=("seed", "stop", "input", "instructions", "previous_response_id", "tools"),
+)

@@ -1,0 +1,66 @@
+"""What the conformance suite needs to know of a wire format; the expectations are the suite's own.
+
+Every format says the same things in its own way: a text of `TEXT`, tokens of `USAGE`, one call of
+`CALL`, and so on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.control.providers.identity import ProviderKind
+from evalkit.records.call import ToolCall, Usage
+from tests.servers.replay_server import Exchange
+
+TEXT = "It left on Monday."
+JSON_TEXT = '{"queue":"billing"}'
+# 120 tokens in, of which 100 came from a cache; 30 out, of which 20 were thought, not said.
+USAGE = Usage(input_tokens=120, output_tokens=30, cached_tokens=100)
+CALL = ToolCall(name="find_order", arguments={"order": "A-17", "items": [1, 2.5]}, id="call_7")
+MODEL = "model-2026-10-01"
+PARAMETERS = {
+    "type": "object",
+    "properties": {"order": {"type": "string"}},
+    "required": ["order"],
+}
+SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {"queue": {"enum": ["billing", "other"]}},
+    "required": ["queue"],
+    "additionalProperties": False,
+}
+SENT_SCHEMA = {key: value for key, value in SCHEMA.items() if key != "$schema"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireFormat:
+    """One wire format: where it is asked, what it is sent, and what it answers.
+
+    `payload` is the body for the suite's full request (system, turns, tool, schema, parameters).
+    `error(status, name, words)` is an error as the vendor writes it, `names` its names for a rate
+    limit, a server that fails, a bad request and a key that is not accepted. `unsent` are
+    parameters of the full request that the format has no place for.
+    """
+
+    kind: ProviderKind
+    base: str
+    path: str
+    key_header: tuple[str, str]
+    payload: dict[str, Any]
+    text: Exchange
+    json_text: Exchange
+    tool_call: Exchange
+    filtered: Exchange | None = None
+    cut: Exchange
+    no_usage: Exchange
+    empty: Exchange
+    error: Callable[[int, str, str], Exchange]
+    names: dict[str, tuple[int, str]]
+    request_id: str
+    refusal: Exchange | None = None
+    prompt_filtered: Exchange | None = None
+    malformed: tuple[Any, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    refused_parameters: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
