@@ -101,6 +101,7 @@ HTTP_KINDS: Mapping[str, str | None] = {
     "azure_openai": None,
     "anthropic": "https://api.anthropic.com/v1",
     "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "bedrock": None,
 }
 
 
@@ -114,6 +115,7 @@ class Provider(Part):
             "azure_openai",
             "anthropic",
             "gemini",
+            "bedrock",
             "local",
             "scripted",
         ],
@@ -121,16 +123,16 @@ class Provider(Part):
             description="openai: any OpenAI-compatible chat-completions endpoint; "
             "openai_responses: OpenAI's Responses format; azure_openai: chat completions of Azure; "
             "anthropic: the Messages format; gemini: Google's generateContent, of Vertex AI as "
-            "well. local: the embedded model, in process. scripted: replies written down in a "
-            "file. More in providers.md."
+            "well; bedrock: Amazon's Converse. local: the embedded model, in process. scripted: "
+            "replies written down in a file. More in providers.md."
         ),
     ]
     base_url: Annotated[
         str | None,
         Field(
             pattern=URL,
-            description="Of a provider that is reached over HTTP: up to and with its version (as /v1). "
-            "Default: the vendor's own address, if all its customers have one.",
+            description="Of a provider that is reached over HTTP: up to and with its version, "
+            "/v1. Default: the vendor's own address, if all its customers have one.",
         ),
     ] = None
     api_key_env: Annotated[

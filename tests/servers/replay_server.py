@@ -24,6 +24,7 @@ class Sent:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bytes
 
 
 class ReplayServer:
@@ -39,7 +40,7 @@ class ReplayServer:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 names = {name.lower(): value for name, value in self.headers.items()}
-                replay.sent.append(Sent(self.path, names, json.loads(raw)))
+                replay.sent.append(Sent(self.path, names, json.loads(raw), raw))
                 reply = replay.reply
                 is_raw = isinstance(reply.body, bytes)
                 body = reply.body if is_raw else json.dumps(reply.body).encode()

@@ -21,7 +21,12 @@ from evalkit.control.providers.openai_errors import (
     as_provider_error,
     meaning_of,
 )
-from evalkit.control.providers.protocol import UnsentParameter, WireProtocol, check_address
+from evalkit.control.providers.protocol import (
+    UnsentParameter,
+    Unsigned,
+    WireProtocol,
+    check_address,
+)
 from evalkit.errors import ProviderError
 from evalkit.ports import Clock, HttpReply, Transport
 from evalkit.records.attempt import FailureMode
@@ -71,19 +76,28 @@ class HttpProvider:
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once. Raises ProviderError."""
         body = self._body(request)
+        url = self._protocol.url_of(self._base_url, request.model)
+        headers, secret = self._headers(url, body)
+        started = self._clock.monotonic()
+        answer = await self._transport.post(url, headers=headers, body=body, timeout_s=timeout_s)
+        return self._read(request, answer, secret, self._clock.monotonic() - started)
+
+    def _headers(self, url: str, body: bytes) -> tuple[Mapping[str, str], str | None]:
+        """The headers of a call, and the secret among them. Raises ProviderError."""
         key = self._key()
         headers = {"content-type": "application/json", "accept": "application/json"}
         headers |= self._protocol.headers
         if key is not None:
-            headers |= self._protocol.key_headers(key, self._base_url)
-        started = self._clock.monotonic()
-        answer = await self._transport.post(
-            self._protocol.url_of(self._base_url, request.model),
-            headers=headers,
-            body=body,
-            timeout_s=timeout_s,
-        )
-        return self._read(request, answer, key, self._clock.monotonic() - started)
+            return {**headers, **self._protocol.key_headers(key, self._base_url)}, key
+        if self._protocol.sign is None:
+            return headers, None
+        try:
+            signed = self._protocol.sign(self._environ, url, headers, body)
+        except Unsigned as error:
+            raise ProviderError(
+                FailureMode.AUTHENTICATION, f"provider {self.name} was not asked: {error}"
+            ) from None
+        return signed, signed.get("x-amz-security-token")
 
     def _body(self, request: Request) -> bytes:
         """Raises ProviderError(bad_request) for a parameter that cannot be sent."""
@@ -94,7 +108,7 @@ class HttpProvider:
                 FailureMode.BAD_REQUEST, f"provider {self.name} was not asked: {error}"
             ) from None
 
-    def _read(self, request: Request, reply: HttpReply, key: str | None, took_s: float) -> Reply:
+    def _read(self, request: Request, reply: HttpReply, secret: str | None, took_s: float) -> Reply:
         """The reply in an HTTP reply. Raises ProviderError."""
         now = self._clock.now()
         answer: Answer | ErrorBody
@@ -104,7 +118,7 @@ class HttpProvider:
             answer = self._protocol.error_of(reply)
         if isinstance(answer, ErrorBody):
             if meaning_of(reply.status, answer) is not CONTENT_FILTER:
-                raise as_provider_error(self.name, reply, error=answer, secret=key, now=now)
+                raise as_provider_error(self.name, reply, error=answer, secret=secret, now=now)
             # The filter stopped the prompt before the model: nothing was used.
             answer = Answer(finish_reason="content_filter", refusal=PROMPT_FILTERED, usage=Usage())
         return reply_from(

@@ -8,6 +8,7 @@ ProviderKind = Literal[
     "azure_openai",
     "anthropic",
     "gemini",
+    "bedrock",
     "local",
     "scripted",
 ]

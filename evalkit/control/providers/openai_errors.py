@@ -58,7 +58,7 @@ STATUSES: Mapping[int, Meaning] = {
 }
 
 # `error.code`, else `error.type`, as OpenAI, Azure, Anthropic and llama.cpp write them; Google's
-# `error.status`, or what `gemini.google_error` reads from its details.
+# `error.status`, or what `gemini.google_error` reads from its details; Amazon's exceptions.
 CODES: Mapping[str, Meaning] = {
     "insufficient_quota": QUOTA,
     "billing_hard_limit_reached": QUOTA,
@@ -94,6 +94,22 @@ CODES: Mapping[str, Meaning] = {
     "INTERNAL": SERVER_ERROR,
     "UNAVAILABLE": SERVER_ERROR,
     "DEADLINE_EXCEEDED": SLOW,
+    "ThrottlingException": RATE_LIMITED,
+    "TooManyRequestsException": RATE_LIMITED,
+    "ServiceQuotaExceededException": QUOTA,
+    "ModelNotReadyException": SERVER_ERROR,
+    "ModelErrorException": SERVER_ERROR,
+    "ModelTimeoutException": SLOW,
+    "InternalServerException": SERVER_ERROR,
+    "ServiceUnavailableException": SERVER_ERROR,
+    "ValidationException": BAD_REQUEST,
+    "ResourceNotFoundException": BAD_REQUEST,
+    "UnknownOperationException": BAD_REQUEST,
+    "AccessDeniedException": AUTHENTICATION,
+    "ExpiredTokenException": AUTHENTICATION,
+    "InvalidSignatureException": AUTHENTICATION,
+    "MissingAuthenticationTokenException": AUTHENTICATION,
+    "UnrecognizedClientException": AUTHENTICATION,
 }
 
 

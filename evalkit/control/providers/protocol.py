@@ -21,6 +21,10 @@ class UnsentParameter(ValueError):
     """A parameter of a prompt that this wire format has no place for; the message names it."""
 
 
+class Unsigned(ValueError):
+    """A request that cannot be signed; the message says what is missing."""
+
+
 def bearer(key: str, base_url: str) -> Mapping[str, str]:
     """The key as a bearer token."""
     return {"authorization": f"Bearer {key}"}
@@ -38,7 +42,8 @@ class WireProtocol:
     `url_of(base_url, model)` is where a model is asked; `key_headers(key, base_url)` carry the key.
     `payload_of` raises UnsentParameter. `answer_of` reads the body of a success; it raises
     MalformedAnswer or msgspec's errors. `error_of` reads any other reply. `id_header` is where the
-    vendor's request id stands.
+    vendor's request id stands. `sign(environ, url, headers, body)` signs the requests of a provider
+    that has no key of its own; it raises Unsigned.
     """
 
     noun: str
@@ -49,6 +54,9 @@ class WireProtocol:
     headers: Mapping[str, str] = field(default_factory=dict)
     error_of: Callable[[HttpReply], ErrorBody] = error_of_reply
     id_header: str = "x-request-id"
+    sign: Callable[[Mapping[str, str], str, Mapping[str, str], bytes], Mapping[str, str]] | None = (
+        None
+    )
 
 
 def check_address(name: str, base_url: str) -> None:

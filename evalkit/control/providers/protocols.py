@@ -2,6 +2,7 @@
 
 from evalkit.control.providers.anthropic import MESSAGES
 from evalkit.control.providers.azure_openai import AZURE
+from evalkit.control.providers.bedrock import CONVERSE
 from evalkit.control.providers.gemini import GENERATE_CONTENT
 from evalkit.control.providers.identity import ProviderKind
 from evalkit.control.providers.openai import chat_completions
@@ -21,4 +22,5 @@ _PROTOCOLS: dict[str, WireProtocol] = {
     "azure_openai": AZURE,
     "anthropic": MESSAGES,
     "gemini": GENERATE_CONTENT,
+    "bedrock": CONVERSE,
 }

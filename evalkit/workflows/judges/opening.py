@@ -19,7 +19,7 @@ from evalkit.score.judging.asking import Judge, RecordedJudge
 from evalkit.score.judging.identity import judge_digest
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.verdicts import read_recorded_verdicts
-from evalkit.workflows.wiring import OPENAI_URL, Wiring
+from evalkit.workflows.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +176,7 @@ def _configured_identities(config: Config, route: Route) -> dict[str, str]:
         known = config.models.get(name)
         if known is not None:
             provider = config.providers[known.provider]
-            address = (provider.base_url or OPENAI_URL) if provider.kind == "openai" else None
-            identities[name] = identity_of(provider.kind, base_url=address)
+            identities[name] = identity_of(provider.kind, base_url=provider.address)
     return identities
 
 

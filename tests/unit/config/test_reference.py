@@ -24,8 +24,8 @@ def test_a_row_gives_type_default_and_meaning() -> None:
         "| `max_drop_pp` | number, above 0, below 100 | `3.0` | The margin"
     )
     assert _row("kind", "providers.NAME").startswith(
-        "| `kind` | `openai`, `openai_responses`, `azure_openai`, `anthropic`, `gemini`, `local` or "
-        "`scripted` | required | "
+        "| `kind` | `openai`, `openai_responses`, `azure_openai`, `anthropic`, `gemini`, "
+        "`bedrock`, `local` or `scripted` | required | "
     )
     assert _row("fallback", "routes[].models").startswith(
         "| `fallback` | name, or list of name | none | "

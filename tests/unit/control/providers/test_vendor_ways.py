@@ -3,15 +3,19 @@
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
-from evalkit.control.providers import anthropic, azure_openai, gemini, openai_responses
+from evalkit.control.providers import anthropic, azure_openai, bedrock, gemini, openai_responses
 from evalkit.control.providers.openai_errors import ErrorBody, meaning_of
 from evalkit.control.providers.protocol import UnsentParameter
 from evalkit.ports import HttpReply
 from evalkit.records.asset import Tool
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Request
+from evalkit.records.call import Message, Request
 from tests.unit.control.providers.fakes import http_reply, request
+from tests.unit.control.providers.formats import bedrock_converse
 
 
 def asked(**params: Any) -> Request:
@@ -101,6 +105,7 @@ def test_reasoning_effort_has_its_place_in_every_format() -> None:
     given = asked(reasoning_effort="low")
     assert openai_responses.payload_of(given)["reasoning"] == {"effort": "low"}
     assert anthropic.payload_of(given)["output_config"] == {"effort": "low"}
+    assert bedrock.payload_of(given)["outputConfig"] == {"effort": "low"}
     thinking = gemini.payload_of(given)["generationConfig"]["thinkingConfig"]
     assert thinking == {"thinkingLevel": "low"}
 
@@ -145,3 +150,43 @@ def test_a_failed_response_without_a_reason_is_a_server_error() -> None:
     assert isinstance(answer, ErrorBody)
     meaning = meaning_of(200, answer)
     assert (meaning.mode, meaning.may_be_billed) == (FailureMode.SERVER_ERROR, True)
+
+
+def test_amazons_error_is_named_in_a_header_or_in_the_body() -> None:
+    header = {"x-amzn-errortype": "ThrottlingException:http://internal.amazon.com/x/"}
+    named = [
+        bedrock.error_of(HttpReply(status=429, headers=header, body=b'{"message":"Slow."}')),
+        bedrock.error_of(
+            http_reply(429, {"__type": "a.b#ThrottlingException", "message": "Slow."})
+        ),
+    ]
+    assert [(each.code, each.message) for each in named] == [("ThrottlingException", "Slow.")] * 2
+
+
+def test_an_amazon_model_that_is_still_loading_is_no_rate_limit() -> None:
+    error = ErrorBody(code="ModelNotReadyException")
+    assert meaning_of(429, error).mode == FailureMode.SERVER_ERROR
+
+
+def test_two_turns_of_one_role_are_one_message_for_bedrock() -> None:
+    messages = tuple(
+        Message(role=role, content=text)
+        for role, text in (("user", "a"), ("tool", "b"), ("assistant", "c"), ("user", "d"))
+    )
+    assert bedrock.payload_of(request(messages=messages))["messages"] == [
+        {"role": "user", "content": [{"text": "a"}, {"text": "b"}]},
+        {"role": "assistant", "content": [{"text": "c"}]},
+        {"role": "user", "content": [{"text": "d"}]},
+    ]
+
+
+def test_amazons_own_description_takes_every_request_and_reply() -> None:
+    """botocore ships the service's model: what is sent has to pass its validator."""
+    described = Loader().load_service_model("bedrock-runtime", "service-2")
+    operation = ServiceModel(described, "bedrock-runtime").operation_model("Converse")
+    sent = bedrock_converse.FORMAT.payload | {"modelId": "m"}
+    report = ParamValidator().validate(sent, operation.input_shape)
+    assert report.generate_report() == ""
+    for exchange in (bedrock_converse.FORMAT.text, bedrock_converse.FORMAT.tool_call):
+        report = ParamValidator().validate(exchange.body, operation.output_shape)
+        assert report.generate_report() == ""

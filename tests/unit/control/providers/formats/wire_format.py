@@ -40,7 +40,8 @@ class WireFormat:
     `payload` is the body for the suite's full request (system, turns, tool, schema, parameters).
     `error(status, name, words)` is an error as the vendor writes it, `names` its names for a rate
     limit, a server that fails, a bad request and a key that is not accepted. `unsent` are
-    parameters of the full request that the format has no place for.
+    parameters of the full request that the format has no place for; `model` is what a reply
+    says of its model.
     """
 
     kind: ProviderKind
@@ -58,6 +59,7 @@ class WireFormat:
     error: Callable[[int, str, str], Exchange]
     names: dict[str, tuple[int, str]]
     request_id: str
+    model: str = MODEL
     refusal: Exchange | None = None
     prompt_filtered: Exchange | None = None
     malformed: tuple[Any, ...] = ()

@@ -1,0 +1,222 @@
+"""Amazon Bedrock's Converse format."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from evalkit.control.providers.answers import FILTERED, Answer, MalformedAnswer, counted
+from evalkit.control.providers.bedrock_signing import sign
+from evalkit.control.providers.enforceable import enforceable
+from evalkit.control.providers.openai_errors import ErrorBody, error_in
+from evalkit.control.providers.protocol import (
+    WireProtocol,
+    below,
+    split_system,
+    stop_list,
+    translated,
+)
+from evalkit.ports import HttpReply
+from evalkit.records.call import Request, ToolCall, Usage
+
+NOUN = "Converse reply"
+
+_NAMES: Mapping[str, str | None] = {
+    "max_tokens": "maxTokens",
+    "top_p": "topP",
+    "stop": "stopSequences",
+    "seed": None,
+    "top_k": None,
+    "min_p": None,
+    "logit_bias": None,
+    "frequency_penalty": None,
+    "presence_penalty": None,
+    "repeat_penalty": None,
+}
+_OWN = frozenset(
+    {
+        "model",
+        "modelId",
+        "messages",
+        "system",
+        "tools",
+        "toolConfig",
+        "stream",
+        "inferenceConfig",
+        "promptVariables",
+    }
+)
+_SETTINGS = ("maxTokens", "temperature", "topP", "stopSequences")
+_ENDS: Mapping[str, str] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+}
+# The model's own failure to write what was asked for: an answer, with nothing in it.
+_BAD_ENDS = frozenset({"malformed_model_output", "malformed_tool_use"})
+
+
+class _ToolUse(msgspec.Struct, rename="camel"):
+    name: str
+    input: dict[str, Any] | None = None
+    tool_use_id: str | None = None
+
+
+class _Block(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    tool_use: _ToolUse | None = None
+
+
+class _Message(msgspec.Struct):
+    content: list[_Block] | None = None
+
+
+class _Output(msgspec.Struct):
+    message: _Message | None = None
+
+
+class _Usage(msgspec.Struct, rename="camel"):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+
+
+class _Converse(msgspec.Struct, rename="camel"):
+    """As much of a reply as is read; everything else is ignored."""
+
+    output: _Output | None = None
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    error: str | None = msgspec.field(default=None, name="__type")
+    message: str | None = None
+
+
+def payload_of(request: Request) -> dict[str, Any]:
+    """The body of a Converse request. Raises UnsentParameter."""
+    payload = translated(request, _NAMES, own=_OWN, noun="Bedrock's Converse format")
+    settings = {name: payload.pop(name) for name in _SETTINGS if name in payload}
+    if "stopSequences" in settings:
+        settings["stopSequences"] = stop_list(settings["stopSequences"])
+    if settings:
+        payload["inferenceConfig"] = settings
+    system, turns = split_system(request.messages)
+    payload["messages"] = _alternating(turns)
+    if system:
+        payload["system"] = [{"text": text} for text in system]
+    if request.tools:
+        specs = [
+            {
+                "name": tool.name,
+                **({"description": tool.description} if tool.description else {}),
+                "inputSchema": {"json": tool.parameters or {"type": "object", "properties": {}}},
+            }
+            for tool in request.tools
+        ]
+        payload["toolConfig"] = {"tools": [{"toolSpec": spec} for spec in specs]}
+    output = dict(payload.pop("outputConfig", None) or {})
+    output.pop("textFormat", None)
+    if (effort := payload.pop("reasoning_effort", None)) is not None:
+        output["effort"] = effort
+    schema = None if request.schema is None else enforceable(request.schema)
+    if schema is not None:
+        written = {"name": "reply", "schema": msgspec.json.encode(schema).decode()}
+        output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": written}}
+    if output:
+        payload["outputConfig"] = output
+    return payload
+
+
+def _alternating(turns: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Turns as messages: two of one role in a row are one, because roles have to alternate."""
+    messages: list[dict[str, Any]] = []
+    for role, text in turns:
+        if not messages or messages[-1]["role"] != role:
+            messages.append({"role": role, "content": []})
+        messages[-1]["content"].append({"text": text})
+    return messages
+
+
+def answer_of(body: bytes) -> Answer | ErrorBody:
+    """A Converse reply. Raises MalformedAnswer, and msgspec's errors for what is none."""
+    reply = msgspec.json.decode(body, type=_Converse)
+    if reply.error:
+        return ErrorBody(message=reply.message or "", code=_name(reply.error))
+    message = reply.output.message if reply.output else None
+    if message is None or message.content is None:
+        raise MalformedAnswer("the reply has no message")
+    text = "".join(block.text or "" for block in message.content)
+    calls = tuple(
+        ToolCall(name=use.name, arguments=use.input, id=use.tool_use_id or "")
+        for block in message.content
+        if (use := block.tool_use) is not None
+    )
+    stop = reply.stop_reason or ("tool_use" if calls else "end_turn")
+    finish_reason = _ENDS.get(stop, stop)
+    return Answer(
+        content=text,
+        tool_calls=calls,
+        finish_reason=finish_reason,
+        refusal=f"{FILTERED} ({stop})" if finish_reason == "content_filter" else None,
+        usage=_usage(reply.usage),
+        generated=stop in _BAD_ENDS,
+    )
+
+
+def error_of(reply: HttpReply) -> ErrorBody:
+    """The error of another status: its name stands in a header, its words in the body."""
+    error = error_in(reply.body)
+    try:
+        body = msgspec.json.decode(reply.body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        body = {}
+    words = body.get("message", body.get("Message"))
+    name = reply.headers.get("x-amzn-errortype") or body.get("__type")
+    return ErrorBody(
+        message=words if isinstance(words, str) else error.message,
+        code=_name(name) if isinstance(name, str) else error.code,
+    )
+
+
+def _name(text: str) -> str:
+    """`com.amazon.coral.service#ThrottlingException:http://…` without what stands around it."""
+    return text.split(":", 1)[0].rsplit("#", 1)[-1]
+
+
+def _usage(usage: _Usage | None) -> Usage | None:
+    """Here input tokens leave out what was read from and written to the cache: they are summed."""
+    if usage is None or usage.input_tokens is None:
+        return None
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_write_input_tokens or 0
+    if min(usage.input_tokens, read, written) < 0:
+        raise MalformedAnswer("the reply counts a negative number of tokens")
+    return counted(
+        input_tokens=usage.input_tokens + read + written,
+        output_tokens=usage.output_tokens or 0,
+        cached_tokens=read,
+    )
+
+
+def url_of(base_url: str, model: str) -> str:
+    """Where a model, an inference profile or its ARN is asked.
+
+    A colon stays as it is: the HTTP client would turn an escaped one back, and what was signed has
+    to be what arrives.
+    """
+    return below(base_url, f"/model/{quote(model, safe=':')}/converse")
+
+
+CONVERSE = WireProtocol(
+    noun=NOUN,
+    url_of=url_of,
+    payload_of=payload_of,
+    answer_of=answer_of,
+    error_of=error_of,
+    id_header="x-amzn-requestid",
+    sign=sign,
+)
