@@ -168,7 +168,7 @@ class JudgeSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `judge` digests who judges and how, `asked` says it in words. `margin_pp` and `floor` are what
     is required where `gate` says so. `same_arms` tells that baseline and candidate are the same
-    content. `calibration` is what the rubric's folder held when the run was made.
+    content. `calibration` is what the rubric's folder held when the run was made, without verdicts.
     """
 
     scorer: str

@@ -60,7 +60,10 @@ def set_up_judges(setup: SuiteSetup, tree: FileTree, open_one: Opener) -> SuiteJ
                 assume_equal_errors=suite.assume_equal_errors,
                 same_arms=_same_arms(setup),
                 spot_checks=entry.judge.spot_checks,
-                calibration=calibration,
+                # its verdicts are not read again, and a bundle need not hold thousands of them
+                calibration=None
+                if calibration is None
+                else msgspec.structs.replace(calibration, verdicts={}),
             )
         )
     return SuiteJudgeSettings(opened=opened, settings=tuple(settings))
