@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from evalkit.config.changes import parse_change
 from evalkit.errors import UsageError
+from evalkit.workflows.setup.faults import parse_faults
 from evalkit.workflows.setup.request import RunRequest
 
 
@@ -25,12 +26,15 @@ def build_request(
     regressed: bool,
     accept_gate_change: bool,
     allow_unexercised: bool,
+    faults: Sequence[str] | None = None,
 ) -> RunRequest:
     """The request. Raises UsageError for flags that contradict each other."""
     if baseline and no_baseline:
         raise UsageError("--baseline names a baseline and --no-baseline asks for none; give one")
     if no_cache and refresh:
         raise UsageError("--refresh stores new replies and --no-cache stores none; give one")
+    if faults and refresh:
+        raise UsageError("--fault makes a drill, which stores no replies; leave --refresh out")
     if (cases_from is not None) != regressed:
         raise UsageError("--cases-from RUN and --regressed go together")
     changes = [parse_change(text) for text in set_ or ()]
@@ -49,6 +53,7 @@ def build_request(
         cases=tuple(cases or ()),
         tags=tuple(tags or ()),
         broken_in=cases_from,
+        faults=parse_faults(faults or ()),
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
     )

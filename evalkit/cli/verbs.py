@@ -15,6 +15,7 @@ from evalkit.cli import (
     plan,
     publish,
     record,
+    route,
     run,
     schema,
     score,
@@ -47,4 +48,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(judge.app)
     app.add_typer(golden.app)
     app.add_typer(local.app)
+    app.add_typer(route.app)
     app.add_typer(publish.app)

@@ -25,12 +25,14 @@ async def execute(
     stop: StopSignal,
     score: FirstLook,
     max_usd: float | None = None,
+    watch_outages: bool = True,
 ) -> ExecutionEnd:
     """Make every attempt whose place is not in `done`, in order, `concurrency` at a time.
 
     An exhausted budget, a model that cannot be reached and the first request of `stop` start no
     further attempt and let those in flight end; the second request cancels them. So does anything
     that is raised: the journal's StoreError, or a bug in `make`; it is raised again after that.
+    Without `watch_outages`, of a drill, models that cannot be reached stop nothing.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
@@ -44,7 +46,7 @@ async def execute(
         emit(AttemptFinished(attempt=attempt, passed=score(attempt)))
         if attempt.failure_mode is FailureMode.BUDGET:
             workers.end_early("budget", attempt.error or "a budget is exhausted")
-        elif outage := outages.note(planned.model, attempt):
+        elif watch_outages and (outage := outages.note(planned.model, attempt)):
             workers.end_early("providers", outage)
 
     emit(RunStarted(attempts=len(attempts), done=len(attempts) - len(pending), max_usd=max_usd))

@@ -154,6 +154,18 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     baseline: str | None = None
     request: dict[str, Any] = {}
 
+    @property
+    def drill(self) -> bool:
+        """Whether providers were broken on purpose (`--fault`)."""
+        return bool(self.request.get("faults"))
+
+    @property
+    def why_ungated(self) -> str:
+        """Why it does not gate, as it follows the run's name."""
+        if self.drill:
+            return "was a drill with broken providers"
+        return "ran selected cases only"
+
 
 class Flake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A case that passed some of an unchanged baseline's runs and failed others."""

@@ -187,7 +187,7 @@ def _state_notes(run: StoredRun) -> list[str]:
     if run.record.state != "complete":
         notes.append(f"Run {run.record.id} is {run.record.state}: not every attempt was made.")
     if not run.record.gates:
-        notes.append(f"Run {run.record.id} ran selected cases only and gates nothing.")
+        notes.append(f"Run {run.record.id} {run.record.why_ungated} and gates nothing.")
     return notes
 
 

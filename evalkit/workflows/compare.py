@@ -52,7 +52,7 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
     run = _whole(store.open(base).load())
     if cand is None:
         if not run.record.gates:
-            raise Refused(f"run {run.record.id} ran selected cases only, so it cannot gate")
+            raise Refused(f"run {run.record.id} {run.record.why_ungated}, so it cannot gate")
         # scored anew: what somebody wrote into scores.jsonl does not decide
         scores = score_attempts(run.snapshots, run.attempts, run.judgments)
         return decide(run.snapshots, run.attempts, scores, run.judgments, run.labels)
@@ -62,11 +62,11 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
 def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
     """The candidate of `other` against the candidate of `run`, under the gates of `other`.
 
-    Raises Refused for runs that were not measured alike, or ran selected cases only.
+    Raises Refused for runs that were not measured alike, or never gate.
     """
     for each in (run, other):
         if not each.record.gates:
-            raise Refused(f"run {each.record.id} ran selected cases only, so it cannot gate")
+            raise Refused(f"run {each.record.id} {each.record.why_ungated}, so it cannot gate")
     _check_alike(run, other)
     snapshots = [
         msgspec.structs.replace(

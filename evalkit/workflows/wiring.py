@@ -12,10 +12,12 @@ from evalkit.config.model import Config
 from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
 from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.errors import Refused
 from evalkit.ports import Cache, Clock, EventSink, Transport
 from evalkit.ports import Provider as ProviderPort
+from evalkit.workflows.setup.faults import PRIMARY
 
 OPENAI_URL = HTTP_KINDS["openai"]
 
@@ -59,10 +61,18 @@ class Wiring:
         self._transport = transport
         self._providers: dict[str, ProviderPort] = {}
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
+        self._faults: Mapping[str, Fault] = {}
+        self.broken: dict[str, set[str]] = {}
 
     def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
         """Put something around every provider that is built from now on."""
         self._wrap = wrap
+
+    def drill(self, faults: Mapping[str, Fault]) -> None:
+        """Break providers on purpose from now on: by name, or as `primary` that of the first model
+        of every route that is tested. `broken` then tells which ones each fault came to stand for.
+        """
+        self._faults = dict(faults)
 
     def control_plane(
         self,
@@ -73,8 +83,12 @@ class Wiring:
         ledger: Ledger,
         cache: Cache | None,
         emit: EventSink | None = None,
+        tested: bool = False,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
+
+        `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
+        is of such routes.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set.
         """
@@ -84,7 +98,8 @@ class Wiring:
                 name: config.models[name] for name in route.models.order if name in config.models
             },
             providers={
-                name: self.provider(config, name, suite=suite) for name in route.models.order
+                name: self.provider(config, name, suite=suite, route=route if tested else None)
+                for name in route.models.order
             },
             ledger=ledger,
             cache=cache,
@@ -95,23 +110,68 @@ class Wiring:
             emit=emit,
         )
 
-    def provider(self, config: Config, model: str, *, suite: str) -> ProviderPort:
-        """The provider that answers for a configured model name."""
+    def provider(
+        self, config: Config, model: str, *, suite: str, route: Route | None = None
+    ) -> ProviderPort:
+        """The provider that answers for a configured model name, on the `route` that is tested.
+
+        Raises Refused for a model that cannot be reached: unknown, or its key is not set.
+        """
         known = config.models.get(model)
         if known is None:
             raise Refused(
                 f"model {model!r} has no entry in `models:`, so nothing says which provider to ask "
                 f"or what it costs; add `models: {{{model}: {{provider: …}}}}` to evalkit.yaml"
             )
-        name, provider = self._chosen(config, model, known)
+        if faulty := self._faulty(config, model, known, route):
+            return faulty
+        name, provider = self.chosen(config, model, known)
         key = repr((name, provider.model_dump(), known.id or model, suite, self.live))
         if key not in self._providers:
             built = self._build(name, provider, model, known, suite)
             self._providers[key] = built if self._wrap is None else self._wrap(built)
         return self._providers[key]
 
-    def _chosen(self, config: Config, model: str, known: Model) -> tuple[str, Provider]:
-        """The model's provider, or the one that stands in where its key is not set."""
+    def _faulty(
+        self, config: Config, model: str, known: Model, route: Route | None
+    ) -> FaultyProvider | None:
+        """What stands in a broken provider's place; None for one that is whole.
+
+        A provider that is broken is never asked, so it needs no key.
+        """
+        if not self._faults:
+            return None
+        try:
+            name, provider = self.chosen(config, model, known)
+        except Refused:
+            name, provider = known.provider, config.providers[known.provider]
+        primary = None if route is None else config.models.get(route.models.primary)
+        meant = [known.provider, name]
+        if primary is not None and primary.provider == known.provider:
+            meant.append(PRIMARY)
+        broken = [each for each in meant if each in self._faults]
+        for each in broken:
+            # others may use a stand-in too, which is whole unless it was named itself
+            self.broken.setdefault(each, set()).add(name if each == name else known.provider)
+        if not broken:
+            return None
+        recorded = provider.recordings is not None and not self.live
+        return FaultyProvider(
+            self._faults[broken[0]],
+            name=name if broken[0] == name else known.provider,
+            identity=identity_of(provider.kind, base_url=provider.address),
+            origin="recording"
+            if recorded
+            else "scripted"
+            if provider.kind == "scripted"
+            else "live",
+        )
+
+    def chosen(self, config: Config, model: str, known: Model) -> tuple[str, Provider]:
+        """The model's provider, or the one that stands in where its key is not set.
+
+        Raises Refused where there is neither.
+        """
         name = known.provider
         for _ in range(len(config.providers)):
             provider = config.providers[name]

@@ -12,7 +12,7 @@ from tests.cli.conftest import Ask, Evalkit
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
-    """Every verb, and those below `golden`, `judge` and `local`."""
+    """Every verb, and those below `golden`, `judge`, `local` and `route`."""
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         if below is None:
@@ -24,6 +24,7 @@ def verbs() -> Iterator[tuple[str, ...]]:
 def test_every_verb_has_help_with_an_example(ask: Ask) -> None:
     found = list(verbs())
     below = {("golden", "freeze"), ("judge", "calibrate"), ("judge", "label"), ("local", "serve")}
+    below |= {("route", "explain")}
     assert {("run",), ("check",), *below} <= set(found)
     for verb in found:
         said = ask(*verb, "--help")

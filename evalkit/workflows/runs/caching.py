@@ -11,11 +11,11 @@ from evalkit.workflows.setup.request import RunRequest
 
 @contextmanager
 def open_cache(root: Path, request: RunRequest) -> Iterator[Cache | None]:
-    """The project's cache; none for `off`, one that only stores for `refresh`.
+    """The project's cache; none for `off` and for a drill, one that only stores for `refresh`.
 
     Raises StoreError.
     """
-    if request.cache == "off":
+    if request.cache == "off" or request.faults:
         yield None
         return
     with ReplyCache(root) as cache:

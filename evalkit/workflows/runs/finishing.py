@@ -115,5 +115,9 @@ def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple
     if verdict is not None:
         reasons += verdict.reasons
     elif not record.gates:
-        reasons.append("Only selected cases ran, which is no gate: nothing was decided.")
+        reasons.append(
+            "A drill is no gate: providers were broken on purpose, and nothing was decided."
+            if record.drill
+            else "Only selected cases ran, which is no gate: nothing was decided."
+        )
     return tuple(reasons)

@@ -37,6 +37,7 @@ from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.base_ref import find_base
 from evalkit.workflows.setup.content import arm_contents
 from evalkit.workflows.setup.deadlines import ended_quarantines
+from evalkit.workflows.setup.faults import check_faults, drill_words
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.selecting import select_cases
 from evalkit.workflows.setup.variants import SuiteSetup, set_up_suites
@@ -123,9 +124,11 @@ async def prepare_run(
     """Load, wire and plan. Nothing is called and nothing is written.
 
     Raises ConfigError, UsageError, or Refused for a run that would say nothing: no suite, nothing
-    to compare with, a selection that matches nothing, measurements that a commit brought along.
+    to compare with, a selection that matches nothing, a fault that breaks nothing, measurements
+    that a commit brought along.
     """
     refuse_tracked_state(wiring.root)
+    wiring.drill(request.faults)
     assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
     base = find_base(wiring.root, wiring.environ)
     guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
@@ -139,6 +142,7 @@ async def prepare_run(
     judges = {
         setup.name: set_up_judges(setup, WorkingTree(wiring.root), open_one) for setup in setups
     }
+    check_faults(request.faults, wiring.broken, assets.config)
     waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
     snapshots = tuple(
         take_snapshot(
@@ -181,6 +185,7 @@ async def prepare_run(
         warnings=(
             *(str(problem) for problem in assets.warnings),
             *warnings,
+            *drill_words(request.faults, wiring.broken),
             *ended_quarantines({setup.name: setup.assets.suite for setup in setups}, day),
         ),
         clock=wiring.clock,
@@ -206,6 +211,7 @@ def _arms(
                 suite=setup.name,
                 ledger=ledger,
                 cache=aged_cache(cache, setup, now=now),
+                tested=True,
                 emit=emit,
             ),
             PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
@@ -255,7 +261,10 @@ def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
         variant.name
         for variant in setup.variants
         if wiring.provider(
-            variant.config, variant.assets.route.models.primary, suite=setup.name
+            variant.config,
+            variant.assets.route.models.primary,
+            suite=setup.name,
+            route=variant.assets.route,
         ).origin
         == "live"
     )

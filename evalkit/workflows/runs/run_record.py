@@ -53,7 +53,7 @@ def started_record(
         verdict=None,
         exit_code=EXIT_INCOMPLETE,
         git=read_commit(wiring.root, wiring.environ),
-        gates=not request.selects,
+        gates=request.gates,
         why=("The run did not finish.",),
         warnings=prepared.warnings,
         budget_usd=run_cap_usd(prepared.config),

@@ -143,6 +143,7 @@ async def _execute(
                 stop=stop,
                 score=results.take,
                 max_usd=record.budget_usd,
+                watch_outages=not record.drill,
             )
             if made.reason is not None:
                 return made

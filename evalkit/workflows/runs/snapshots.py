@@ -50,7 +50,8 @@ def take_snapshot(
         baseline_trials=_stored_trials(setup, "baseline"),
         schemas=dict(setup.assets.schemas),
         lines={case.id: golden.lines[case.id] for case in cases if case.id in golden.lines},
-        fallback=suite.fallback,
+        # a drill is there to see what the fallback answers
+        fallback="accept" if request.faults else suite.fallback,
         owner=suite.owner,
         guards=(guard_part(guards, suite.owner),) if guards else (),
         repeatable=repeatable,
@@ -77,10 +78,10 @@ def take_snapshot(
 def _looks(setup: SuiteSetup, request: RunRequest, trials: int) -> tuple[Look, ...]:
     """The looks of a gate that escalates; none where it looks once.
 
-    A run of selected cases never gates, and `--trials` asks for just that many.
+    A run of selected cases or with faults never gates, and `--trials` asks for just that many.
     """
     gate = setup.assets.suite.gate
-    once = request.selects or request.trials is not None or not setup.has_baseline
+    once = not request.gates or request.trials is not None or not setup.has_baseline
     if once or gate.on_inconclusive != "escalate":
         return ()
     return plan_looks(

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from evalkit.control.providers.faulty import Fault
+
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to run and how. Stored in the bundle, so that a resumed run asks the same.
@@ -13,8 +15,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `baseline` is a git ref or a bundle and wins over the configuration's; `no_baseline` asks for
     floors alone. `live` asks models that have recordings. `cache` is use, refresh (ask again,
     store) or off. `cases` and `tags` select, `broken_in` re-runs what regressed in that run; a
-    run that selects never gates. `accept_gate_change` and `allow_unexercised` accept what the
-    guards found.
+    run that selects never gates. `faults` are broken providers by name (or `primary`), of a drill,
+    which never gates and uses no cache. `accept_gate_change` and `allow_unexercised` accept what
+    the guards found.
     """
 
     suites: tuple[str, ...] = ()
@@ -28,6 +31,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     broken_in: str | None = None
+    faults: Mapping[str, Fault] = {}
     accept_gate_change: bool = False
     allow_unexercised: bool = False
 
@@ -35,3 +39,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def selects(self) -> bool:
         """Whether only some cases run, so that the run cannot gate."""
         return bool(self.cases or self.tags or self.broken_in)
+
+    @property
+    def gates(self) -> bool:
+        """Whether the run can gate: all cases run, and nothing is broken on purpose."""
+        return not (self.selects or self.faults)

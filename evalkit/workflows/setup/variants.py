@@ -297,7 +297,9 @@ def _stored_arm(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
             f"a baseline; resume it first: evalkit run --resume {stored.record.id}"
         )
     if not stored.record.gates:
-        raise Refused(f"run {stored.record.id} ran selected cases only, so it cannot be a baseline")
+        raise Refused(
+            f"run {stored.record.id} {stored.record.why_ungated}, so it cannot be a baseline"
+        )
     if record.golden_digest != suite.golden.digest:
         raise Refused(
             f"run {stored.record.id} measured {record.golden} with other content than "

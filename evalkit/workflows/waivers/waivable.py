@@ -24,7 +24,7 @@ def find_part(
 ) -> tuple[SuiteVerdict, PartVerdict]:
     """The part that is meant. Raises UsageError with those there are, Refused without a verdict."""
     if record.verdict is None:
-        why = f"is {record.state}" if record.gates else "ran selected cases only"
+        why = f"is {record.state}" if record.gates else record.why_ungated
         raise Refused(f"run {record.id} {why}, so it decided nothing that could be accepted")
     suites = record.verdict.suites
     names = [each.suite for each in suites]

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from evalkit.config.model import Config
-from evalkit.config.routes import HTTP_KINDS, Provider
+from evalkit.config.routes import HTTP_KINDS, Provider, Route
+from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.errors import Refused
 from evalkit.records.call import Message, Request
 from evalkit.workflows.wiring import Wiring
@@ -77,3 +78,55 @@ def test_a_built_provider_asks_with_the_key_of_the_environment(tmp_path: Path) -
     finally:
         server.stop()
     assert server.sent[0].headers["x-api-key"] == "key-123"
+
+
+def two_models(**spare: Any) -> tuple[Config, Route]:
+    """A route whose models are behind `hosted`, which has no key here, and behind `spare`."""
+    hosted = {"kind": "openai", "base_url": "https://llm.example/v1", "api_key_env": "LLM_KEY"}
+    given = Config.model_validate(
+        {
+            "providers": {
+                "hosted": hosted | spare,
+                "spare": {"kind": "scripted", "path": "spare.jsonl"},
+            },
+            "models": {"m": {"provider": "hosted"}, "n": {"provider": "spare"}},
+            "routes": [{"name": "r", "models": {"primary": "m", "fallback": "n"}}],
+        }
+    )
+    return given, given.routes[0]
+
+
+def test_a_drill_breaks_the_provider_of_the_first_model_which_then_needs_no_key(
+    tmp_path: Path,
+) -> None:
+    given, route = two_models()
+    wiring = Wiring(tmp_path, environ={})
+    wiring.drill({"primary": "down"})
+    broken = wiring.provider(given, "m", suite="s", route=route)
+    assert isinstance(broken, FaultyProvider)
+    assert (broken.name, broken.origin) == ("hosted", "live")
+    assert broken.identity == "openai https://llm.example/v1"
+    assert not isinstance(wiring.provider(given, "n", suite="s", route=route), FaultyProvider)
+    assert wiring.broken == {"primary": {"hosted"}}
+
+
+def test_primary_is_of_routes_that_are_tested_and_a_name_is_of_all(tmp_path: Path) -> None:
+    given, _ = two_models(without_key="spare")
+    wiring = Wiring(tmp_path, environ={})
+    wiring.drill({"primary": "down"})
+    assert not isinstance(wiring.provider(given, "n", suite="s"), FaultyProvider)
+    assert wiring.broken == {}
+    wiring.drill({"spare": "slow"})
+    assert isinstance(wiring.provider(given, "n", suite="s"), FaultyProvider)
+
+
+@pytest.mark.parametrize("named", ["hosted", "spare"])
+def test_a_stand_in_is_broken_under_its_own_name_and_under_that_of_whom_it_stands_in_for(
+    tmp_path: Path, named: str
+) -> None:
+    given, _ = two_models(without_key="spare")
+    wiring = Wiring(tmp_path, environ={})
+    wiring.drill({named: "429"})
+    broken = wiring.provider(given, "m", suite="s")
+    assert isinstance(broken, FaultyProvider)
+    assert (broken.name, broken.origin, wiring.broken) == (named, "scripted", {named: {named}})

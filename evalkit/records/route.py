@@ -1,0 +1,82 @@
+"""A route explained without a call: who would be asked, and within which limits.
+
+Schema history: `evalkit.route/1` is the first.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from evalkit.records.call import Origin
+
+
+class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of a route, in the order in which it would be asked.
+
+    `provider` is the one that would answer, `configured` the model's own; they differ where one
+    stands in for another. `replies` is where the reply would come from, `source` the folder, file
+    or address. `missing` keeps it from answering. Bounds are None while no prompt is known:
+    `input_tokens` by part and `output_tokens` are upper bounds, `max_cost_usd` their list price
+    (None without one). `over_budget` says why no budget would hold the call.
+    """
+
+    name: str
+    id: str
+    provider: str
+    configured: str
+    kind: str
+    replies: Origin
+    why: str
+    source: str = ""
+    missing: tuple[str, ...] = ()
+    priced: bool = False
+    input_tokens: dict[str, int] | None = None
+    output_tokens: int | None = None
+    max_cost_usd: float | None = None
+    over_budget: str | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the prompt is known, and with it the bounds."""
+        return self.input_tokens is not None
+
+
+class BudgetExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A cap that holds every call of the route."""
+
+    scope: str
+    max_usd: float | None = None
+    max_tokens: int | None = None
+
+
+class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A route as a call would meet it (`evalkit.route/1`).
+
+    `models` are the primary and its fallbacks in order; the next is asked after one of `falls_on`,
+    and after none of `never`. `max_tokens` caps the output of one call. `bounds_note` says why
+    nothing is known of the prompt, `blocked` which policy stops the case before any call.
+    """
+
+    schema: Literal["evalkit.route/1"] = "evalkit.route/1"
+    route: str
+    models: tuple[ModelExplained, ...]
+    falls_on: tuple[str, ...]
+    never: tuple[str, ...]
+    timeout_s: float
+    retries: int
+    max_tokens: int
+    max_tokens_by: Literal["route", "default"]
+    max_tool_calls: int | None = None
+    max_chunks: int | None = None
+    allow_indexes: tuple[str, ...] | None = None
+    pii_redaction: bool = False
+    disallow_actions: tuple[str, ...] = ()
+    require_citations: bool = False
+    approval_by: str | None = None
+    owner: str | None = None
+    budgets: tuple[BudgetExplained, ...] = ()
+    suite: str | None = None
+    case: str | None = None
+    prompt: str | None = None
+    bounds_note: str | None = None
+    blocked: str | None = None

@@ -1,0 +1,139 @@
+"""`evalkit route explain`: a route before a call, as text and as JSON."""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from evalkit.records.route import ModelExplained, RouteExplained
+from evalkit.report.evidence import SCRIPTED_NOTE
+from evalkit.report.figures import count, quantity, usd
+from evalkit.report.screen import Page, Screen, screen_of, styled
+from evalkit.report.untrusted import one_line
+
+_LABEL = 13
+_REPLIES = {
+    "live": "live",
+    "cache": "from the cache",
+    "recording": "recorded",
+    "scripted": "scripted",
+}
+
+
+def route_json(route: RouteExplained) -> str:
+    """The explanation as indented JSON (`evalkit.route/1`)."""
+    return msgspec.json.format(msgspec.json.encode(route), indent=2).decode()
+
+
+def route_text(route: RouteExplained, *, screen: Screen | None = None) -> str:
+    """Who would be asked and why, then who follows when, then the limits. Nothing was called."""
+    page = Page(screen or screen_of(sys.stdout))
+    first = route.models[0]
+    title = styled(one_line(route.route), "bold")
+    title.append(f"  {_headline(route, first)}")
+    page.line(title, hang=2)
+    if route.prompt is not None:
+        case = "" if route.case is None else f", case {route.case}"
+        words = f"{route.prompt} of suite {route.suite}{case}"
+        page.labelled("prompt", one_line(words), width=_LABEL)
+    if route.bounds_note is not None:
+        page.labelled("bounds", f"not known: {one_line(route.bounds_note)}", width=_LABEL)
+    for number, model in enumerate(route.models, start=1):
+        page.line()
+        _put_model(page, number, model)
+    page.line()
+    for label, words in (*_fallback_rows(route), *_limit_rows(route)):
+        page.labelled(label, one_line(words), width=_LABEL)
+    if any(model.replies == "scripted" for model in route.models):
+        page.line()
+        page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
+    return page.text()
+
+
+def _headline(route: RouteExplained, first: ModelExplained) -> str:
+    if route.blocked is not None:
+        return f"no model would be asked: {one_line(route.blocked)}"
+    words = f"a call would go to {one_line(first.name)}"
+    if first.missing:
+        return f"{words}, which cannot answer here"
+    return f"{words}, through {one_line(first.provider)}"
+
+
+def _put_model(page: Page, number: int, model: ModelExplained) -> None:
+    title = styled(f"{number}  ", "dim").append(one_line(model.name), "bold")
+    if model.id != model.name:
+        title.append(f"  {one_line(model.id)}", "dim")
+    page.line(title, hang=3)
+    page.labelled("why", one_line(model.why), width=_LABEL)
+    source = f", {one_line(model.source)}" if model.source else ""
+    there = f"{_REPLIES[model.replies]}, {one_line(model.provider)} ({model.kind}{source})"
+    page.labelled("replies", there, width=_LABEL)
+    for gone in model.missing:
+        page.labelled("missing", one_line(gone), width=_LABEL, style="red")
+    if model.input_tokens is not None and model.output_tokens is not None:
+        parts = ", ".join(f"{part} {size:,}" for part, size in model.input_tokens.items())
+        total = sum(model.input_tokens.values())
+        words = f"{total:,} tokens in ({parts}), {model.output_tokens:,} out: "
+        page.labelled("at most", one_line(words + usd(model.max_cost_usd)), width=_LABEL)
+    elif not model.priced:
+        page.labelled("price", "none is known", width=_LABEL)
+    if model.over_budget is not None:
+        page.labelled("budget", one_line(model.over_budget), width=_LABEL, style="red")
+
+
+def _fallback_rows(route: RouteExplained) -> list[tuple[str, str]]:
+    """When the next model is asked; without one, what ends the call."""
+    tries = (
+        count(route.retries, "more try") if route.retries == 1 else f"{route.retries} more tries"
+    )
+    first = f"each live call may take {quantity(route.timeout_s)} s and has {tries}"
+    after = _modes(route.falls_on)
+    never = _modes(route.never)
+    if len(route.models) == 1:
+        return [("tries", first), ("fallback", f"none: {after} end the call as an error")]
+    return [
+        ("tries", first),
+        ("next after", f"{after} of the model before"),
+        ("never after", f"{never}, or an answer that turns out to be bad"),
+    ]
+
+
+def _modes(modes: Sequence[str]) -> str:
+    return ", ".join(mode.replace("_", " ") for mode in modes)
+
+
+def _limit_rows(route: RouteExplained) -> list[tuple[str, str]]:
+    by = "" if route.max_tokens_by == "route" else " (evalkit's default: the route names none)"
+    caps = [f"{route.max_tokens:,} tokens out{by}"]
+    if route.max_tool_calls is not None:
+        caps.append(count(route.max_tool_calls, "tool call"))
+    if route.max_chunks is not None:
+        caps.append(count(route.max_chunks, "chunk"))
+    rows = [("caps", ", ".join(caps)), ("policies", _policy_words(route))]
+    budgets = [_budget_words(each.scope, each.max_usd, each.max_tokens) for each in route.budgets]
+    rows.append(("budget", "; ".join(budgets) or "none: nothing caps what calls cost"))
+    if route.owner is not None:
+        rows.append(("owner", route.owner))
+    return rows
+
+
+def _policy_words(route: RouteExplained) -> str:
+    words = []
+    if route.pii_redaction:
+        words.append("personal data is redacted")
+    if route.disallow_actions:
+        words.append(f"never calls {', '.join(route.disallow_actions)}")
+    if route.allow_indexes is not None:
+        words.append(f"reads only {', '.join(route.allow_indexes) or 'no index'}")
+    if route.require_citations:
+        words.append("replies must cite")
+    if route.approval_by is not None:
+        words.append(f"executing needs {route.approval_by}")
+    return "; ".join(words) or "none"
+
+
+def _budget_words(scope: str, max_usd: float | None, max_tokens: int | None) -> str:
+    caps = [] if max_usd is None else [usd(max_usd)]
+    if max_tokens is not None:
+        caps.append(f"{max_tokens:,} tokens")
+    return f"{' and '.join(caps)} a {scope}; live calls are held against it before they leave"

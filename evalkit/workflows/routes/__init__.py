@@ -1,0 +1,1 @@
+"""`evalkit route`: what a route would do, told without a call."""

@@ -1,0 +1,268 @@
+"""A route told without a call: each model in order, who answers for it, and within which limits.
+
+Bounds come from the control session that would make the call, so what is told here is what would
+be held. A model that cannot be reached is put in by a provider that is never asked: its bounds are
+known all the same.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from evalkit.config.model import Config
+from evalkit.config.routes import Model, Provider, RouteModels
+from evalkit.control.budget import Ledger
+from evalkit.control.requests import DEFAULT_MAX_TOKENS
+from evalkit.control.routing import FALLBACK_CODES
+from evalkit.errors import BudgetExhausted, PolicyBlocked, Refused
+from evalkit.execute.prompt_target import PromptTarget
+from evalkit.ports import Cache
+from evalkit.records.attempt import FailureMode
+from evalkit.records.call import PreparedCall
+from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplained
+from evalkit.sources.tree import WorkingTree
+from evalkit.workflows.routes.asked import Asked
+from evalkit.workflows.runs.caching import open_cache
+from evalkit.workflows.setup.aging import aged_cache
+from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.variants import SuiteSetup, Variant
+from evalkit.workflows.wiring import Wiring
+
+# how a session's call can end without the next model being asked
+_NEVER = (
+    FailureMode.POLICY,
+    FailureMode.REFUSAL,
+    FailureMode.CONTENT_FILTER,
+    FailureMode.INVALID_OUTPUT,
+    FailureMode.TRUNCATED,
+    FailureMode.AUTHENTICATION,
+    FailureMode.QUOTA,
+    FailureMode.BAD_REQUEST,
+    FailureMode.CONTEXT_LENGTH,
+    FailureMode.NOT_RECORDED,
+    FailureMode.BUDGET,
+)
+# of Bedrock, where no key is configured
+_SIGNED_BY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answering:
+    """The provider that would answer for a model, and what keeps it from that."""
+
+    name: str
+    provider: Provider
+    configured: str
+    missing: tuple[str, ...] = ()
+
+
+def explain_route(asked: Asked, *, wiring: Wiring) -> RouteExplained:
+    """What a call on the route would meet. Nothing is called; the wiring is closed behind it.
+
+    Raises ConfigError for a template that cannot be rendered for the case, Refused for a model
+    without an entry in `models:`, StoreError.
+    """
+    return asyncio.run(_explain(asked, wiring))
+
+
+async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
+    route, config = asked.route, asked.config
+    try:
+        answering = {name: _answering(asked, name, wiring) for name in route.models.order}
+        wiring.drill({each.configured: "down" for each in answering.values() if each.missing})
+        calls: dict[str, PreparedCall] = {}
+        blocked = None
+        if asked.case is not None:
+            with open_cache(wiring.root, RunRequest()) as cache:
+                try:
+                    for name in route.models.order:
+                        calls[name] = await _prepared(asked, name, wiring, cache)
+                except PolicyBlocked as error:
+                    blocked = f"{error.rule}: {error}"
+        models = tuple(
+            _model(asked, name, answering[name], calls.get(name), wiring)
+            for name in route.models.order
+        )
+    finally:
+        await wiring.close()
+    cap = route.max_tokens
+    return RouteExplained(
+        route=route.name,
+        models=models,
+        falls_on=_ordered(FALLBACK_CODES),
+        never=_ordered(_NEVER),
+        timeout_s=config.run.timeout_s,
+        retries=config.run.retries,
+        max_tokens=DEFAULT_MAX_TOKENS if cap is None else cap,
+        max_tokens_by="default" if cap is None else "route",
+        max_tool_calls=route.max_tool_calls,
+        max_chunks=route.retrieval.max_chunks,
+        allow_indexes=_tuple(route.retrieval.allow_indexes),
+        pii_redaction=route.policies.pii_redaction,
+        disallow_actions=tuple(route.policies.disallow_actions),
+        require_citations=route.require_citations,
+        approval_by=route.approvals.on_execute,
+        owner=route.owner,
+        budgets=tuple(
+            BudgetExplained(scope=each.scope, max_usd=each.max_usd, max_tokens=each.max_tokens)
+            for each in config.budgets
+        ),
+        suite=None if asked.suite is None else asked.suite.name,
+        case=None if asked.case is None else asked.case.id,
+        prompt=None if asked.suite is None else asked.suite.prompt.reference,
+        bounds_note=asked.note,
+        blocked=blocked,
+    )
+
+
+def _answering(asked: Asked, name: str, wiring: Wiring) -> _Answering:
+    """Who answers for a model: built, since only that tells whether all is there."""
+    config = asked.config
+    known = config.models.get(name)
+    if known is None:
+        wiring.provider(config, name, suite="")  # raises Refused, and says what there is to do
+        raise AssertionError("unreachable: a model without an entry is refused")
+    chain = config.answering(known.provider)
+    by = chain[-1]
+    try:
+        by, provider = wiring.chosen(config, name, known)
+        wiring.provider(config, name, suite=_suite_name(asked))
+    except Refused as error:
+        return _Answering(
+            name=by,
+            provider=config.providers[by],
+            configured=known.provider,
+            missing=(str(error),),
+        )
+    gone = _lacking(asked, name, provider, wiring)
+    return _Answering(
+        name=by,
+        provider=provider,
+        configured=known.provider,
+        missing=() if gone is None else (gone,),
+    )
+
+
+def _lacking(asked: Asked, model: str, provider: Provider, wiring: Wiring) -> str | None:
+    """What a provider that can be built lacks all the same: a folder, a script, keys to sign by."""
+    if _replies(provider, wiring) == "live":
+        signs = provider.kind == "bedrock" and provider.api_key_env is None
+        if signs and not all(wiring.environ.get(name) for name in _SIGNED_BY):
+            return f"requests are signed by ${' and $'.join(_SIGNED_BY)}, which are not set"
+        return None
+    source = _source(asked, model, provider, wiring)
+    if "{suite}" in source or (wiring.root / source).exists():
+        return None
+    return f"{source} is not there, so no reply can be replayed"
+
+
+async def _prepared(asked: Asked, model: str, wiring: Wiring, cache: Cache | None) -> PreparedCall:
+    """The call to one model of the route, as the session would make it. Raises PolicyBlocked."""
+    suite, case = asked.suite, asked.case
+    assert suite is not None and case is not None, "bounds are asked for with a prompt and a case"
+    route = asked.route.model_copy(update={"models": RouteModels(primary=model)})
+    setup = SuiteSetup(
+        assets=suite,
+        candidate=Variant(
+            name="candidate",
+            source="working tree",
+            config=asked.config,
+            assets=suite,
+            tree=WorkingTree(wiring.root),
+        ),
+    )
+    plane = wiring.control_plane(
+        asked.config,
+        route,
+        suite=suite.name,
+        ledger=Ledger(asked.config.budgets),
+        cache=aged_cache(cache, setup, now=wiring.clock.now()),
+    )
+    target = PromptTarget(suite.prompt, route=route.name)
+    session = plane.open(case, suite=suite.name, variant="candidate", prompt=suite.prompt.reference)
+    return await target.prepare(session, case, 1)
+
+
+def _model(
+    asked: Asked, name: str, by: _Answering, call: PreparedCall | None, wiring: Wiring
+) -> ModelExplained:
+    known = asked.config.models[name]
+    replies = _replies(by.provider, wiring) if call is None else call.origin
+    missing = by.missing
+    if call is not None and call.missing is not None and not missing:
+        missing = (call.missing,)
+    return ModelExplained(
+        name=name,
+        id=known.id or name,
+        provider=by.name,
+        configured=by.configured,
+        kind=by.provider.kind,
+        replies=replies,
+        why=_why(asked, name, by, wiring, cached=replies == "cache"),
+        source=_source(asked, name, by.provider, wiring),
+        missing=missing,
+        priced=known.price is not None,
+        input_tokens=None if call is None else call.input_tokens,
+        output_tokens=None if call is None else call.output_tokens,
+        max_cost_usd=None if call is None else call.max_cost_usd,
+        over_budget=_over_budget(asked.config, known, call) if replies == "live" else None,
+    )
+
+
+def _why(asked: Asked, name: str, by: _Answering, wiring: Wiring, *, cached: bool) -> str:
+    """Its place on the route, and why that provider answers."""
+    place = asked.route.models.order.index(name)
+    words = "the route's primary model" if place == 0 else f"fallback {place} of the route"
+    key = asked.config.providers[by.configured].api_key_env
+    if by.name != by.configured:
+        words += f"; ${key} is not set, so {by.name} stands in for {by.configured}"
+    elif cached:
+        words += "; the same request was answered before"
+    elif by.provider.recordings and not wiring.live:
+        words += "; its recorded replies are replayed, --live would ask it"
+    elif key and wiring.environ.get(key):
+        words += f"; ${key} is set"
+    return words
+
+
+def _replies(provider: Provider, wiring: Wiring) -> Literal["live", "recording", "scripted"]:
+    if provider.recordings and not wiring.live:
+        return "recording"
+    return "scripted" if provider.kind == "scripted" else "live"
+
+
+def _source(asked: Asked, model: str, provider: Provider, wiring: Wiring) -> str:
+    """Where replies come from: a folder, a file, an address; the embedded model has none."""
+    if provider.recordings and not wiring.live:
+        return f"{provider.recordings}/{model}"
+    path = provider.path or provider.address or ""
+    return path.replace("{suite}", asked.suite.name) if asked.suite else path
+
+
+def _over_budget(config: Config, model: Model, call: PreparedCall | None) -> str | None:
+    """Why a fresh run's budgets would not hold the call; without a prompt only its price tells."""
+    tokens = 0
+    usd = None if model.price is None else 0.0
+    if call is not None:
+        tokens = sum(call.input_tokens.values()) + call.output_tokens
+        usd = call.max_cost_usd
+    try:
+        Ledger(config.budgets).reserve(usd, tokens).release()
+    except BudgetExhausted as error:
+        return f"{error.rule}: {error}"
+    return None
+
+
+def _suite_name(asked: Asked) -> str:
+    return "" if asked.suite is None else asked.suite.name
+
+
+def _ordered(modes: Iterable[FailureMode]) -> tuple[str, ...]:
+    """In the order of the published list."""
+    wanted = frozenset(modes)
+    return tuple(str(mode) for mode in FailureMode if mode in wanted)
+
+
+def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)

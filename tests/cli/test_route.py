@@ -1,0 +1,136 @@
+"""`evalkit route explain`: what a call would meet, told without one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ask
+from tests.cli.project import ProjectFiles
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectFiles:
+    files = ProjectFiles(tmp_path, cases=3)
+    files.config["providers"]["hosted"] = {
+        "kind": "openai",
+        "base_url": "https://llm.example/v1",
+        "api_key_env": "NO_SUCH_KEY_OF_EVALKIT",
+    }
+    files.config["models"]["large"] = {"provider": "hosted", "id": "large-2025-04-14"}
+    files.config["budgets"] = [{"scope": "run", "max_usd": 2}]
+    files.route["models"]["fallback"] = "large"
+    files.route["max_tool_calls"] = 2
+    files.route["policies"] = {"pii_redaction": True, "disallow_actions": ["refund"]}
+    return files.write()
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_text_says_who_is_asked_who_follows_when_and_within_which_limits(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    said = ask("route", "explain", "--route", "ask")
+    assert said.code == 0, said.err
+    shown = words(said.out)
+    for part in (
+        "a call would go to tiny, through scripts",
+        "the route's primary model",
+        "fallback 1 of the route",
+        "next after timeout, connection, rate limited, server error",
+        "never after policy, refusal, invalid output",
+        "an answer that turns out to be bad",
+        "20 tokens out, 2 tool calls",
+        "personal data is redacted; never calls refund",
+        "$2.00 a run",
+        "not known: no prompt was named",
+        "$NO_SUCH_KEY_OF_EVALKIT, which is not set",
+    ):
+        assert part in shown
+
+
+def test_with_a_case_every_model_has_the_bounds_that_a_plan_has(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    said = ask("route", "explain", "--route", "ask", "--suite", "ask", "--case", "c0001", "--json")
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    assert told["schema"] == "evalkit.route/1"
+    assert (told["prompt"], told["case"], told["bounds_note"]) == ("ask@v1", "c0001", None)
+    first, second = told["models"]
+    del project.route["models"]["fallback"]  # a plan needs its key
+    project.write()
+    planned = json.loads(ask("plan", "ask", "--case", "c0001", "--json").out)["suites"][0]
+    tokens = planned["tokens_by_variant"]["candidate"]
+    assert {**first["input_tokens"], "output": first["output_tokens"]} == tokens
+    assert first["max_cost_usd"] == pytest.approx(sum(tokens.values()) / 1_000_000)
+    # the one that cannot be reached is bounded all the same, and says what would stop it
+    assert second["input_tokens"] == first["input_tokens"]
+    assert (second["replies"], second["max_cost_usd"]) == ("live", None)
+    assert "NO_SUCH_KEY_OF_EVALKIT" in second["missing"][0]
+    assert second["over_budget"].startswith("budgets.run.max_usd: the model has no price")
+
+
+def test_an_input_fills_the_prompt_of_the_only_suite_on_the_route(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    (project.root / "asked.json").write_text('{"question": "Is it?"}')
+    given = ('{"question": "Is it?"}', "@asked.json")
+    told = [
+        json.loads(ask("route", "explain", "--route", "ask", "--input", each, "--json").out)
+        for each in given
+    ]
+    assert told[0] == told[1]
+    first = told[0]["models"][0]
+    assert first["input_tokens"] == {"input": len("v1 Is it?") + 16}
+    assert "has no reply to case input" in first["missing"][0]
+
+
+def test_an_input_that_several_prompts_could_take_needs_a_suite(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    project.config["suites"]["other"] = project.suite | {"target": {"prompt": "ask@v2"}}
+    project.write()
+    question = ("--input", '{"question": "Is it?"}')
+    said = ask("route", "explain", "--route", "ask", *question)
+    assert "several prompts are on this route; name a --suite: ask, other" in words(said.out)
+    said = ask("route", "explain", "--route", "ask", "--suite", "other", *question)
+    assert "ask@v2 of suite other" in words(said.out)
+    assert "at most" in said.out
+
+
+def test_nothing_is_called_and_nothing_is_written_down(project: ProjectFiles, ask: Ask) -> None:
+    ask("route", "explain", "--route", "ask", "--suite", "ask", "--case", "c0001")
+    assert not (project.root / ".evalkit/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--route", "asks"), "did you mean 'ask'"),
+        (("--route", "ask", "--case", "c0001"), "needs the --suite"),
+        (("--route", "ask", "--suite", "ask", "--case", "c1"), "there is no case 'c1'"),
+        (("--route", "ask", "--suite", "asks"), "there is no suite 'asks'"),
+        (("--route", "spare", "--suite", "ask"), "suite ask is on route ask, not on spare"),
+        (("--route", "ask", "--input", "{"), "--input is no JSON"),
+        (("--route", "ask", "--input", "[1]"), "takes a JSON object"),
+        (("--route", "ask", "--input", "@gone.json"), "cannot be read"),
+        (("--route", "ask", "--input", '{"other": 1}'), "cannot be rendered"),
+        (("--route", "ask", "--suite", "ask", "--case", "c0001", "--input", "{}"), "give one"),
+        (("--route", "lost"), "model 'nobody' has no entry"),
+        ((), "--route"),
+    ],
+)
+def test_what_cannot_be_explained_is_2_and_says_why(
+    project: ProjectFiles, ask: Ask, arguments: tuple[str, ...], says: str
+) -> None:
+    project.config["routes"] += [
+        {"name": "spare", "models": {"primary": "tiny"}},
+        {"name": "lost", "models": {"primary": "nobody"}},
+    ]
+    project.write()
+    said = ask("route", "explain", *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert says in words(said.err)
