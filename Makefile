@@ -15,7 +15,7 @@ layers:
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 
 test:
-	$(PYTHON) -m pytest -n 2 -m "not downloads"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not downloads"
 
 # what asks a package registry, once: GitHub's description of its API
 test-downloads:
@@ -23,7 +23,7 @@ test-downloads:
 
 # minutes of draws: the tables of the gate's error rates, for half a percentage point
 test-simulations:
-	$(PYTHON) -m pytest -n 2 tests/statistics -m full_simulation
+	$(PYTHON) -m pytest -n 2 --dist worksteal tests/statistics -m full_simulation
 
 # docs/configuration.md and docs/schema/ are made from the models; a test fails when they are stale
 generated:
