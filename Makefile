@@ -1,8 +1,8 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-downloads test-simulations generated bench
+.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench
 
-check: lint types layers test
+check: lint types layers test-all
 
 lint:
 	$(PYTHON) -m ruff check .
@@ -14,7 +14,12 @@ types:
 layers:
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 
+# what runs in one process: units and the simulations
 test:
+	$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit tests/statistics -m "not downloads"
+
+# and the command line, faults, and real clients and servers
+test-all:
 	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not downloads"
 
 # what asks a package registry, once: GitHub's description of its API
