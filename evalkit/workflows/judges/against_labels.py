@@ -1,6 +1,9 @@
 """A judge's verdicts put beside the labels, for the arithmetic and for the file that keeps them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from evalkit.judge.items import JudgedItem
 from evalkit.judge.measuring import measure
@@ -19,12 +22,8 @@ def measure_against(
 ) -> JudgeMeasured:
     """Measure the rubric's judge. `verdicts` has one of every item with a truth."""
     graded = rubric.scale.kind == "graded"
-    judged = [
-        judged_item(item, verdicts[item.id], graded=graded)
-        for item in items
-        if item.truth is not None
-    ]
-    counted = [item for item in items if item.truth is not None]
+    counted = _evened([item for item in items if item.truth is not None])
+    judged = [judged_item(item, verdicts[item.id], graded=graded) for item in counted]
     return measure(
         judged,
         floor=rubric.floor,
@@ -35,6 +34,22 @@ def measure_against(
         run=None,
         width_pp=width_pp,
     )
+
+
+def _evened(items: Sequence[LabelledItem]) -> list[LabelledItem]:
+    """The items with weights that are 1 in the mean of every sample.
+
+    A weight tells how a sample of one run was drawn, so it compares outputs of that run alone.
+    Taken as it is, ten spot checks of a large run would outweigh every other label there is.
+    """
+    samples: defaultdict[str, list[float]] = defaultdict(list)
+    for item in items:
+        samples[str(item.source.get("run", ""))].append(item.weight)
+    means = {name: sum(weights) / len(weights) for name, weights in samples.items()}
+    return [
+        msgspec.structs.replace(item, weight=item.weight / means[str(item.source.get("run", ""))])
+        for item in items
+    ]
 
 
 def judged_item(item: LabelledItem, verdict: Verdict, *, graded: bool) -> JudgedItem:
