@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from evalkit.config.assets import CaseFile, PromptFile, RubricFile, SetFile, ToolFile
+from evalkit.config.assets import CaseFile, PromptFile, SetFile, ToolFile
 from evalkit.config.model import Config
+from evalkit.config.rubrics import RubricFile
 from evalkit.config.waivers import WaiversFile
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 

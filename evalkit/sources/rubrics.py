@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from evalkit.config.assets import (
+from evalkit.config.document import Document
+from evalkit.config.problems import Locator
+from evalkit.config.rubrics import (
     Anchor,
     AtLeast,
     BinaryScale,
@@ -10,8 +12,6 @@ from evalkit.config.assets import (
     GradedScale,
     RubricFile,
 )
-from evalkit.config.document import Document
-from evalkit.config.problems import Locator
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import CalibrationFloor, Rubric, RubricAnchor, RubricScale
