@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
@@ -19,6 +20,7 @@ from evalkit.records.judgment import Subject
 from evalkit.records.label import Label, LabelledItem
 from evalkit.records.subject import subject_id
 from evalkit.sources.calibrations import beside
+from evalkit.sources.tree import WorkingTree, tree_of
 
 _DECODER = msgspec.json.Decoder(LabelledItem)
 _ENCODER = msgspec.json.Encoder()
@@ -60,6 +62,14 @@ def read_labels(
     if check.problems:
         raise ConfigError(capped(check.problems, {file: check.unsaid}))
     return items
+
+
+def labels_at(root: Path, rubric: Rubric, file: Path | None) -> tuple[LabelledItem, ...]:
+    """The labels in a file of the command line, else those of the rubric. Raises ConfigError."""
+    if file is None:
+        return read_labels(WorkingTree(root), rubric)
+    tree, path = tree_of(root, file)
+    return read_labels(tree, rubric, path)
 
 
 def faults_of(item: LabelledItem, rubric: Rubric, *, file: str, line: int) -> tuple[Problem, ...]:

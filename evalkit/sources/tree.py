@@ -93,3 +93,13 @@ def check_path(path: str) -> str:
 
 def _refused(path: str, message: str, expected: str | None = None) -> ConfigError:
     return ConfigError([Problem(file=path, message=message, expected=expected)])
+
+
+def tree_of(root: Path, file: Path) -> tuple[WorkingTree, str]:
+    """The tree that a file of the command line is read through, and its path in there.
+
+    It may lie anywhere: outside of the project at `root` its own folder is the tree.
+    """
+    full, within = file.resolve(), root.resolve()
+    folder = within if full.is_relative_to(within) else full.parent
+    return WorkingTree(folder), full.relative_to(folder).as_posix()

@@ -1,51 +1,18 @@
 """Our Anthropic adapter against a server that is not ours: llama.cpp's, with a real model."""
 
-import asyncio
-from typing import Any
+from functools import partial
 
 import pytest
 
-from evalkit.control.providers.http_provider import HttpProvider
-from evalkit.control.providers.protocols import protocol_of
-from evalkit.control.providers.transport import build_transport
 from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Message, Reply, Request
-from evalkit.workflows.wiring import SystemClock
+from tests.peers.wire import ask_server
 
 pytestmark = pytest.mark.local_model
 
 
-def ask(url: str, text: str, system: str = "", **params: Any) -> Reply:
-    messages = [Message(role="user", content=text)]
-    if system:
-        messages.insert(0, Message(role="system", content=system, part="system"))
-    request = Request(
-        model=EMBEDDED.model,
-        messages=tuple(messages),
-        key=text,
-        params={"temperature": 0, "max_tokens": 8} | params,
-    )
-
-    async def call() -> Reply:
-        transport = build_transport()
-        provider = HttpProvider(
-            protocol_of("anthropic", url),
-            kind="anthropic",
-            name="llama",
-            base_url=url,
-            api_key_env=None,
-            environ={},
-            transport=transport,
-            clock=SystemClock(),
-        )
-        try:
-            return await provider.complete(request, timeout_s=60)
-        finally:
-            await transport.close()
-
-    return asyncio.run(call())
+ask = partial(ask_server, "anthropic")
 
 
 def test_a_message_is_read_with_its_model_usage_and_end(llama_url: str) -> None:

@@ -12,12 +12,11 @@ from evalkit.judge.drift import is_stale
 from evalkit.ports import Cache
 from evalkit.records.asset import Rubric
 from evalkit.records.audit import JudgeAudit
-from evalkit.records.label import LabelledItem
 from evalkit.report.audit import audit_json
 from evalkit.report.calibration.document import calibration_json
 from evalkit.sources.assets import read_config
 from evalkit.sources.calibrations import beside, calibration_path, read_calibration
-from evalkit.sources.labels import read_labels
+from evalkit.sources.labels import labels_at
 from evalkit.sources.rubrics import read_rubric
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.cache import ReplyCache
@@ -59,7 +58,7 @@ async def _audit(
     tree = WorkingTree(wiring.root)
     rubric, config = read_rubric(tree, request.rubric), read_config(tree)
     items = [
-        item for item in _labels(wiring.root, rubric, request.labels) if item.truth is not None
+        item for item in labels_at(wiring.root, rubric, request.labels) if item.truth is not None
     ]
     if not items:
         raise ConfigError([_no_truth(rubric)])
@@ -78,15 +77,6 @@ async def _audit(
     stored = audit_path(rubric)
     write_whole(wiring.root / stored, audit_json(made).encode() + b"\n")
     return Audited(audit=made, stored=stored, stale=stale)
-
-
-def _labels(root: Path, rubric: Rubric, file: Path | None) -> tuple[LabelledItem, ...]:
-    if file is None:
-        return read_labels(WorkingTree(root), rubric)
-    full = file.resolve()
-    within = root.resolve()
-    folder = within if full.is_relative_to(within) else full.parent
-    return read_labels(WorkingTree(folder), rubric, full.relative_to(folder).as_posix())
 
 
 def _cache(root: Path, request: AuditRequest) -> AbstractContextManager[Cache | None]:

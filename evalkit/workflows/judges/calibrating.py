@@ -18,9 +18,9 @@ from evalkit.report.calibration.document import calibration_json
 from evalkit.score.judging.identity import judge_digest
 from evalkit.sources.assets import read_config
 from evalkit.sources.calibrations import calibration_path, read_calibration
-from evalkit.sources.labels import labels_digest, read_labels
+from evalkit.sources.labels import labels_at, labels_digest, read_labels
 from evalkit.sources.rubrics import read_rubric
-from evalkit.sources.tree import WorkingTree
+from evalkit.sources.tree import WorkingTree, tree_of
 from evalkit.sources.verdicts import read_verdicts
 from evalkit.store.cache import ForgetfulCache, ReplyCache
 from evalkit.store.files import write_whole
@@ -83,7 +83,7 @@ async def _calibrate(
 ) -> Calibrated:
     tree = WorkingTree(wiring.root)
     rubric, config = read_rubric(tree, request.rubric), read_config(tree)
-    items = _labels(request, wiring.root, rubric)
+    items = labels_at(wiring.root, rubric, request.labels)
     known = [item for item in items if item.truth is not None]
     if not known:
         raise ConfigError([_no_truth(rubric, items)])
@@ -139,22 +139,6 @@ def _stored_before(tree: WorkingTree, rubric: Rubric) -> Calibration | None:
         return None
 
 
-def _labels(request: CalibrationRequest, root: Path, rubric: Rubric) -> tuple[LabelledItem, ...]:
-    if request.labels is None:
-        return tuple(read_labels(WorkingTree(root), rubric))
-    tree, path = _located(root, request.labels)
-    return tuple(read_labels(tree, rubric, path))
-
-
-def _located(root: Path, file: Path) -> tuple[WorkingTree, str]:
-    """The tree that a file is read through, and its path in there: it may lie anywhere."""
-    full = file.resolve()
-    within = root.resolve()
-    if full.is_relative_to(within):
-        return WorkingTree(within), full.relative_to(within).as_posix()
-    return WorkingTree(full.parent), full.name
-
-
 async def _hear(
     request: CalibrationRequest,
     rubric: Rubric,
@@ -164,7 +148,7 @@ async def _hear(
     on_answer: OnAnswer,
 ) -> Heard:
     if request.verdicts is not None:
-        tree, name = _located(wiring.root, request.verdicts)
+        tree, name = tree_of(wiring.root, request.verdicts)
         return _read_verdicts(tree, name, rubric, known, config)
     if rubric.recorded is not None:
         return _read_verdicts(WorkingTree(wiring.root), rubric.recorded, rubric, known, config)
