@@ -147,9 +147,13 @@ class PolicyBlocked(SessionError):
 class BudgetExhausted(SessionError):
     """The upper bound of a call does not fit under what a budget has left."""
 
-    def __init__(self, rule: str, message: str) -> None:
-        """`rule` names the budget, such as `budgets.run.max_usd`."""
+    def __init__(self, rule: str, message: str, *, degrade: bool = False) -> None:
+        """`rule` names the budget, such as `budgets.run.max_usd`.
+
+        `degrade` tells that the budget asks for a cheaper model instead (`on_exceed: degrade`).
+        """
         self.rule = rule
+        self.degrade = degrade
         super().__init__(message)
 
 

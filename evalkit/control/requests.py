@@ -119,10 +119,19 @@ def request_key(
     canonical = {
         "provider": identity,
         "model": model_id,
-        "messages": [[message.role, message.content] for message in messages],
+        "messages": [_canonical(message) for message in messages],
         "params": params,
         "tools": [[tool.name, tool.description, tool.parameters] for tool in tools],
         "output": [output.kind, output.schema],
         "trial": trial,
     }
     return hashlib.sha256(msgspec.json.encode(canonical, order="sorted")).hexdigest()
+
+
+def _canonical(message: Message) -> list[Any]:
+    """A message as the key sees it; what only a turn with tools has is left out of all others."""
+    plain: list[Any] = [message.role, message.content]
+    if not message.tool_calls and not message.tool_call_id:
+        return plain
+    calls = [[call.id, call.name, call.arguments, call.raw] for call in message.tool_calls]
+    return [*plain, calls, message.tool_call_id, message.name]

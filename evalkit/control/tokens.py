@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from evalkit.records.asset import Tool
-from evalkit.records.call import Message
+from evalkit.records.call import Message, ToolCall
 
 # What a chat template puts around a message: role, separators, end of turn.
 PER_MESSAGE = 16
@@ -31,12 +31,17 @@ def bound_tokens(
     for message in messages:
         text = message.content
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        size += sum(_call_bound(call) for call in message.tool_calls)
         parts[message.part] += size + PER_MESSAGE
     if tools:
         parts["tools"] += TOOL_PREAMBLE + sum(_tool_bound(tool) for tool in tools)
     if schema is not None:
         parts["tools"] += len(msgspec.json.encode(schema)) + PER_TOOL
     return dict(parts)
+
+
+def _call_bound(call: ToolCall) -> int:
+    return len(msgspec.json.encode((call.id, call.name, call.raw or call.arguments))) + PER_MESSAGE
 
 
 def _tool_bound(tool: Tool) -> int:

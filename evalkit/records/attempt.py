@@ -102,12 +102,45 @@ WITHOUT_RESULT = frozenset(
 """Those of attempts that say nothing about the target: unknown, not failed."""
 
 
+StepKind = Literal["model", "tool", "retrieval", "user"]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One act of a workflow, as it is stored: redacted, in the order in which they happened.
+
+    `name` is the model that answered, the tool, or the index. `arguments` are a tool's, or
+    `{"query"}` of a retrieval; None where a model wrote no JSON object. `output` is the reply's
+    text, the tool's result (JSON as text unless it is a text), or what the user says next.
+    `outcome`: done; denied by `rule`; failed (the tool raised, the provider was down). `call` ties
+    a tool's step to the model's call. `documents` are the ids that a retrieval gave back, `refused`
+    those it left out. `step` is the workflow step that it belongs to, empty where a route has none.
+    """
+
+    kind: StepKind
+    name: str
+    outcome: Literal["done", "denied", "failed"] = "done"
+    rule: str | None = None
+    message: str | None = None
+    arguments: dict[str, Any] | None = None
+    output: str | None = None
+    call: str = ""
+    documents: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    step: str = ""
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    approved_by: str | None = None
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One attempt. All texts are redacted.
 
     `at` is ISO 8601 in UTC; `identity` a pseudonym. `output` is the reply's text and `parsed` its
     JSON when the prompt asks for JSON. `latency_s` is the provider's, None for what was not called.
-    `documents` are the ids retrieved. `pooled_from` is the run that measured it, where an earlier
+    `documents` are the ids retrieved. `steps` are all acts of a workflow of several, in order;
+    `tool_calls`, `allowed_tools`, `documents`, `usage` and costs are then over all of them, and
+    `output` is its last answer. `pooled_from` is the run that measured it, where an earlier
     run of the same content lends it to this one as a further trial.
     """
 
@@ -145,6 +178,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     measurement_id: str | None = None
     measured_at: str | None = None
     pooled_from: str | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def has_result(self) -> bool:

@@ -7,8 +7,11 @@ import msgspec
 from evalkit.records.asset import PromptPart, Role, Tool
 
 Origin = Literal["live", "cache", "recording", "scripted"]
-Act = Literal["route", "retrieve", "complete", "authorize", "budget", "redact"]
-DecisionOutcome = Literal["allowed", "denied", "changed", "failed", "answered"]
+Act = Literal[
+    "route", "retrieve", "complete", "authorize", "budget", "redact", "step", "tool", "guardrail"
+]
+# warned: a policy in its shadow mode would have denied or changed it
+DecisionOutcome = Literal["allowed", "denied", "changed", "failed", "answered", "warned"]
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,22 +24,33 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One message of a request; `part` is for counting and never sent."""
+    """One message of a request; `part` is for counting and never sent.
+
+    An assistant's turn may hold the `tool_calls` that it asked for. A message of role `tool` is the
+    result of the call named by `tool_call_id`, of the tool called `name`.
+    """
 
     role: Role
     content: str
     part: PromptPart = "input"
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Tokens of one call. `cached_tokens` are inside `input_tokens`.
+    """Tokens of one call, in OpenAI's convention, which traces and price lists share.
 
-    `estimated` tells that nobody counted: the numbers come from the lengths of the texts.
+    `cached_tokens` (read from a provider's cache) and `cache_write_tokens` are inside
+    `input_tokens`, `reasoning_tokens` inside `output_tokens`. `estimated` tells that nobody
+    counted: the numbers come from the lengths of the texts.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
     estimated: bool = False
 
     @property
@@ -67,8 +81,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     attribution: Attribution = Attribution()
 
 
+class Guardrail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a vendor's own guardrail found. `name` is the vendor's word for it (a category, a
+    policy), `where` the side it looked at."""
+
+    name: str
+    action: Literal["blocked", "changed", "flagged"]
+    where: Literal["request", "reply"] = "reply"
+    message: str = ""
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a provider answered. `measured_at` is ISO 8601 in UTC, of the original measurement."""
+    """What a provider answered. `measured_at` is ISO 8601 in UTC, of the original measurement.
+
+    `request_id` is the provider's own, for its support.
+    """
 
     content: str
     model: str
@@ -80,6 +107,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
     refusal: str | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    request_id: str = ""
 
 
 class Fallback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
