@@ -1,0 +1,1 @@
+"""The three acts of a session, a module each, over the state that they share."""

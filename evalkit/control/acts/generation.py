@@ -1,0 +1,126 @@
+"""Generation: a question to a route's models, and what a reply goes through on its way back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalkit.control.acts.state import SessionState
+from evalkit.control.asking import Question, RouteModel, build_question
+from evalkit.control.calling import Caller
+from evalkit.control.outgoing import check_reply
+from evalkit.control.prices import call_cost_usd
+from evalkit.control.routing import ask_in_order
+from evalkit.records.asset import Output, Tool
+from evalkit.records.call import Completion, Message, PreparedCall
+
+
+class GenerationAct:
+    """Asks the models of one session; `models` are in the route's order."""
+
+    def __init__(self, state: SessionState, models: Sequence[RouteModel], caller: Caller) -> None:
+        """`state` is the session's, `caller` makes and counts its calls."""
+        self._state = state
+        self._models = tuple(models)
+        self._caller = caller
+
+    def prepare(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool],
+        params: Mapping[str, Any] | None,
+        output: Output | None,
+        trial: int,
+    ) -> PreparedCall:
+        """As `ControlSession.prepare`."""
+        messages = self._state.outgoing(messages)
+        question = self._question(messages, tools, params, output, trial)
+        offer = question.offer_to(self._models[0])
+        provider = offer.model.provider
+        return PreparedCall(
+            request=offer.request,
+            model=offer.model.name,
+            provider=provider.name,
+            origin=provider.origin if self._caller.cached(offer) is None else "cache",
+            input_tokens=offer.input_tokens,
+            output_tokens=offer.output_tokens,
+            max_cost_usd=offer.max_cost_usd,
+            max_output_cost_usd=offer.max_output_cost_usd,
+            missing=provider.missing(offer.request),
+        )
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool],
+        params: Mapping[str, Any] | None,
+        output: Output | None,
+        trial: int,
+    ) -> Completion:
+        """As `ControlSession.complete`."""
+        state = self._state
+        state.redactor.replaced.clear()
+        outgoing = state.outgoing(messages)
+        state.trace_redaction("request")
+        question = self._question(outgoing, tools, params, output, trial)
+        self._trace_cap(question)
+        state.declared.update((tool.name, tool) for tool in question.tools)
+        billed_before = self._caller.billed_usd
+        offer, reply, fallbacks = await ask_in_order(
+            self._models,
+            question,
+            caller=self._caller,
+            trace=state.trace,
+            identity=state.identity,
+        )
+        if state.route.policies.pii_redaction:
+            state.redactor.replaced.clear()
+            reply = state.redacted_reply(reply)
+            state.trace_redaction("reply")
+        completion = Completion(
+            reply=reply,
+            model=offer.model.name,
+            planned_model=self._models[0].name,
+            key=offer.request.key,
+            cost_usd=call_cost_usd(offer.model.price, reply.usage),
+            billed_usd=self._caller.billed_usd - billed_before,
+            fallbacks=fallbacks,
+        )
+        check_reply(
+            completion,
+            route=state.route,
+            output=question.output,
+            max_tokens=question.max_tokens,
+            known=state.known,
+            retrieved=state.retrieved,
+            trace=state.trace,
+        )
+        return completion
+
+    def _question(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        params: Mapping[str, Any] | None,
+        output: Output | None,
+        trial: int,
+    ) -> Question:
+        return build_question(
+            messages,
+            tools=tools,
+            params=params,
+            output=output,
+            trial=trial,
+            route_max_tokens=self._state.route.max_tokens,
+            attribution=self._state.attribution,
+        )
+
+    def _trace_cap(self, question: Question) -> None:
+        asked = question.params.get("max_tokens")
+        if asked is not None and asked > question.max_tokens:
+            self._state.trace.add(
+                "complete",
+                "changed",
+                "max_tokens",
+                f"the prompt asks for up to {asked} tokens, the route allows {question.max_tokens}",
+            )

@@ -1,0 +1,82 @@
+"""What the acts of one session share: its route, its redactor, its trace, and what it has seen."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from evalkit.config.routes import Route
+from evalkit.control.outgoing import redact_reply
+from evalkit.control.policy import Ruling
+from evalkit.control.redaction import Redactor
+from evalkit.control.trace import Trace
+from evalkit.errors import PolicyBlocked
+from evalkit.ports import Clock
+from evalkit.records.asset import Tool
+from evalkit.records.call import Act, Attribution, Message, Reply
+from evalkit.records.case import Document
+
+
+class SessionState:
+    """One object a session. `retrieved` are ids of documents that the model may have read,
+    `declared` the tools that were offered to it, `authorized` counts the calls it was allowed."""
+
+    def __init__(
+        self,
+        *,
+        route: Route,
+        clock: Clock,
+        redactor: Redactor,
+        documents: Sequence[Document],
+        approvals: Mapping[str, Mapping[str, str]],
+        attribution: Attribution,
+        identity: str,
+    ) -> None:
+        """As `ControlSession` is given it."""
+        self.route = route
+        self.clock = clock
+        self.redactor = redactor
+        self.documents = tuple(documents)
+        self.known = frozenset(document.id for document in documents)
+        self.approvals = approvals
+        self.attribution = attribution
+        self.identity = identity
+        self.trace = Trace(clock, self.redacted)
+        self.retrieved: set[str] = set()
+        self.declared: dict[str, Tool] = {}
+        self.authorized = 0
+
+    def redacted(self, text: str) -> str:
+        """The text as it may be stored."""
+        return self.redactor.redact(text)
+
+    def redacted_reply(self, reply: Reply) -> Reply:
+        """The reply as it may be stored; a text that is JSON stays JSON."""
+        return redact_reply(reply, self.redactor)
+
+    def outgoing(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages as they may leave."""
+        if not self.route.policies.pii_redaction:
+            return messages
+        return [
+            msgspec.structs.replace(message, content=self.redacted(message.content))
+            for message in messages
+        ]
+
+    def enforce(self, act: Act, ruling: Ruling) -> None:
+        """Trace a ruling. Raises PolicyBlocked where it is no."""
+        self.trace.add(act, ruling.outcome, ruling.rule, ruling.message)
+        if not ruling.allowed:
+            raise PolicyBlocked(ruling.rule, self.redacted(ruling.message))
+
+    def trace_redaction(self, what: str) -> None:
+        """Tell what was replaced since the count was cleared."""
+        replaced = dict(sorted(self.redactor.replaced.items()))
+        if replaced:
+            self.trace.add(
+                "redact",
+                "changed",
+                "policies.pii_redaction",
+                f"in the {what}: {', '.join(f'{n} {kind}' for kind, n in replaced.items())}",
+                where=what,
+                replaced=replaced,
+            )
