@@ -177,6 +177,21 @@ class History(Protocol):
         """Give the store back."""
 
 
+class AuditLog(Protocol):
+    """Who decided what, in entries that cannot be changed or taken out unseen.
+
+    The one place where identities are real names; everywhere else they are pseudonyms.
+    """
+
+    def append(self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any]) -> None:
+        """Write one entry and hand it to the operating system before returning.
+
+        `kind` is a dotted name such as `approval.granted`; `actor` tells who did it (`user`,
+        `org`, `team`, as far as they are known), `about` what: plain data without secrets and
+        without personal data of anybody else. Raises StoreError.
+        """
+
+
 class Session(Protocol):
     """One workflow execution for one identity on one route: the three guarded acts."""
 
