@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from evalkit.control.finding import Finding
+from evalkit.control.redaction.finding import Finding
 
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _RUN = re.compile(r"\d(?:[ \-./()]{0,3}\d){6,}")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from evalkit.control.finding import Finding
+from evalkit.control.redaction.finding import Finding
 
 _EMAIL = re.compile(
     r"(?<![\w.%+\-])[\w%+](?:[\w.%+'\-]{0,62}[\w%+\-])?"

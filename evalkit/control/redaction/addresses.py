@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from evalkit.control.finding import Finding
+from evalkit.control.redaction.finding import Finding
 
 _IPV4 = re.compile(r"\d(?<![\w.\-]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _VERSION = re.compile(r"(?i)(?:\bv|version|ver\.?|firmware|release|build|revision)[\s\"':=]{0,4}$")

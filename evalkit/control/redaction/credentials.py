@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from evalkit.control.finding import Finding
+from evalkit.control.redaction.finding import Finding
 
 # A literal that has to be in the text before its pattern is tried at all, and the pattern; what is
 # secret is the first group, or all of it.

@@ -9,98 +9,21 @@ postal addresses are not found: they need a language model, not a pattern.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from evalkit.control.addresses import find_ips
-from evalkit.control.credentials import find_credentials
-from evalkit.control.finding import Finding
-from evalkit.control.identifiers import find_cards, find_emails, find_ibans, find_ssns
-from evalkit.control.phones import find_phones
-from evalkit.control.spoken import find_spoken
+from evalkit.control.redaction.finding import Finding
+from evalkit.control.redaction.search import find_all
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
-_SHORT_ESCAPE = re.compile(r"\\[nrtbf\"/\\]")
-# Characters that people paste instead of plain ones, each a single one, so that places stay.
-_LOOKALIKES = re.compile(
-    r"[\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2060\u2212\u3000\uff01-\uff5e"
-    r"\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
-)
-_NUMBER_SIGNS = re.compile(r"\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d")
-# Nor has one of more digits than any of them has.
+# No personal number has more digits than this.
 _LARGEST_NUMBER = 10**20
-_LONGEST_KEPT = 20_000
-
-
-def find_all(text: str, lead: str = "") -> tuple[Finding, ...]:
-    """Everything found in a text, in its order, the longest first where several begin alike.
-
-    Certain findings do not overlap. `lead` is what stands before the text, such as the key of a
-    value. What is found is kept for texts that come again, such as the messages of a prompt.
-    """
-    return _find_kept(text, lead) if len(text) <= _LONGEST_KEPT else _find(text, lead)
-
-
-def _find(text: str, lead: str) -> tuple[Finding, ...]:
-    view = _view(text)
-    lowered = view.lower()
-    if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
-        lowered = view.translate(_ASCII_LOWER)
-    covered = bytearray(len(view))
-    found = _uncovered(find_credentials(view, lowered), covered)
-    found += _uncovered(find_emails(view, lowered), covered)
-    found += _uncovered(find_spoken(lowered), covered)
-    if _NUMBER_SIGNS.search(view):
-        found += _uncovered(find_ibans(view), covered)
-        found += _uncovered(find_cards(view), covered)
-        found += _uncovered(find_ssns(view, lowered), covered)
-        found += _uncovered(find_ips(view, lead), covered)
-        found += _uncovered(find_phones(view, lead), covered)
-    elif "::" in view:
-        found += _uncovered(find_ips(view, lead), covered)
-    return tuple(sorted(found, key=lambda each: (each.start, -each.end)))
-
-
-_find_kept = lru_cache(maxsize=512)(_find)
-
-
-def _uncovered(found: Iterable[Finding], covered: bytearray) -> list[Finding]:
-    """Findings where nothing certain was found before: the surer kinds are looked for first."""
-    kept = []
-    for each in found:
-        if covered.find(1, each.start, each.end) < 0:
-            kept.append(each)
-            if each.certain:
-                covered[each.start : each.end] = b"\x01" * (each.end - each.start)
-    return kept
-
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-def _view(text: str) -> str:
-    """The text with lookalikes and JSON's short escapes made plain; every place stays the same."""
-    if not text.isascii():
-        text = _LOOKALIKES.sub(_plain_letter, text)
-    if "\\" in text:
-        text = _SHORT_ESCAPE.sub("  ", text)
-    return text
-
-
-def _plain_letter(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code >= 0xFF01:
-        return chr(code - 0xFF01 + ord("!"))
-    if match[0].isdigit():
-        return str(int(match[0]))
-    return "-" if 0x2010 <= code <= 0x2015 or code == 0x2212 else " "
 
 
 class Redactor:
