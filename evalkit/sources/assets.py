@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.config.digested import digested
 from evalkit.config.load import ExaminedConfig, examine_config, load_config
 from evalkit.config.model import Config
 from evalkit.config.problems import capped, listed, suggest
@@ -162,11 +163,11 @@ def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt
     digests = {prompt.path: prompt.digest}
     for path in files_of(reader.data(prompt.path)):
         digests[path] = reader.digests[path]
-    digests[f"routes.{route.name}"] = digest_of(route.model_dump(mode="json", exclude={"owner"}))
+    digests[f"routes.{route.name}"] = digest_of(digested(route, exclude=("owner",)))
     for name in route.models.order:
         if (model := config.models.get(name)) is not None:
-            digests[f"models.{name}"] = digest_of(model.model_dump(mode="json"))
+            digests[f"models.{name}"] = digest_of(digested(model))
             for provider in config.answering(model.provider):
-                settings = config.providers[provider].model_dump(mode="json")
+                settings = digested(config.providers[provider])
                 digests[f"providers.{provider}"] = digest_of(settings)
     return digests

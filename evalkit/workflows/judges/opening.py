@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.config.digested import digested
 from evalkit.config.model import Config
 from evalkit.config.problems import suggest
 from evalkit.config.routes import Route
@@ -166,7 +167,7 @@ def _shape(route: Route, config: Config, identities: Mapping[str, str]) -> dict[
     for name in route.models.order:
         known = config.models.get(name)
         models.append([(known.id if known else None) or name, identities.get(name, "")])
-    settings = route.model_dump(mode="json", exclude={"owner", "name", "models"})
+    settings = digested(route, exclude=("owner", "name", "models"))
     return {"models": models, "settings": settings}
 
 
