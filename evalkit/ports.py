@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 import msgspec
 
 from evalkit.records.asset import Output, Tool
-from evalkit.records.attempt import Attempt
+from evalkit.records.attempt import Attempt, Step
 from evalkit.records.call import (
     Completion,
     Decision,
@@ -204,6 +204,10 @@ class Session(Protocol):
         """The trace so far."""
 
     @property
+    def steps(self) -> Sequence[Step]:
+        """What it did so far, in order, as it may be stored."""
+
+    @property
     def tries(self) -> int:
         """Provider calls made so far, retries and fallbacks included."""
 
@@ -233,11 +237,26 @@ class Session(Protocol):
         params: Mapping[str, Any] | None = None,
         output: Output | None = None,
         trial: int = 1,
+        interim: bool = False,
     ) -> Completion:
-        """Ask the route's model. Raises SessionError."""
+        """Ask the route's model. Raises SessionError.
+
+        With `interim` a reply that asks for tools is a turn on the way to an answer: its text needs
+        no form and no citations.
+        """
 
     def authorize(self, call: ToolCall) -> None:
         """Return if the call may be executed. Raises PolicyBlocked."""
+
+    def tool_result(
+        self,
+        call: ToolCall,
+        result: Any,
+        *,
+        error: str | None = None,
+        latency_s: float | None = None,
+    ) -> Message:
+        """An authorized call's result, or its `error`, as the message that the model gets."""
 
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""

@@ -47,11 +47,13 @@ def check_reply(
     known: Collection[str],
     retrieved: Collection[str],
     trace: Trace,
+    interim: bool = False,
 ) -> None:
     """Raise PolicyBlocked or InvalidReply, with the completion, for a reply that may not pass.
 
     A refusal passes as one: it is the model's answer, and has no form to keep. So does a turn that
-    only calls tools: the answer is still to come.
+    only calls tools: the answer is still to come. Where more turns may follow (`interim`), so does
+    every turn that calls tools.
     """
     reply = completion.reply
     used = reply.usage
@@ -61,6 +63,8 @@ def check_reply(
         raise PolicyBlocked("max_tokens", message, completion=completion)
     if reply.refusal is not None:
         trace.add("complete", "answered", "refusal", f"{completion.model} refused to answer")
+        return
+    if interim and reply.tool_calls:
         return
     _check_arguments(completion, trace)
     if reply.tool_calls and not reply.content.strip():

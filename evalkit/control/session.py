@@ -16,6 +16,7 @@ from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
 from evalkit.records.asset import Output, Tool
+from evalkit.records.attempt import Step
 from evalkit.records.call import (
     Attribution,
     Completion,
@@ -74,6 +75,11 @@ class ControlSession:
         return tuple(self._state.trace.decisions)
 
     @property
+    def steps(self) -> Sequence[Step]:
+        """What it did so far, in order, as it may be stored."""
+        return self._state.story.steps
+
+    @property
     def tries(self) -> int:
         """Provider calls made so far, retries and fallbacks included."""
         return self._caller.tries
@@ -127,16 +133,35 @@ class ControlSession:
         params: Mapping[str, Any] | None = None,
         output: Output | None = None,
         trial: int = 1,
+        interim: bool = False,
     ) -> Completion:
         """Ask the route's model, and its fallbacks where the infrastructure fails.
+
+        With `interim` a reply that asks for tools is a turn on the way to an answer: its text needs
+        no form and no citations, and a call without proper arguments is for `authorize` to deny.
 
         Raises PolicyBlocked and InvalidReply (their `completion` holds the reply), ProviderError,
         BudgetExhausted; ConfigError for parameters that no prompt may set; StoreError.
         """
         return await self._generation.complete(
-            messages, tools=tools, params=params, output=output, trial=trial
+            messages, tools=tools, params=params, output=output, trial=trial, interim=interim
         )
 
     def authorize(self, call: ToolCall) -> None:
         """Return if the call may be executed, and count it. Raises PolicyBlocked."""
         self._tools.authorize(call)
+
+    def tool_result(
+        self,
+        call: ToolCall,
+        result: Any,
+        *,
+        error: str | None = None,
+        latency_s: float | None = None,
+    ) -> Message:
+        """The result of an authorized call, or its `error`, as the message that the model gets.
+
+        A text stays one, everything else becomes JSON. It is redacted where the route says so, and
+        traced. `latency_s` is what the tool took. Raises TypeError for what JSON cannot hold.
+        """
+        return self._tools.result(call, result, error=error, latency_s=latency_s)

@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from evalkit.control.acts.state import SessionState
 from evalkit.control.asking import Question, RouteModel, build_question
 from evalkit.control.calling import Caller
 from evalkit.control.outgoing import check_reply
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import ask_in_order
+from evalkit.errors import SessionError
 from evalkit.records.asset import Output, Tool
+from evalkit.records.attempt import Step
 from evalkit.records.call import Completion, Message, PreparedCall
 
 
@@ -56,8 +60,27 @@ class GenerationAct:
         params: Mapping[str, Any] | None,
         output: Output | None,
         trial: int,
+        interim: bool,
     ) -> Completion:
         """As `ControlSession.complete`."""
+        self._state.story.add_user_turns(messages)
+        try:
+            completion = await self._complete(messages, tools, params, output, trial, interim)
+        except SessionError as error:
+            self._state.story.add(self._failed_step(error))
+            raise
+        self._state.story.add(_model_step(completion))
+        return completion
+
+    async def _complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        params: Mapping[str, Any] | None,
+        output: Output | None,
+        trial: int,
+        interim: bool,
+    ) -> Completion:
         state = self._state
         state.redactor.replaced.clear()
         outgoing = state.outgoing(messages)
@@ -94,8 +117,21 @@ class GenerationAct:
             known=state.known,
             retrieved=state.retrieved,
             trace=state.trace,
+            interim=interim,
         )
         return completion
+
+    def _failed_step(self, error: SessionError) -> Step:
+        """The step of a call that gave no answer, or one that may not pass."""
+        completion: Completion | None = getattr(error, "completion", None)
+        if completion is None:
+            step = Step(kind="model", name=self._models[0].name)
+        else:
+            step = _model_step(completion)
+        rule: str | None = getattr(error, "rule", None)
+        return msgspec.structs.replace(
+            step, outcome="failed" if rule is None else "denied", rule=rule, message=str(error)
+        )
 
     def _question(
         self,
@@ -124,3 +160,15 @@ class GenerationAct:
                 "max_tokens",
                 f"the prompt asks for up to {asked} tokens, the route allows {question.max_tokens}",
             )
+
+
+def _model_step(completion: Completion) -> Step:
+    reply = completion.reply
+    return Step(
+        kind="model",
+        name=completion.model,
+        output=reply.content if reply.refusal is None else reply.refusal,
+        usage=reply.usage,
+        cost_usd=completion.cost_usd,
+        latency_s=reply.latency_s,
+    )

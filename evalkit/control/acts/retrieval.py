@@ -3,6 +3,8 @@
 from evalkit.control.acts.state import SessionState
 from evalkit.control.policy import cut_chunks, rule_retrieval
 from evalkit.control.retrieval import rank
+from evalkit.errors import PolicyBlocked
+from evalkit.records.attempt import Step
 from evalkit.records.case import Document
 
 
@@ -19,7 +21,21 @@ class RetrievalAct:
         Raises PolicyBlocked for an index that the route may not read.
         """
         state = self._state
-        state.enforce("retrieve", rule_retrieval(state.route, index))
+        asked = {"query": query}
+        try:
+            state.enforce("retrieve", rule_retrieval(state.route, index))
+        except PolicyBlocked as blocked:
+            state.story.add(
+                Step(
+                    kind="retrieval",
+                    name=index,
+                    outcome="denied",
+                    rule=blocked.rule,
+                    message=str(blocked),
+                    arguments=asked,
+                )
+            )
+            raise
         ranked = rank([each for each in state.documents if each.index == index], query)
         kept = cut_chunks(state.route, ranked)
         state.retrieved.update(document.id for document in kept)
@@ -30,5 +46,14 @@ class RetrievalAct:
             f"{len(kept)} of {len(ranked)} documents of index {index}",
             documents=[document.id for document in kept],
             dropped=[document.id for document in ranked[len(kept) :]],
+        )
+        state.story.add(
+            Step(
+                kind="retrieval",
+                name=index,
+                arguments=asked,
+                documents=tuple(document.id for document in kept),
+                refused=tuple(document.id for document in ranked[len(kept) :]),
+            )
         )
         return kept

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from evalkit.config.routes import Route
+from evalkit.control.acts.story import Story
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.policy import Ruling
 from evalkit.control.redaction import Redactor
@@ -41,6 +42,7 @@ class SessionState:
         self.attribution = attribution
         self.identity = identity
         self.trace = Trace(clock, self.redacted)
+        self.story = Story(redactor)
         self.retrieved: set[str] = set()
         self.declared: dict[str, Tool] = {}
         self.authorized = 0

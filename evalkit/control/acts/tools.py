@@ -1,8 +1,14 @@
-"""Tools: whether a call that a model asks for may be executed."""
+"""Tools: whether a call that a model asks for may be executed, and what came of it."""
+
+from typing import Any
+
+import msgspec
 
 from evalkit.control.acts.state import SessionState
 from evalkit.control.policy import rule_tool_call
-from evalkit.records.call import ToolCall
+from evalkit.errors import PolicyBlocked
+from evalkit.records.attempt import Step
+from evalkit.records.call import Message, ToolCall
 
 
 class ToolAct:
@@ -22,5 +28,52 @@ class ToolAct:
             authorized=state.authorized,
             approvals=state.approvals,
         )
-        state.enforce("authorize", ruling)
+        try:
+            state.enforce("authorize", ruling)
+        except PolicyBlocked as blocked:
+            state.story.add(
+                Step(
+                    kind="tool",
+                    name=call.name,
+                    outcome="denied",
+                    rule=blocked.rule,
+                    message=str(blocked),
+                    arguments=call.arguments,
+                    call=call.id,
+                )
+            )
+            raise
         state.authorized += 1
+
+    def result(
+        self, call: ToolCall, result: Any, *, error: str | None, latency_s: float | None
+    ) -> Message:
+        """As `ControlSession.tool_result`."""
+        state = self._state
+        told: Any = result if error is None else {"error": error}
+        state.redactor.replaced.clear()
+        if state.route.policies.pii_redaction:
+            told = state.redactor.redact_value(told)
+        content = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+        state.trace_redaction("tool result")
+        state.trace.add(
+            "tool",
+            "allowed" if error is None else "failed",
+            "tools.result",
+            f"{call.name} gave a result" if error is None else f"{call.name} failed: {error}",
+            tool=call.name,
+            call=call.id,
+        )
+        state.story.add(
+            Step(
+                kind="tool",
+                name=call.name,
+                outcome="done" if error is None else "failed",
+                message=error,
+                arguments=call.arguments,
+                output=content,
+                call=call.id,
+                latency_s=latency_s,
+            )
+        )
+        return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)
