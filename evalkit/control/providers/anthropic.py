@@ -7,7 +7,7 @@ import msgspec
 
 from evalkit.control.providers.answers import REFUSED, Answer, MalformedAnswer, counted
 from evalkit.control.providers.enforceable import enforceable
-from evalkit.control.providers.openai_errors import ErrorBody, error_from
+from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.protocol import (
     WireProtocol,
     below,

@@ -9,7 +9,7 @@ import msgspec
 from evalkit.control.providers.answers import FILTERED, Answer, MalformedAnswer, counted
 from evalkit.control.providers.bedrock_signing import sign
 from evalkit.control.providers.enforceable import enforceable
-from evalkit.control.providers.openai_errors import ErrorBody, error_in
+from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.control.providers.protocol import (
     WireProtocol,
     below,

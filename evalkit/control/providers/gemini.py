@@ -14,7 +14,7 @@ from evalkit.control.providers.answers import (
     MalformedAnswer,
     counted,
 )
-from evalkit.control.providers.openai_errors import ErrorBody, error_in
+from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.control.providers.protocol import (
     WireProtocol,
     bearer,

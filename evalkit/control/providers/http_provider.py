@@ -14,19 +14,16 @@ from evalkit.control.providers.answers import (
     malformed,
     reply_from,
 )
+from evalkit.control.providers.error_bodies import ErrorBody
 from evalkit.control.providers.identity import ProviderKind, identity_of
-from evalkit.control.providers.openai_errors import (
-    CONTENT_FILTER,
-    ErrorBody,
-    as_provider_error,
-    meaning_of,
-)
+from evalkit.control.providers.meanings import CONTENT_FILTER, meaning_of
 from evalkit.control.providers.protocol import (
     UnsentParameter,
     Unsigned,
     WireProtocol,
     check_address,
 )
+from evalkit.control.providers.provider_errors import as_provider_error
 from evalkit.errors import ProviderError
 from evalkit.ports import Clock, HttpReply, Transport
 from evalkit.records.attempt import FailureMode

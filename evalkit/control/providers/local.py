@@ -19,10 +19,12 @@ import msgspec
 
 from evalkit.control.providers.answers import Answer, MalformedAnswer, malformed, reply_from
 from evalkit.control.providers.engine import Engine, open_engine, require_weights
+from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.identity import identity_of
-from evalkit.control.providers.openai_errors import ErrorBody, error_from, meaning_of, shown
+from evalkit.control.providers.meanings import meaning_of
 from evalkit.control.providers.openai_reply import convert_completion
 from evalkit.control.providers.openai_request import payload_of
+from evalkit.control.providers.provider_errors import shown
 from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError, StoreError
 from evalkit.ports import Clock

@@ -11,7 +11,7 @@ from evalkit.control.providers.answers import (
     call_from_text,
     counted,
 )
-from evalkit.control.providers.openai_errors import ErrorBody, error_from
+from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.records.call import ToolCall, Usage
 
 

@@ -12,7 +12,7 @@ from evalkit.control.providers.answers import (
     call_from_text,
     counted,
 )
-from evalkit.control.providers.openai_errors import ErrorBody, error_from
+from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.openai_request import is_closed, strict_schema
 from evalkit.control.providers.protocol import WireProtocol, below, translated
 from evalkit.records.call import Request, ToolCall, Usage

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from evalkit.control.providers.answers import Answer
-from evalkit.control.providers.openai_errors import ErrorBody, error_in
+from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import HttpReply
 from evalkit.records.call import Message, Request

@@ -1,8 +1,10 @@
-"""When a limit that is used up is filled again, from the headers that vendors send about it."""
+"""How long to wait: what a server asks for, and when a limit that is used up is filled again."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 # OpenAI (and Azure) and Anthropic name what is left and when it resets.
 _LIMITS = tuple(
@@ -40,3 +42,31 @@ def _wait(text: str, now: datetime) -> float | None:
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return max(0.0, (at - now).total_seconds())
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """How many seconds the server asks to wait: `retry-after-ms`, else `retry-after`."""
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _seconds(value)
+    if seconds is not None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None

@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.control.providers.rate_limits import reset_after
 from evalkit.records.attempt import FailureMode
-from tests.unit.control.providers.test_openai_errors import failure
+from tests.unit.control.providers.test_provider_errors import failure
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SPENT = "anthropic-ratelimit-tokens-remaining"

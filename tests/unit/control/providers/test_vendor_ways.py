@@ -8,7 +8,8 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from evalkit.control.providers import anthropic, azure_openai, bedrock, gemini, openai_responses
-from evalkit.control.providers.openai_errors import ErrorBody, meaning_of
+from evalkit.control.providers.error_bodies import ErrorBody
+from evalkit.control.providers.meanings import meaning_of
 from evalkit.control.providers.protocol import UnsentParameter
 from evalkit.ports import HttpReply
 from evalkit.records.asset import Tool

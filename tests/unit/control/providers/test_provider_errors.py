@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from evalkit.control.providers.openai_errors import (
-    CODES,
-    STATUSES,
-    ErrorBody,
-    error_in,
-    meaning_of,
-    retry_after,
-    shown,
-)
+from evalkit.control.providers.error_bodies import ErrorBody, error_in
+from evalkit.control.providers.meanings import CODES, STATUSES, meaning_of
+from evalkit.control.providers.provider_errors import shown
+from evalkit.control.providers.rate_limits import retry_after
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
 from tests.unit.control.providers.fakes import SECRET, answering, provider, request, run

@@ -1,0 +1,75 @@
+"""A refusal as the ProviderError that the session sees: what it means, when to try again, and what
+of the server's words may be shown.
+
+`x-should-retry` says more than status and code and decides about retries.
+"""
+
+import re
+from datetime import datetime
+
+from evalkit.control.providers.error_bodies import ErrorBody
+from evalkit.control.providers.meanings import RATE_LIMITED, Meaning, meaning_of
+from evalkit.control.providers.rate_limits import reset_after, retry_after
+from evalkit.errors import ProviderError
+from evalkit.ports import HttpReply
+from evalkit.records.attempt import FailureMode
+
+MAX_MESSAGE = 300
+
+
+def as_provider_error(
+    provider: str,
+    reply: HttpReply,
+    *,
+    error: ErrorBody,
+    secret: str | None,
+    now: datetime,
+) -> ProviderError:
+    """The error for a reply that carries none of the model's words.
+
+    `secret` is cut out of what the server wrote; a server's words about a key are left out whole,
+    because they quote parts of it.
+    """
+    meaning = meaning_of(reply.status, error)
+    retryable = meaning.retryable
+    wish = reply.headers.get("x-should-retry", "").lower()
+    if wish in ("true", "false"):
+        retryable = wish == "true"
+    label = ", ".join(dict.fromkeys((str(reply.status), *error.names)))
+    text = f"provider {provider} answered {shown(label, secret=secret)}"
+    if reply.status == 407:
+        text += ": the proxy wants a login"
+    elif meaning.mode is FailureMode.AUTHENTICATION:
+        text += ": it does not accept the key, or the key may not use this model"
+    elif 300 <= reply.status < 400:
+        text += ": the endpoint has moved, and redirects are not followed; correct base_url"
+    elif words := shown(error.message, secret=secret):
+        text += f": {words}"
+    return ProviderError(
+        meaning.mode,
+        text,
+        retryable=retryable,
+        retry_after_s=_wait_s(reply, error, meaning, now),
+        may_be_billed=meaning.may_be_billed,
+    )
+
+
+def _wait_s(reply: HttpReply, error: ErrorBody, meaning: Meaning, now: datetime) -> float | None:
+    """What the server asks for, else (of a rate limit) when the limit resets."""
+    asked = retry_after(reply.headers, now=now)
+    if asked is None:
+        asked = error.retry_after_s
+    if asked is None and meaning is RATE_LIMITED:
+        asked = reset_after(reply.headers, now=now)
+    return asked
+
+
+def shown(text: str, *, secret: str | None) -> str:
+    """A server's words in one line without control characters, of bounded length, without a key."""
+    if secret:
+        text = text.replace(secret, "[key]")
+        if len(secret) >= 12:  # servers quote a key's beginning
+            text = re.sub(re.escape(secret[:6]) + r"\S*", "[key]", text)
+    text = re.sub(r"\b(sk|key|pk)-[\w*.\-]{6,}", "[key]", text)
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
