@@ -15,12 +15,16 @@ DecisionOutcome = Literal["allowed", "denied", "changed", "failed", "answered", 
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A call the model asks for. `arguments` is None when the model's text was no JSON object."""
+    """A call the model asks for. `arguments` is None when the model's text was no JSON object.
+
+    `signature` is what its vendor wants back with the call in the next turn (Gemini), opaque to us.
+    """
 
     name: str
     arguments: dict[str, Any] | None
     id: str = ""
     raw: str | None = None
+    signature: str | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,14 +8,15 @@ import msgspec
 from evalkit.control.providers.answers import REFUSED, Answer, MalformedAnswer, counted
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
-from evalkit.control.providers.protocol import (
-    WireProtocol,
-    below,
+from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
+from evalkit.control.providers.turns import (
+    arguments_object,
+    group_turns,
+    is_result,
+    link_results,
     split_system,
-    stop_list,
-    translated,
 )
-from evalkit.records.call import Request, ToolCall, Usage
+from evalkit.records.call import Message, Request, ToolCall, Usage
 
 NOUN = "Messages reply"
 VERSION = "2023-06-01"
@@ -83,9 +84,11 @@ def payload_of(request: Request) -> dict[str, Any]:
     payload.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
     if "stop_sequences" in payload:
         payload["stop_sequences"] = stop_list(payload["stop_sequences"])
-    system, turns = split_system(request.messages)
+    system, turns = split_system(link_results(request.messages))
     payload["model"] = request.model
-    payload["messages"] = [{"role": role, "content": text} for role, text in turns]
+    payload["messages"] = [
+        {"role": role, "content": _content(turn)} for role, turn in group_turns(turns)
+    ]
     if system:
         payload["system"] = "\n\n".join(system)
     if request.tools:
@@ -107,6 +110,26 @@ def payload_of(request: Request) -> dict[str, Any]:
     if output:
         payload["output_config"] = output
     return payload
+
+
+def _content(turn: list[Message]) -> str | list[dict[str, Any]]:
+    """A turn's text, or its blocks where tools have a part in it. A text block cannot be empty."""
+    if len(turn) == 1 and not turn[0].tool_calls and not is_result(turn[0]):
+        return turn[0].content
+    blocks: list[dict[str, Any]] = []
+    for message in turn:
+        if is_result(message):
+            call_id = message.tool_call_id
+            blocks.append(
+                {"type": "tool_result", "tool_use_id": call_id, "content": message.content}
+            )
+        elif message.content:
+            blocks.append({"type": "text", "text": message.content})
+        blocks.extend(
+            {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_object(call)}
+            for call in message.tool_calls
+        )
+    return blocks
 
 
 def answer_of(body: bytes) -> Answer | ErrorBody:

@@ -10,15 +10,16 @@ from evalkit.control.providers.answers import FILTERED, Answer, MalformedAnswer,
 from evalkit.control.providers.bedrock_signing import sign
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
-from evalkit.control.providers.protocol import (
-    WireProtocol,
-    below,
+from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
+from evalkit.control.providers.turns import (
+    arguments_object,
+    group_turns,
+    is_result,
+    link_results,
     split_system,
-    stop_list,
-    translated,
 )
 from evalkit.ports import HttpReply
-from evalkit.records.call import Request, ToolCall, Usage
+from evalkit.records.call import Message, Request, ToolCall, Usage
 
 NOUN = "Converse reply"
 
@@ -105,8 +106,11 @@ def payload_of(request: Request) -> dict[str, Any]:
         settings["stopSequences"] = stop_list(settings["stopSequences"])
     if settings:
         payload["inferenceConfig"] = settings
-    system, turns = split_system(request.messages)
-    payload["messages"] = _alternating(turns)
+    system, turns = split_system(link_results(request.messages))
+    payload["messages"] = [
+        {"role": role, "content": [block for message in turn for block in _blocks(message)]}
+        for role, turn in group_turns(turns, alternating=True)
+    ]
     if system:
         payload["system"] = [{"text": text} for text in system]
     if request.tools:
@@ -132,14 +136,18 @@ def payload_of(request: Request) -> dict[str, Any]:
     return payload
 
 
-def _alternating(turns: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Turns as messages: two of one role in a row are one, because roles have to alternate."""
-    messages: list[dict[str, Any]] = []
-    for role, text in turns:
-        if not messages or messages[-1]["role"] != role:
-            messages.append({"role": role, "content": []})
-        messages[-1]["content"].append({"text": text})
-    return messages
+def _blocks(message: Message) -> list[dict[str, Any]]:
+    """A message's blocks. A text block cannot be empty where there are others."""
+    if is_result(message):
+        said = [{"text": message.content}] if message.content else []
+        return [{"toolResult": {"toolUseId": message.tool_call_id, "content": said}}]
+    blocks: list[dict[str, Any]] = []
+    if message.content or not message.tool_calls:
+        blocks.append({"text": message.content})
+    for call in message.tool_calls:
+        use = {"toolUseId": call.id, "name": call.name, "input": arguments_object(call)}
+        blocks.append({"toolUse": use})
+    return blocks
 
 
 def answer_of(body: bytes) -> Answer | ErrorBody:

@@ -19,12 +19,19 @@ from evalkit.control.providers.protocol import (
     WireProtocol,
     bearer,
     below,
-    split_system,
     stop_list,
     translated,
 )
+from evalkit.control.providers.turns import (
+    arguments_object,
+    group_turns,
+    is_result,
+    link_results,
+    split_system,
+)
 from evalkit.ports import HttpReply
-from evalkit.records.call import Request, ToolCall, Usage
+from evalkit.records.call import Message, Request, ToolCall, Usage
+from evalkit.records.json_text import decode_json
 
 NOUN = "generateContent reply"
 
@@ -86,6 +93,7 @@ class _Call(msgspec.Struct):
 class _Part(msgspec.Struct, rename="camel"):
     text: str | None = None
     thought: bool | None = None
+    thought_signature: str | None = None
     function_call: _Call | None = None
 
 
@@ -143,10 +151,13 @@ def payload_of(request: Request) -> dict[str, Any]:
     if (effort := settings.pop("reasoning_effort", None)) is not None:
         thinking = settings.get("thinkingConfig") or {}
         settings["thinkingConfig"] = {**thinking, "thinkingLevel": effort}
-    system, turns = split_system(request.messages)
+    system, turns = split_system(link_results(request.messages))
     payload["contents"] = [
-        {"role": "model" if role == "assistant" else "user", "parts": [{"text": text}]}
-        for role, text in turns
+        {
+            "role": "model" if role == "assistant" else "user",
+            "parts": [part for message in turn for part in _parts(message)],
+        }
+        for role, turn in group_turns(turns)
     ]
     if system:
         payload["systemInstruction"] = {"parts": [{"text": text} for text in system]}
@@ -168,6 +179,30 @@ def payload_of(request: Request) -> dict[str, Any]:
     if settings:
         payload["generationConfig"] = settings
     return payload
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    """A message's parts. A call's signature goes back beside it, as newer models demand."""
+    if is_result(message):
+        given = {"id": message.tool_call_id, "name": message.name}
+        return [{"functionResponse": given | {"response": _result(message.content)}}]
+    parts: list[dict[str, Any]] = []
+    if message.content or not message.tool_calls:
+        parts.append({"text": message.content})
+    for call in message.tool_calls:
+        use = {"id": call.id, "name": call.name, "args": arguments_object(call)}
+        signature = {"thoughtSignature": call.signature} if call.signature else {}
+        parts.append({"functionCall": use, **signature})
+    return parts
+
+
+def _result(text: str) -> dict[str, Any]:
+    """A tool's result as the object that the format wants; `output` is its own name for a text."""
+    try:
+        decoded = decode_json(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        decoded = None
+    return decoded if isinstance(decoded, dict) else {"output": text}
 
 
 def answer_of(body: bytes) -> Answer | ErrorBody:
@@ -196,7 +231,12 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     if candidate.content is None and candidate.finish_reason is None:
         raise MalformedAnswer("the reply's candidate holds nothing")
     calls = tuple(
-        ToolCall(name=call.name, arguments=call.args or {}, id=call.id or "")
+        ToolCall(
+            name=call.name,
+            arguments=call.args or {},
+            id=call.id or "",
+            signature=part.thought_signature,
+        )
         for part in parts
         if (call := part.function_call) is not None
     )

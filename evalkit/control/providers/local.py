@@ -25,6 +25,7 @@ from evalkit.control.providers.meanings import meaning_of
 from evalkit.control.providers.openai_reply import convert_completion
 from evalkit.control.providers.openai_request import payload_of
 from evalkit.control.providers.provider_errors import shown
+from evalkit.control.providers.turns import has_tool_turns
 from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError, StoreError
 from evalkit.ports import Clock
@@ -67,7 +68,7 @@ class LocalProvider:
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once; `timeout_s` counts from when the call's turn comes. Raises ProviderError."""
-        if request.tools:
+        if request.tools or has_tool_turns(request.messages):
             raise self._error(FailureMode.BAD_REQUEST, "the embedded model takes no tools")
         stop = threading.Event()
         async with self._turn:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from evalkit.control.providers.turns import arguments_text, is_result, link_results
 from evalkit.records.asset import Tool
-from evalkit.records.call import Request
+from evalkit.records.call import Message, Request, ToolCall
 
 TokenCap = Literal["max_tokens", "max_completion_tokens"]
 
@@ -23,9 +24,7 @@ def payload_of(request: Request, *, token_cap: TokenCap = "max_tokens") -> dict[
     if "max_tokens" in request.params:
         payload[token_cap] = request.params["max_tokens"]
     payload["model"] = request.model
-    payload["messages"] = [
-        {"role": message.role, "content": message.content} for message in request.messages
-    ]
+    payload["messages"] = [_message(message) for message in link_results(request.messages)]
     if request.tools:
         payload["tools"] = [tool_payload(tool) for tool in request.tools]
     if request.schema is not None:
@@ -34,6 +33,20 @@ def payload_of(request: Request, *, token_cap: TokenCap = "max_tokens") -> dict[
             "json_schema": strict_schema(request.schema),
         }
     return payload
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """A message as chat completions want it; a turn that only calls tools has no text."""
+    if message.tool_calls:
+        calls = [_call(call) for call in message.tool_calls]
+        return {"role": message.role, "content": message.content or None, "tool_calls": calls}
+    sent = {"role": message.role, "content": message.content}
+    return sent | {"tool_call_id": message.tool_call_id} if is_result(message) else sent
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": arguments_text(call)}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def tool_payload(tool: Tool) -> dict[str, Any]:

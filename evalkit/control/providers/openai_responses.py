@@ -15,7 +15,8 @@ from evalkit.control.providers.answers import (
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.openai_request import is_closed, strict_schema
 from evalkit.control.providers.protocol import WireProtocol, below, translated
-from evalkit.records.call import Request, ToolCall, Usage
+from evalkit.control.providers.turns import arguments_text, is_result, link_results
+from evalkit.records.call import Message, Request, ToolCall, Usage
 
 NOUN = "response"
 
@@ -93,8 +94,7 @@ def payload_of(request: Request) -> dict[str, Any]:
     payload.setdefault("store", False)  # by default the vendor would keep every reply
     payload["model"] = request.model
     payload["input"] = [
-        {"role": "user" if message.role == "tool" else message.role, "content": message.content}
-        for message in request.messages
+        item for message in link_results(request.messages) for item in _items(message)
     ]
     if (effort := payload.pop("reasoning_effort", None)) is not None:
         payload["reasoning"] = {**(payload.get("reasoning") or {}), "effort": effort}
@@ -117,6 +117,27 @@ def payload_of(request: Request) -> dict[str, Any]:
     if text:
         payload["text"] = text
     return payload
+
+
+def _items(message: Message) -> list[dict[str, Any]]:
+    """What a message is among a response's input: its text, its calls, or a call's result."""
+    if is_result(message):
+        call_id = message.tool_call_id
+        return [{"type": "function_call_output", "call_id": call_id, "output": message.content}]
+    items: list[dict[str, Any]] = []
+    if message.content or not message.tool_calls:
+        role = "user" if message.role == "tool" else message.role
+        items.append({"role": role, "content": message.content})
+    for call in message.tool_calls:
+        items.append(
+            {
+                "type": "function_call",
+                "call_id": call.id,
+                "name": call.name,
+                "arguments": arguments_text(call),
+            }
+        )
+    return items
 
 
 def answer_of(body: bytes) -> Answer | ErrorBody:

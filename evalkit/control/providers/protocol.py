@@ -14,7 +14,7 @@ from evalkit.control.providers.answers import Answer
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import HttpReply
-from evalkit.records.call import Message, Request
+from evalkit.records.call import Request
 
 
 class UnsentParameter(ValueError):
@@ -110,20 +110,3 @@ def translated(
 def stop_list(value: Any) -> Any:
     """Stop texts as a list, which most formats want even for one."""
     return [value] if isinstance(value, str) else value
-
-
-def split_system(messages: tuple[Message, ...]) -> tuple[list[str], list[tuple[str, str]]]:
-    """System texts, and the turns as (user or assistant, text), for formats that part them.
-
-    A tool's text is told by the user. Where there are only system texts they are the user's:
-    formats that part them want at least one turn.
-    """
-    system = [message.content for message in messages if message.role == "system"]
-    turns = [
-        ("assistant" if message.role == "assistant" else "user", message.content)
-        for message in messages
-        if message.role != "system"
-    ]
-    if not turns:
-        return [], [("user", text) for text in system]
-    return system, turns

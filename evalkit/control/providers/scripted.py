@@ -1,4 +1,4 @@
-"""Scripted replies: written by hand, one a case and prompt, to exercise policies and the gate.
+"""Scripted replies: written by hand, a case and prompt, to exercise policies and the gate.
 
 They measure no model, and say so wherever they show: origin and model are `scripted`, and usage is
 estimated from the lengths of the texts.
@@ -28,11 +28,26 @@ class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ScriptedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a script: the reply to a case under a prompt, in every trial."""
+    """One line of a script: what is said to a case under a prompt, in every trial.
+
+    `reply` is said at every turn of a workflow; `replies` are said one a turn, and then no more.
+    """
 
     case: str
     prompt: str
-    reply: ScriptedReply
+    reply: ScriptedReply | None = None
+    replies: tuple[ScriptedReply, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a line with both, or with neither."""
+        if (self.reply is None) == (not self.replies):
+            raise ValueError("a line has either a `reply` or at least one of `replies`")
+
+    def at(self, turn: int) -> ScriptedReply | None:
+        """The reply of a turn, counted from 0; None where the script has ended."""
+        if self.reply is not None:
+            return self.reply
+        return self.replies[turn] if turn < len(self.replies) else None
 
 
 class ScriptedProvider:
@@ -49,17 +64,24 @@ class ScriptedProvider:
         self.identity = identity_of("scripted")
         self._path = path
         self._clock = clock
-        self._replies: dict[tuple[str, str], ScriptedReply] | None = None
+        self._lines: dict[tuple[str, str], ScriptedLine] | None = None
 
     def missing(self, request: Request) -> str | None:
         """What the script lacks, or None."""
         asked = request.attribution
-        if (asked.case, asked.prompt) in self._script():
-            return None
-        return (
-            f"{self._shown} has no reply to case {asked.case} under prompt {asked.prompt}; add a "
-            'line {"case": …, "prompt": …, "reply": {"content": …}}'
-        )
+        line = self._script().get((asked.case, asked.prompt))
+        about = f"case {asked.case} under prompt {asked.prompt}"
+        if line is None:
+            return (
+                f"{self._shown} has no reply to {about}; add a "
+                'line {"case": …, "prompt": …, "reply": {"content": …}}'
+            )
+        if line.at(turn_of(request)) is None:
+            return (
+                f"{self._shown} has {len(line.replies)} replies to {about}, and the workflow asks "
+                "for another; add it to the line's `replies`"
+            )
+        return None
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """The scripted reply, cut at the request's output cap as a model's would be.
@@ -67,7 +89,8 @@ class ScriptedProvider:
         Raises ProviderError(not_recorded).
         """
         asked = request.attribution
-        scripted = self._script().get((asked.case, asked.prompt))
+        line, turn = self._script().get((asked.case, asked.prompt)), turn_of(request)
+        scripted = None if line is None else line.at(turn)
         if scripted is None:
             raise ProviderError(FailureMode.NOT_RECORDED, self.missing(request) or "")
         content, is_cut = _cut(scripted.content, request.params.get("max_tokens"))
@@ -79,7 +102,8 @@ class ScriptedProvider:
             usage=estimate_usage(request, content, calls),
             origin="scripted",
             # The same in every run and trial: a script read twice is not measured twice.
-            measurement_id=f"scripted/{asked.suite}/{asked.case}/{asked.prompt}",
+            measurement_id=f"scripted/{asked.suite}/{asked.case}/{asked.prompt}"
+            + (f"/{turn + 1}" if turn else ""),
             measured_at=self._clock.now().isoformat(timespec="milliseconds"),
             latency_s=0.0,
             tool_calls=calls,
@@ -89,24 +113,24 @@ class ScriptedProvider:
 
     async def close(self) -> None:
         """Forget what was read."""
-        self._replies = None
+        self._lines = None
 
     @property
     def _shown(self) -> str:
         return f"{self._path.parent.name}/{self._path.name}"
 
-    def _script(self) -> dict[tuple[str, str], ScriptedReply]:
-        if self._replies is None:
-            self._replies = self._read()
-        return self._replies
+    def _script(self) -> dict[tuple[str, str], ScriptedLine]:
+        if self._lines is None:
+            self._lines = self._read()
+        return self._lines
 
-    def _read(self) -> dict[tuple[str, str], ScriptedReply]:
+    def _read(self) -> dict[tuple[str, str], ScriptedLine]:
         try:
             raw = self._path.read_bytes()
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             raise ConfigError([Problem(message=message, file=self._shown)]) from error
-        replies: dict[tuple[str, str], ScriptedReply] = {}
+        lines: dict[tuple[str, str], ScriptedLine] = {}
         seen: dict[tuple[str, str], int] = {}
         problems: list[Problem] = []
         for number, line in decode_lines(
@@ -119,10 +143,17 @@ class ScriptedProvider:
                     Problem(message=f"{again} {seen[place]}", file=self._shown, line=number)
                 )
             seen.setdefault(place, number)
-            replies[place] = line.reply
+            lines[place] = line
         if problems:
             raise ConfigError(capped(problems))
-        return replies
+        return lines
+
+
+def turn_of(request: Request) -> int:
+    """How many turns of the model's own stand in the request; a prompt's examples are none."""
+    return sum(
+        message.role == "assistant" and message.part == "input" for message in request.messages
+    )
 
 
 def _cut(content: str, cap: object) -> tuple[str, bool]:

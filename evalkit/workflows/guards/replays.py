@@ -54,7 +54,8 @@ def _replies(tree: FileTree, config: Config, suite: str, model: str) -> Replies:
                 for _, line in decode_lines(
                     raw, ScriptedLine, noun="reply", file=path, problems=ignored
                 ):
-                    found.setdefault((line.case, line.prompt), (line.case, line.reply))
+                    said = (line.reply, line.replies)
+                    found.setdefault((line.case, line.prompt), (line.case, said))
                 continue
             for _, each in decode_lines(
                 raw, Recording, noun="recording", file=path, problems=ignored

@@ -9,7 +9,7 @@ import pytest
 from evalkit.control.providers.scripted import ScriptedProvider
 from evalkit.errors import ConfigError, ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Attribution, Reply, ToolCall
+from evalkit.records.call import Attribution, Message, Reply, ToolCall
 from tests.unit.control.providers.fakes import FixedClock, request, run
 
 
@@ -62,6 +62,34 @@ def test_tool_calls_and_refusals_can_be_scripted(tmp_path: Path) -> None:
     assert reply.tool_calls == (ToolCall(name="f", arguments={"a": 1}),)
     assert reply.finish_reason == "tool_calls"
     assert ask(scripted, **asked("c2", "p@v1")).refusal == "I won't."
+
+
+def test_replies_are_said_one_a_turn_and_then_no_more(tmp_path: Path) -> None:
+    replies = [{"tool_calls": [{"name": "f", "arguments": {}}]}, {"content": "Done."}]
+    scripted = provider(tmp_path, {"case": "c1", "prompt": "p@v1", "replies": replies})
+    example = Message(role="assistant", content="yes", part="examples")
+    turns = [example, Message(role="user", content="on?")]
+    first = ask(scripted, messages=tuple(turns))
+    assert first.tool_calls == (ToolCall(name="f", arguments={}),)
+    turns += [Message(role="assistant", content="", tool_calls=first.tool_calls)]
+    turns += [Message(role="tool", content="1", name="f")]
+    second = ask(scripted, messages=tuple(turns))
+    assert second.content == "Done."
+    assert second.measurement_id != first.measurement_id
+    turns += [Message(role="assistant", content="Done.")]
+    missing = scripted.missing(request(messages=tuple(turns)))
+    assert missing is not None and "has 2 replies to case c1" in missing
+    with pytest.raises(ProviderError, match="asks for another"):
+        ask(scripted, messages=tuple(turns))
+
+
+def test_a_line_with_both_or_neither_way_is_refused(tmp_path: Path) -> None:
+    both = {"reply": {"content": "a"}, "replies": [{"content": "b"}]}
+    scripted = provider(
+        tmp_path, {"case": "c1", "prompt": "p@v1"}, {"case": "c2", "prompt": "p@v1"} | both
+    )
+    with pytest.raises(ConfigError, match="either a `reply` or at least one of `replies`"):
+        scripted.missing(request())
 
 
 def test_a_reply_is_cut_at_the_output_cap_as_a_models_is(tmp_path: Path) -> None:

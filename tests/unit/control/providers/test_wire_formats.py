@@ -30,10 +30,13 @@ from tests.unit.control.providers.formats import (
 )
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
+    FOUND,
     JSON_TEXT,
+    OTHER_CALL,
     PARAMETERS,
     SCHEMA,
     TEXT,
+    TIME,
     USAGE,
     WireFormat,
 )
@@ -62,6 +65,20 @@ FULL = Request(
     params={"max_tokens": 64, "temperature": 0.5, "stop": "END"},
     tools=(Tool(name="find_order", description="Finds an order.", parameters=PARAMETERS),),
     schema=SCHEMA,
+)
+
+CALLING = Message(role="assistant", content="I look.", tool_calls=(CALL, OTHER_CALL))
+TURNS = Request(
+    model="asked-model",
+    messages=(
+        Message(role="user", content="Where is A-17?"),
+        CALLING,
+        Message(role="tool", content=FOUND, tool_call_id="call_7", name="find_order"),
+        Message(role="tool", content=TIME, tool_call_id="call_8", name="now"),
+        Message(role="user", content="And?"),
+    ),
+    key="k",
+    tools=FULL.tools,
 )
 
 
@@ -141,6 +158,42 @@ def test_a_request_is_sent_whole_and_nothing_else(server: ReplayServer, wire: Wi
     ask(server, wire, wire.text, full(wire))
     assert sent(server).path == wire.path
     assert sent(server).body == wire.payload
+
+
+@each_format
+def test_calls_and_their_results_are_turns_of_the_conversation(
+    server: ReplayServer, wire: WireFormat
+) -> None:
+    ask(server, wire, wire.text, TURNS)
+    name, turns = wire.turns
+    assert sent(server).body[name] == turns
+
+
+@each_format
+def test_results_find_their_calls_without_an_id(server: ReplayServer, wire: WireFormat) -> None:
+    """Gemini may leave ids out, and an answer of another vendor may be followed by a fallback."""
+    bare = tuple(msgspec.structs.replace(call, id="") for call in CALLING.tool_calls)
+    question, _, found, time, _ = TURNS.messages
+    results = [msgspec.structs.replace(each, tool_call_id="") for each in (found, time)]
+    calling = msgspec.structs.replace(CALLING, tool_calls=bare)
+    messages = (question, calling, results[1], results[0])
+    ask(server, wire, wire.text, msgspec.structs.replace(TURNS, messages=messages))
+    name, expected = wire.turns
+    text = json.dumps(expected).replace("call_7", "call_1").replace("call_8", "call_2")
+    calls = next(each for each in json.loads(text) if "call_" in json.dumps(each))
+    assert calls in sent(server).body[name]
+    assert json.dumps(sent(server).body).count("call_1") == 2
+
+
+@each_format
+def test_a_turn_that_only_calls_has_no_empty_text(server: ReplayServer, wire: WireFormat) -> None:
+    question, _, found, _, _ = TURNS.messages
+    calling = Message(role="assistant", content="", tool_calls=(CALL,))
+    nothing = msgspec.structs.replace(found, content="")
+    messages = (question, calling, nothing)
+    ask(server, wire, wire.text, msgspec.structs.replace(TURNS, messages=messages))
+    body = json.dumps(sent(server).body)
+    assert '"text": ""' not in body
 
 
 @each_format

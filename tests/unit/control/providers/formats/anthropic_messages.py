@@ -5,11 +5,13 @@ from typing import Any
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
+    FOUND,
     JSON_TEXT,
     MODEL,
     PARAMETERS,
     SENT_SCHEMA,
     TEXT,
+    TIME,
     WireFormat,
 )
 
@@ -67,6 +69,33 @@ FORMAT = WireFormat(
         ],
         "output_config": {"format": {"type": "json_schema", "schema": SENT_SCHEMA}},
     },
+    turns=(
+        "messages",
+        [
+            {"role": "user", "content": "Where is A-17?"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "text", "text": "I look."},
+                    {
+                        "type": "tool_use",
+                        "id": "call_7",
+                        "name": CALL.name,
+                        "input": CALL.arguments,
+                    },
+                    {"type": "tool_use", "id": "call_8", "name": "now", "input": {}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "call_7", "content": FOUND},
+                    {"type": "tool_result", "tool_use_id": "call_8", "content": TIME},
+                    {"type": "text", "text": "And?"},
+                ],
+            },
+        ],
+    ),
     text=message(THOUGHT, SAID),
     json_text=message({"type": "text", "text": JSON_TEXT}),
     tool_call=message({"type": "text", "text": "I look."}, USE, stop="tool_use"),

@@ -6,10 +6,12 @@ from typing import Any
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
+    FOUND,
     JSON_TEXT,
     PARAMETERS,
     SENT_SCHEMA,
     TEXT,
+    TIME,
     WireFormat,
 )
 
@@ -83,6 +85,34 @@ FORMAT = WireFormat(
             }
         },
     },
+    turns=(
+        "messages",
+        [
+            {"role": "user", "content": [{"text": "Where is A-17?"}]},
+            {
+                "role": "assistant",
+                "content": [
+                    {"text": "I look."},
+                    {
+                        "toolUse": {
+                            "toolUseId": "call_7",
+                            "name": CALL.name,
+                            "input": CALL.arguments,
+                        }
+                    },
+                    {"toolUse": {"toolUseId": "call_8", "name": "now", "input": {}}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"toolResult": {"toolUseId": "call_7", "content": [{"text": FOUND}]}},
+                    {"toolResult": {"toolUseId": "call_8", "content": [{"text": TIME}]}},
+                    {"text": "And?"},
+                ],
+            },
+        ],
+    ),
     model="asked-model",
     text=converse(THOUGHT, SAID),
     json_text=converse({"text": JSON_TEXT}),

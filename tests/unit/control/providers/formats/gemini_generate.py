@@ -11,6 +11,7 @@ from tests.unit.control.providers.formats.wire_format import (
     PARAMETERS,
     SENT_SCHEMA,
     TEXT,
+    TIME,
     WireFormat,
 )
 
@@ -79,6 +80,40 @@ GEMINI = WireFormat(
             "responseJsonSchema": SENT_SCHEMA,
         },
     },
+    turns=(
+        "contents",
+        [
+            {"role": "user", "parts": [{"text": "Where is A-17?"}]},
+            {
+                "role": "model",
+                "parts": [
+                    {"text": "I look."},
+                    {"functionCall": {"id": "call_7", "name": CALL.name, "args": CALL.arguments}},
+                    {"functionCall": {"id": "call_8", "name": "now", "args": {}}},
+                ],
+            },
+            {
+                "role": "user",
+                "parts": [
+                    {
+                        "functionResponse": {
+                            "id": "call_7",
+                            "name": "find_order",
+                            "response": {"status": "sent"},
+                        }
+                    },
+                    {
+                        "functionResponse": {
+                            "id": "call_8",
+                            "name": "now",
+                            "response": {"output": TIME},
+                        }
+                    },
+                    {"text": "And?"},
+                ],
+            },
+        ],
+    ),
     text=generated(THOUGHT, SAID),
     json_text=generated({"text": JSON_TEXT}),
     tool_call=generated(USE),

@@ -7,11 +7,13 @@ from typing import Any
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
+    FOUND,
     JSON_TEXT,
     MODEL,
     PARAMETERS,
     SENT_SCHEMA,
     TEXT,
+    TIME,
     WireFormat,
 )
 
@@ -84,6 +86,34 @@ CHAT = WireFormat(
             "json_schema": {"name": "reply", "schema": SENT_SCHEMA, "strict": True},
         },
     },
+    turns=(
+        "messages",
+        [
+            {"role": "user", "content": "Where is A-17?"},
+            {
+                "role": "assistant",
+                "content": "I look.",
+                "tool_calls": [
+                    {
+                        "id": "call_7",
+                        "type": "function",
+                        "function": {
+                            "name": "find_order",
+                            "arguments": '{"order":"A-17","items":[1,2.5]}',
+                        },
+                    },
+                    {
+                        "id": "call_8",
+                        "type": "function",
+                        "function": {"name": "now", "arguments": "{}"},
+                    },
+                ],
+            },
+            {"role": "tool", "tool_call_id": "call_7", "content": FOUND},
+            {"role": "tool", "tool_call_id": "call_8", "content": TIME},
+            {"role": "user", "content": "And?"},
+        ],
+    ),
     text=completion(content=TEXT),
     json_text=completion(content=JSON_TEXT),
     tool_call=completion(

@@ -7,11 +7,13 @@ from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.openai_chat import error
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
+    FOUND,
     JSON_TEXT,
     MODEL,
     PARAMETERS,
     SENT_SCHEMA,
     TEXT,
+    TIME,
     WireFormat,
 )
 
@@ -96,6 +98,23 @@ FORMAT = WireFormat(
             }
         },
     },
+    turns=(
+        "input",
+        [
+            {"role": "user", "content": "Where is A-17?"},
+            {"role": "assistant", "content": "I look."},
+            {
+                "type": "function_call",
+                "call_id": "call_7",
+                "name": "find_order",
+                "arguments": '{"order":"A-17","items":[1,2.5]}',
+            },
+            {"type": "function_call", "call_id": "call_8", "name": "now", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "call_7", "output": FOUND},
+            {"type": "function_call_output", "call_id": "call_8", "output": TIME},
+            {"role": "user", "content": "And?"},
+        ],
+    ),
     text=response(said(TEXT)),
     json_text=response(said(JSON_TEXT)),
     tool_call=response(USE),

@@ -16,6 +16,9 @@ TEXT = "It left on Monday."
 JSON_TEXT = '{"queue":"billing"}'
 # 120 tokens in, of which 100 came from a cache; 30 out, of which 20 were thought, not said.
 USAGE = Usage(input_tokens=120, output_tokens=30, cached_tokens=100)
+# Two calls in one turn, the second without arguments, and what the tools said.
+OTHER_CALL = ToolCall(name="now", arguments={}, id="call_8")
+FOUND, TIME = '{"status":"sent"}', "Tuesday"
 CALL = ToolCall(name="find_order", arguments={"order": "A-17", "items": [1, 2.5]}, id="call_7")
 MODEL = "model-2026-10-01"
 PARAMETERS = {
@@ -38,6 +41,7 @@ class WireFormat:
     """One wire format: where it is asked, what it is sent, and what it answers.
 
     `payload` is the body for the suite's full request (system, turns, tool, schema, parameters).
+    `turns` are those of a conversation with tools, under the name that they have in a body.
     `error(status, name, words)` is an error as the vendor writes it, `names` its names for a rate
     limit, a server that fails, a bad request and a key that is not accepted. `unsent` are
     parameters of the full request that the format has no place for; `model` is what a reply
@@ -49,6 +53,7 @@ class WireFormat:
     path: str
     key_header: tuple[str, str]
     payload: dict[str, Any]
+    turns: tuple[str, list[dict[str, Any]]]
     text: Exchange
     json_text: Exchange
     tool_call: Exchange
