@@ -167,7 +167,35 @@ class ExpectedCall(Part):
     """A tool call that has to come back."""
 
     name: Annotated[Words, Field(description="The tool.")]
-    arguments: Annotated[dict[str, Any], Field(description="Equal to the call's arguments.")] = {}
+    arguments: Annotated[
+        dict[str, Any],
+        Field(
+            description="Equal to the call's arguments. A mapping such as {$approx: 12.5, "
+            "$abs: 0.01}, {$regex: …}, {$schema: …}, {$one_of: […]}, {$subset: {…}} or "
+            "{$any: true} stands for what fits it."
+        ),
+    ] = {}
+
+
+class ExpectedAct(Part):
+    """An act of a workflow: a tool that is called, or an index that is read."""
+
+    tool: Annotated[Words | None, Field(description="The tool.")] = None
+    retrieve: Annotated[Words | None, Field(description="The index.")] = None
+    arguments: Annotated[
+        dict[str, Any] | None,
+        Field(description="As in `tool_calls`; without it any will do."),
+    ] = None
+    outcome: Annotated[
+        Literal["done", "denied", "failed"] | None,
+        Field(description="How it has to end; without it, not denied."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_act(self) -> "ExpectedAct":
+        if (self.tool is None) == (self.retrieve is None):
+            raise ValueError("an act names either a `tool` or an index to `retrieve` from")
+        return self
 
 
 class Expected(Part):
@@ -186,6 +214,19 @@ class Expected(Part):
     forbidden_tools: Annotated[
         list[Words] | None,
         Field(description="Tools whose call must not be allowed; an invariant of the gate."),
+    ] = None
+    trajectory: Annotated[
+        list[ExpectedAct] | None, Field(description="The acts of the workflow, in order.")
+    ] = None
+    documents: Annotated[
+        list[Words] | None, Field(description="Ids of documents that retrieval has to find.")
+    ] = None
+    forbidden_documents: Annotated[
+        list[Words] | None, Field(description="Ids of documents that may not be retrieved.")
+    ] = None
+    approvals: Annotated[
+        list[Words] | None,
+        Field(description="Tools that approval has to be asked for; [] for none."),
     ] = None
     citations: Annotated[
         list[Words] | None, Field(description="Ids of documents the reply has to cite.")

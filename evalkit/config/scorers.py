@@ -15,13 +15,20 @@ SCORER_KEYS = (
     "numeric",
     "json_schema",
     "tool_calls",
+    "trajectory",
+    "retrieval",
     "citations",
+    "approvals",
     "policy",
+    "caps",
     "similarity",
     "token_f1",
     "embedding",
     "judge",
 )
+
+# Scorers that read the key of `expected` that is called like them.
+_OF_THEIR_OWN_KEY = ("tool_calls", "trajectory", "citations", "approvals")
 
 # How a text writes a number: what "1,200", "1.200" or "1e3" means depends on who wrote it.
 PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
@@ -82,12 +89,110 @@ class NumericScorer(Part):
     ] = 0.0
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class ToolCallsScorer(Part):
     """The tool calls that came back against `expected.tool_calls`, names and arguments."""
 
     order: Annotated[
         Literal["any", "exact"], Field(description="Whether the order of the calls counts.")
     ] = "exact"
+    match: Annotated[
+        Literal["exact", "superset", "subset"],
+        Field(
+            description="exact: the expected calls and no other. superset: others may come beside "
+            "them. subset: none but expected ones, and not all of them have to come."
+        ),
+    ] = "exact"
+    arguments: Annotated[
+        Literal["match", "ignore"], Field(description="ignore: the names alone are compared.")
+    ] = "match"
+    calls: Annotated[
+        Literal["asked", "executed"],
+        Field(description="asked: denied calls count as well. executed: those that were made."),
+    ] = "asked"
+    min_precision: Annotated[
+        Share | None,
+        Field(description="Pass from this share of the calls being expected ones on."),
+    ] = None
+    min_recall: Annotated[
+        Share | None, Field(description="Pass from this share of the expected calls being made on.")
+    ] = None
+    min_f1: Annotated[
+        Share | None, Field(description="Pass from this harmonic mean of both on.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "ToolCallsScorer":
+        floors = (self.min_precision, self.min_recall, self.min_f1)
+        if self.match != "exact" and any(floor is not None for floor in floors):
+            raise ValueError("a floor (min_precision, min_recall, min_f1) takes the place of match")
+        return self
+
+
+class TrajectoryScorer(Part):
+    """The way a workflow took, calls and retrievals, against `expected.trajectory`."""
+
+    match: Annotated[
+        Literal["ordered", "any", "exact"],
+        Field(
+            description="ordered: the expected acts come in this order, others may stand between. "
+            "any: in whatever order. exact: they and no others, in this order."
+        ),
+    ] = "ordered"
+
+
+class RetrievalScorer(Part):
+    """The documents retrieved against `expected.documents` and `expected.forbidden_documents`."""
+
+    min_recall: Annotated[
+        Share, Field(description="The least share of the expected documents that are found.")
+    ] = 1.0
+    min_precision: Annotated[
+        Share | None,
+        Field(description="The least share of the retrieved documents that are expected."),
+    ] = None
+
+
+class ApprovalsScorer(Part):
+    """Approval was asked for every tool of `expected.approvals`, and for no other."""
+
+
+class CapsScorer(Part):
+    """What one attempt may take. At least one cap."""
+
+    max_steps: Annotated[int | None, Field(ge=1, description="Turns of a model.")] = None
+    max_tool_calls: Annotated[
+        int | None, Field(ge=0, description="Calls of tools, denied ones included.")
+    ] = None
+    max_retries: Annotated[
+        int | None, Field(ge=0, description="Calls that repeat one which failed.")
+    ] = None
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="Tokens of all its calls, in and out.")
+    ] = None
+    max_cost_usd: Annotated[
+        float | None, Field(gt=0, description="At list prices; every model needs one.")
+    ] = None
+    max_latency_s: Annotated[
+        float | None,
+        Field(gt=0, description="Seconds of all its calls; replays have none, so live ones alone."),
+    ] = None
+
+    @property
+    def caps(self) -> dict[str, float]:
+        """The caps that are set, by what they are of."""
+        values = {
+            name.removeprefix("max_"): getattr(self, name) for name in type(self).model_fields
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _caps_something(self) -> "CapsScorer":
+        if not self.caps:
+            raise ValueError(f"a cap is missing: one of {', '.join(type(self).model_fields)}")
+        return self
 
 
 class CitationsScorer(Part):
@@ -175,11 +280,27 @@ class ScorerEntry(Part):
         ProjectPath | None, Field(description="A JSON Schema 2020-12 that the reply has to meet.")
     ] = None
     tool_calls: Annotated[
-        ToolCallsScorer | None, Field(description="The calls of `expected.tool_calls`, exactly.")
+        ToolCallsScorer | None,
+        Field(description="The calls of `expected.tool_calls`: exactly, or as much as is asked."),
+    ] = None
+    trajectory: Annotated[
+        TrajectoryScorer | None,
+        Field(description="The acts of `expected.trajectory`, in order."),
+    ] = None
+    retrieval: Annotated[
+        RetrievalScorer | None,
+        Field(description="Finds `expected.documents`, none of `expected.forbidden_documents`."),
     ] = None
     citations: Annotated[
         CitationsScorer | None,
         Field(description="Cites retrieved documents only, and all of `expected.citations`."),
+    ] = None
+    approvals: Annotated[
+        ApprovalsScorer | None,
+        Field(description="Approval was asked for the tools of `expected.approvals`."),
+    ] = None
+    caps: Annotated[
+        CapsScorer | None, Field(description="Steps, calls, tokens, cost and time of an attempt.")
     ] = None
     policy: Annotated[
         PolicyScorer | None,
@@ -248,17 +369,19 @@ class ScorerEntry(Part):
             return () if self.regex.pattern is not None else ("regex",)
         if self.policy is not None:
             return ("blocked", "forbidden_tools")
+        if self.retrieval is not None:
+            return ("documents", "forbidden_documents")
         for compared in (self.similarity, self.token_f1, self.embedding):
             if compared is not None:
                 return (compared.to,)
-        return (self.kind,) if self.kind in ("tool_calls", "citations") else ()
+        return (self.kind,) if self.kind in _OF_THEIR_OWN_KEY else ()
 
     def decides(self, expected: Mapping[str, Any]) -> bool:
         """Whether a case that expects this may pass by this scorer alone.
 
-        A reply that cites nothing and asks for nothing passes citations and policy, so they decide
-        only a case that asks for a citation, or says what policies have to do. A judge decides the
-        suite, by a part of its own that looks at every case.
+        A reply that cites nothing and asks for nothing passes citations, policy and caps: the first
+        two decide only a case that asks for a citation, or says what policies have to do, and caps
+        none. A judge decides the suite, by a part of its own that looks at every case.
         """
         if self.judge is not None:
             return True
@@ -269,4 +392,6 @@ class ScorerEntry(Part):
             return bool(found.get("citations"))
         if self.policy is not None:
             return found.get("blocked") is not None or bool(found.get("forbidden_tools"))
+        if self.caps is not None:
+            return False
         return not self.reads or any(value is not None for value in found.values())

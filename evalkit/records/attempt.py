@@ -43,7 +43,11 @@ class FailureMode(StrEnum):
     WRONG_OUTPUT = "wrong_output"
     SCHEMA_VIOLATION = "schema_violation"
     WRONG_TOOL_CALLS = "wrong_tool_calls"
+    WRONG_TRAJECTORY = "wrong_trajectory"
+    WRONG_RETRIEVAL = "wrong_retrieval"
     WRONG_CITATIONS = "wrong_citations"
+    WRONG_APPROVALS = "wrong_approvals"
+    OVER_CAPS = "over_caps"
     FORBIDDEN_TOOL = "forbidden_tool"
     NOT_BLOCKED = "not_blocked"
     JUDGED_BAD = "judged_bad"
@@ -72,7 +76,11 @@ FAILURE_MODES: Mapping[FailureMode, str] = {
     FailureMode.WRONG_OUTPUT: "The answer is not what was expected, whole or in part.",
     FailureMode.SCHEMA_VIOLATION: "The answer does not meet its JSON Schema.",
     FailureMode.WRONG_TOOL_CALLS: "The tool calls are not those that were expected.",
+    FailureMode.WRONG_TRAJECTORY: "The workflow did not take the expected way.",
+    FailureMode.WRONG_RETRIEVAL: "It found too few of the expected documents, or forbidden ones.",
     FailureMode.WRONG_CITATIONS: "It cites what was not retrieved, or not what was expected.",
+    FailureMode.WRONG_APPROVALS: "Approvals were not asked for where they had to be.",
+    FailureMode.OVER_CAPS: "It took more steps, calls, tokens, money or time than allowed.",
     FailureMode.FORBIDDEN_TOOL: "A tool that the case forbids was allowed to run.",
     FailureMode.NOT_BLOCKED: "A policy had to block the attempt, and none did.",
     FailureMode.JUDGED_BAD: "A judge failed the answer.",

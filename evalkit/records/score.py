@@ -15,7 +15,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `passed` is None unless `state` is scored: an error is no pass and no fail, and what does not
     apply to a case says nothing about it. A judge may also have abstained, refused, or said nothing
     that can be read. `gate` tells whether it decides. `message` says what was
-    expected and found; `found` and `expected` are for reports.
+    expected and found; `found` and `expected` are for reports. `measures` are figures behind it, by
+    name, such as precision, recall and f1 of tool calls.
     """
 
     suite: str
@@ -30,6 +31,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message: str = ""
     expected: Any = None
     found: Any = None
+    measures: dict[str, float] = {}
 
     @property
     def place(self) -> Place:

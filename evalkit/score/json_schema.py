@@ -1,18 +1,14 @@
 """A JSON Schema (draft 2020-12) that the reply has to meet, formats included."""
 
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
-from evalkit.config.patterns import compile_pattern
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.records.placeholder import PLACEHOLDER
-from evalkit.score.formats import format_checker
 from evalkit.score.reply import NotJson, reply_json
-from evalkit.score.schema_check import local_registry
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
-from evalkit.score.wording import clip, show, stored
+from evalkit.score.validating import build_validator
+from evalkit.score.wording import clip, stored
 
 
 class JsonSchema(Scorer[str]):
@@ -24,9 +20,7 @@ class JsonSchema(Scorer[str]):
         """`schema_problems` finds nothing in `schema`; `path` is what messages call it."""
         super().__init__(label=label, gate=gate)
         self._path = path
-        self._validator = _validator_class()(
-            schema, registry=local_registry(), format_checker=format_checker()
-        )
+        self._validator = build_validator(schema)
 
     def expectation(self, case: Case) -> str:
         """The schema's path: it applies to every case."""
@@ -67,62 +61,3 @@ def _remark(error: Any) -> str:
     if is_text and isinstance(error.instance, str) and PLACEHOLDER.search(error.instance):
         return " (personal data is replaced before it is scored)"
     return ""
-
-
-@cache
-def _validator_class() -> Any:
-    """The draft's validator with every pattern searched by RE2."""
-    from jsonschema import Draft202012Validator, validators
-
-    extend: Any = validators.extend  # untyped
-    return extend(
-        Draft202012Validator,
-        {
-            "pattern": _pattern,
-            "patternProperties": _pattern_properties,
-            "additionalProperties": _additional_properties,
-        },
-    )
-
-
-def _matches(pattern: str, text: str) -> bool:
-    return compile_pattern(pattern).search(text) is not None
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and not _matches(pattern, instance):
-        yield ValidationError(f"{show(instance)} does not match {show(pattern)}")
-
-
-def _pattern_properties(
-    validator: Any, patterns: dict[str, Any], instance: Any, schema: Any
-) -> Iterator[Any]:
-    if not isinstance(instance, dict):
-        return
-    for pattern, subschema in patterns.items():
-        for key, value in instance.items():
-            if _matches(pattern, key):
-                yield from validator.descend(value, subschema, path=key, schema_path=pattern)
-
-
-def _additional_properties(
-    validator: Any, subschema: Any, instance: Any, schema: Any
-) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if not isinstance(instance, dict):
-        return
-    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-    extra = [
-        key
-        for key in instance
-        if key not in known and not any(_matches(pattern, key) for pattern in patterns)
-    ]
-    if subschema is False:
-        if extra:
-            yield ValidationError(f"{', '.join(map(show, extra))} must not be there")
-        return
-    for key in extra:
-        yield from validator.descend(instance[key], subschema, path=key)

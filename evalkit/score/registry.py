@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from evalkit.config.scorers import ScorerEntry
 from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Rubric
+from evalkit.score.approvals import Approvals
+from evalkit.score.caps import Caps
 from evalkit.score.citations import Citations
 from evalkit.score.contains import Contains
 from evalkit.score.exact import build_exact
@@ -17,11 +19,13 @@ from evalkit.score.judge import JudgeScorer
 from evalkit.score.numeric import Numeric
 from evalkit.score.policy import Policy
 from evalkit.score.regex import Regex
+from evalkit.score.retrieval import Retrieval
 from evalkit.score.schema_check import schema_problems
 from evalkit.score.scorer import Scorer, ScorerError
 from evalkit.score.state import STATE
 from evalkit.score.text_distance import Embedding, Similarity, TokenF1
 from evalkit.score.tool_calls import ToolCalls
+from evalkit.score.trajectory import Trajectory
 
 # json_schema and judge stand apart: they take a schema and a rubric besides.
 _BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
@@ -30,6 +34,10 @@ _BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
     "regex": Regex,
     "numeric": Numeric,
     "tool_calls": ToolCalls,
+    "trajectory": Trajectory,
+    "retrieval": Retrieval,
+    "approvals": Approvals,
+    "caps": Caps,
     "citations": Citations,
     "policy": Policy,
     "similarity": Similarity,

@@ -1,7 +1,8 @@
 """What a scorer is: it reads what a case expects and judges what an attempt did."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from evalkit.records.attempt import Attempt
@@ -18,7 +19,8 @@ class ScorerError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Whether an attempt passed and why; `expected` and `found` are JSON, for reports.
+    """Whether an attempt passed and why; `expected` and `found` are JSON, for reports, `measures`
+    figures such as precision and recall.
 
     `passed` is None for a tie of a pair alone, which is neither.
     """
@@ -27,6 +29,7 @@ class Judgement:
     message: str
     expected: Any = None
     found: Any = None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

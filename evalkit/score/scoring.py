@@ -161,5 +161,9 @@ def _score(
     if isinstance(outcome, Unscored):
         return score
     return msgspec.structs.replace(
-        score, passed=outcome.passed, expected=outcome.expected, found=outcome.found
+        score,
+        passed=outcome.passed,
+        expected=outcome.expected,
+        found=outcome.found,
+        measures=dict(outcome.measures),
     )

@@ -137,8 +137,12 @@ def _tools_of(case: Case) -> Iterator[tuple[Path, str]]:
     calls: list[dict[str, Any]] = case.expected.get("tool_calls") or []
     for index, call in enumerate(calls):
         yield ("expected", "tool_calls", index, "name"), call["name"]
-    for index, name in enumerate(case.expected.get("forbidden_tools") or ()):
-        yield ("expected", "forbidden_tools", index), name
+    for index, act in enumerate(case.expected.get("trajectory") or ()):
+        if act.get("tool") is not None:
+            yield ("expected", "trajectory", index, "tool"), act["tool"]
+    for key in ("forbidden_tools", "approvals"):
+        for index, name in enumerate(case.expected.get(key) or ()):
+            yield ("expected", key, index), name
     for key in case.approvals:
         yield ("approvals", key), key
     for key in case.tools:

@@ -125,6 +125,7 @@ class Run:
                     "cost_usd": attempt.cost_usd,
                     "latency_s": attempt.latency_s,
                     "message": score.message,
+                    "measures": score.measures,
                 }
             )
         return pd.DataFrame(rows)

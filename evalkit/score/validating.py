@@ -1,0 +1,92 @@
+"""JSON Schema validators: RE2 searches their patterns, and references stay inside the schema."""
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+import msgspec
+
+from evalkit.config.patterns import compile_pattern
+from evalkit.score.formats import format_checker
+from evalkit.score.schema_check import local_registry
+from evalkit.score.wording import show
+
+
+def build_validator(schema: Any) -> Any:
+    """A validator of a schema in which `schema_problems` finds nothing; formats are asserted."""
+    return _validator_class()(schema, registry=local_registry(), format_checker=format_checker())
+
+
+def meets(schema: Any, value: Any) -> bool:
+    """Whether a value meets a schema in which `schema_problems` finds nothing.
+
+    What is nested too deep to be checked does not.
+    """
+    try:
+        return bool(_kept_validator(msgspec.json.encode(schema)).is_valid(value))
+    except (RecursionError, ArithmeticError):
+        return False
+
+
+@lru_cache(maxsize=1_000)
+def _kept_validator(schema: bytes) -> Any:
+    return build_validator(msgspec.json.decode(schema))
+
+
+@cache
+def _validator_class() -> Any:
+    """The draft's validator with every pattern searched by RE2."""
+    from jsonschema import Draft202012Validator, validators
+
+    extend: Any = validators.extend  # untyped
+    return extend(
+        Draft202012Validator,
+        {
+            "pattern": _pattern,
+            "patternProperties": _pattern_properties,
+            "additionalProperties": _additional_properties,
+        },
+    )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return compile_pattern(pattern).search(text) is not None
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not _matches(pattern, instance):
+        yield ValidationError(f"{show(instance)} does not match {show(pattern)}")
+
+
+def _pattern_properties(
+    validator: Any, patterns: dict[str, Any], instance: Any, schema: Any
+) -> Iterator[Any]:
+    if not isinstance(instance, dict):
+        return
+    for pattern, subschema in patterns.items():
+        for key, value in instance.items():
+            if _matches(pattern, key):
+                yield from validator.descend(value, subschema, path=key, schema_path=pattern)
+
+
+def _additional_properties(
+    validator: Any, subschema: Any, instance: Any, schema: Any
+) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if not isinstance(instance, dict):
+        return
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    extra = [
+        key
+        for key in instance
+        if key not in known and not any(_matches(pattern, key) for pattern in patterns)
+    ]
+    if subschema is False:
+        if extra:
+            yield ValidationError(f"{', '.join(map(show, extra))} must not be there")
+        return
+    for key in extra:
+        yield from validator.descend(instance[key], subschema, path=key)
