@@ -22,6 +22,7 @@ from evalkit.records.case import Document
 from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
 from evalkit.records.judgment import Subject
+from evalkit.records.ledger import Account, Amount, Balance, Held, Limit, Refusal
 from evalkit.records.run import Flake
 
 
@@ -107,6 +108,42 @@ class Cache(Protocol):
 
     def put(self, key: str, reply: Reply) -> None:
         """Store a reply."""
+
+
+class Accounts(Protocol):
+    """Where a ledger counts. Every method raises StoreError where that cannot be read or written.
+
+    Amounts are integers; a hold is on all of its accounts or on none.
+    """
+
+    def hold_now(self, amount: Amount, limits: Sequence[Limit]) -> Held | Refusal:
+        """Set an amount aside if it fits under every limit, and wait for the disk if need be."""
+
+    async def hold(self, amount: Amount, limits: Sequence[Limit]) -> Held | Refusal:
+        """The same for many tasks at once: those of one tick of the event loop go together.
+
+        A task that is cancelled meanwhile leaves nothing held.
+        """
+
+    def end(self, held: Held, charged: Amount, then: Callable[[], None]) -> None:
+        """Charge `charged` in place of the hold and call `then`, soon.
+
+        A hold that is no longer there was charged in full; only what goes beyond it is added.
+        """
+
+    def balances(self, accounts: Sequence[Account]) -> tuple[Balance, ...]:
+        """What is spent and held on each, without writing anything."""
+
+    def open_run(self, account: Account, spent: Amount) -> None:
+        """Go on with a run: charge in full what its earlier processes held, and see to it that its
+        account says at least `spent`."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may count here too, so that waiting means looking again."""
+
+    def close(self) -> None:
+        """Write what is left to write and give the file back. Closing twice is harmless."""
 
 
 class Journal(Protocol):

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from evalkit.config.base import Name, Part
-from evalkit.config.routes import Budget, Model, Provider, Route
+from evalkit.config.budgets import Budget
+from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
 
 
@@ -43,7 +44,7 @@ class Config(Part):
         list[Route], Field(description="How each kind of work is done; names are unique.")
     ] = []
     budgets: Annotated[
-        list[Budget], Field(description="Caps on what a run spends; every one of them holds.")
+        list[Budget], Field(description="Caps on what calls spend; every one of them holds.")
     ] = []
     suites: Annotated[
         dict[Name, Suite], Field(description="What is tested, by the name that `run` takes.")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from evalkit.config.base import URL, VARIABLE, Money, Name, Part, ProjectPath
+from evalkit.config.budgets import Budget as Budget  # where it stood
 
 
 class RouteModels(Part):
@@ -210,23 +211,3 @@ class Model(Part):
         Literal["small", "mid", "top", "local"] | None,
         Field(description="How large it is, for people who read the file."),
     ] = None
-
-
-class Budget(Part):
-    """A cap, reserved before each call and settled after it."""
-
-    scope: Annotated[
-        Literal["run"], Field(description="What the cap is over; run: one `evalkit run`.")
-    ]
-    max_usd: Annotated[
-        float | None, Field(gt=0, description="At list prices; what replays is free.")
-    ] = None
-    max_tokens: Annotated[
-        int | None, Field(gt=0, description="Request and reply tokens together.")
-    ] = None
-
-    @model_validator(mode="after")
-    def _caps_something(self) -> "Budget":
-        if self.max_usd is None and self.max_tokens is None:
-            raise ValueError("a budget caps something: give max_usd or max_tokens")
-        return self

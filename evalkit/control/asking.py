@@ -30,12 +30,17 @@ class RouteModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A request to one model with its bounds; `input_tokens` by part, `output_tokens` the cap."""
+    """A request to one model with its bounds; `input_tokens` by part, `output_tokens` the cap.
+
+    `degradable` tells that a cheaper model can be asked instead, to whom budgets that degrade leave
+    a share.
+    """
 
     model: RouteModel
     request: Request
     input_tokens: dict[str, int]
     output_tokens: int
+    degradable: bool = False
 
     @property
     def max_tokens(self) -> int:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import msgspec
 
 from evalkit.control.asking import Offer
-from evalkit.control.budget import Hold, Ledger
+from evalkit.control.ledger.book import Hold, Ledger
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.trace import Trace
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.ports import Cache, Clock, EventSink
 from evalkit.records.call import Reply, Request
 from evalkit.records.event import AttemptRetried
+from evalkit.records.ledger import Scopes
 
 BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
@@ -49,14 +50,17 @@ class Caller:
         *,
         storable: Callable[[Reply], Reply],
         knows: tuple[tuple[str, str, str], ...],
+        scopes: Scopes,
     ) -> None:
-        """`storable` redacts a reply for the cache; `knows` are the placeholders of the session.
+        """`storable` redacts a reply for the cache; `knows` are the placeholders of the session;
+        `scopes` are what its calls are charged to.
 
         What they stand for goes into the cache's key: two cases whose prompts are alike may number
         their data differently, and a stored reply carries the numbers of one of them.
         """
         self._settings = settings
         self._trace = trace
+        self._scopes = scopes
         self._storable = storable
         canonical = repr(knows).encode("utf-8", "surrogatepass")
         self._salt = hashlib.sha256(canonical).hexdigest() if knows else ""
@@ -167,11 +171,13 @@ class Caller:
     async def _reserve(self, offer: Offer) -> Hold:
         max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens
         try:
-            hold = await self._settings.ledger.reserve_in_turn(max_usd, max_tokens)
+            hold = await self._settings.ledger.reserve_in_turn(
+                max_usd, max_tokens, scopes=self._scopes, degradable=offer.degradable
+            )
         except BudgetExhausted as exhausted:
             message = f"{offer.model.name}: {exhausted}"
             self._trace.add("budget", "denied", exhausted.rule, message)
-            raise BudgetExhausted(exhausted.rule, message) from None
+            raise BudgetExhausted(exhausted.rule, message, degrade=exhausted.degrade) from None
         price = "no price" if max_usd is None else f"up to {max_usd:.6f} USD"
         self._trace.add(
             "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"

@@ -8,13 +8,14 @@ import msgspec
 
 from evalkit.config.routes import Model, Route
 from evalkit.control.asking import RouteModel
-from evalkit.control.budget import Ledger
 from evalkit.control.calling import CallSettings
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.redaction import Redactor
 from evalkit.control.session import ControlSession
 from evalkit.ports import Cache, Clock, EventSink, Provider
 from evalkit.records.call import Attribution
 from evalkit.records.case import Case, Document
+from evalkit.records.ledger import Scopes
 
 # A run opens several sessions over each of its cases; a service opens each over something new.
 _REMEMBERED_CASES = 10_000
@@ -66,6 +67,7 @@ class ControlPlane:
             case,
             self._primed_redactor(case).copy(),
             Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt),
+            self._scopes(case.identity, workflow=suite),
         )
 
     def open_for(
@@ -74,9 +76,10 @@ class ControlPlane:
         *,
         documents: Sequence[Document] = (),
         approvals: Mapping[str, Mapping[str, str]] | None = None,
+        workflow: str = "",
     ) -> ControlSession:
         """A session outside a golden set: `documents` are what `retrieve` finds, `approvals` what
-        was agreed to beforehand, by tool."""
+        was agreed to beforehand, by tool; `workflow` is whose budget it is under."""
         case = Case(
             id="",
             input={},
@@ -84,9 +87,28 @@ class ControlPlane:
             approvals={tool: dict(given) for tool, given in (approvals or {}).items()},
             identity=dict(identity),
         )
-        return self._session(case, Redactor.primed_with(case), Attribution())
+        return self._session(
+            case,
+            Redactor.primed_with(case),
+            Attribution(),
+            self._scopes(identity, workflow=workflow, shared=True),
+        )
 
-    def _session(self, case: Case, redactor: Redactor, attribution: Attribution) -> ControlSession:
+    def _scopes(
+        self, identity: Mapping[str, str], *, workflow: str, shared: bool = False
+    ) -> Scopes:
+        return Scopes(
+            user=identity.get("user", ""),
+            org=identity.get("org", ""),
+            team=identity.get("team", ""),
+            route=self._route.name,
+            workflow=workflow,
+            shared=shared,
+        )
+
+    def _session(
+        self, case: Case, redactor: Redactor, attribution: Attribution, scopes: Scopes
+    ) -> ControlSession:
         return ControlSession(
             route=self._route,
             models=self._models,
@@ -96,6 +118,7 @@ class ControlPlane:
             approvals=case.approvals,
             attribution=attribution,
             identity=pseudonym(case.identity),
+            scopes=scopes,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

@@ -27,6 +27,7 @@ from evalkit.records.call import (
     ToolCall,
 )
 from evalkit.records.case import Document
+from evalkit.records.ledger import Scopes
 
 
 class ControlSession:
@@ -43,8 +44,10 @@ class ControlSession:
         approvals: Mapping[str, Mapping[str, str]],
         attribution: Attribution,
         identity: str,
+        scopes: Scopes,
     ) -> None:
-        """Made by `ControlPlane`. `models` are in the route's order, `identity` is a pseudonym."""
+        """Made by `ControlPlane`. `models` are in the route's order, `identity` is a pseudonym,
+        `scopes` are what budgets charge its calls to."""
         self._state = SessionState(
             route=route,
             clock=settings.clock,
@@ -59,6 +62,7 @@ class ControlSession:
             self._state.trace,
             storable=self.redacted_reply,
             knows=redactor.knows,
+            scopes=scopes,
         )
         self._generation = GenerationAct(self._state, models, self._caller)
         self._retrieval = RetrievalAct(self._state)

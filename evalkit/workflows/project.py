@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun

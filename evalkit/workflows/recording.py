@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from evalkit.config.suites import SetBaseline, Suite
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ProviderError, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Provider

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from evalkit.config.model import Config
 from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.errors import Refused

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.records.asset import Prompt
 from evalkit.records.case import Case

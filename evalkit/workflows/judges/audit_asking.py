@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evalkit._version import __version__
 from evalkit.config.model import Config
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.execute.judging import Question, ask_judges
 from evalkit.execute.stopping import StopSignal

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.model import Config
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.execute.judging import Question, ask_judges
 from evalkit.execute.stopping import StopSignal

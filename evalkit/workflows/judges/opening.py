@@ -8,8 +8,8 @@ from evalkit.config.digested import digested
 from evalkit.config.model import Config
 from evalkit.config.problems import suggest
 from evalkit.config.routes import Route
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.identity import identity_of
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import Cache, EventSink, Session

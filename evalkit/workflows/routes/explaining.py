@@ -12,7 +12,7 @@ from typing import Literal
 
 from evalkit.config.model import Config
 from evalkit.config.routes import Model, Provider, RouteModels
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
 from evalkit.errors import BudgetExhausted, PolicyBlocked, Refused

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from evalkit.errors import NotMeasured, Refused
 from evalkit.records.plan import PlannedAttempt
-from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
+from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.variants import SuiteSetup
 
 
@@ -15,7 +15,7 @@ def check_plan(prepared: PreparedRun) -> None:
     attempts = prepared.plan.attempts
     check_replies(attempts)
     unpriced = sorted(_unpriced(prepared))
-    if unpriced and run_cap_usd(prepared.config) is not None:
+    if unpriced and any(budget.max_usd is not None for budget in prepared.config.budgets):
         raise Refused(
             f"no price is known for {', '.join(unpriced)}, and a USD cap applies that could not be "
             "kept; add `models.NAME.price`, or cap the budget in tokens (max_tokens)"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.ports import History
 from evalkit.records.plan import RunPlan
 from evalkit.store.runs import RunStore

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.plan.build import PlanJob, build_plan
@@ -277,8 +277,8 @@ def _flakes(history: History, setup: SuiteSetup) -> tuple[Flake, ...]:
 
 def run_cap_usd(config: Config) -> float | None:
     """The tightest cap in USD of a run; None without one."""
-    caps = [budget.max_usd for budget in config.budgets if budget.max_usd is not None]
-    return min(caps, default=None)
+    caps = (budget.max_usd for budget in config.budgets if budget.scope == "run")
+    return min((cap for cap in caps if cap is not None), default=None)
 
 
 def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from evalkit.config.model import Config
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import Refused, StoreError
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from evalkit.config.routes import Budget, Model, Price, Route
-from evalkit.control.budget import Ledger
+from evalkit.config.budgets import Budget
+from evalkit.config.routes import Model, Price, Route
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.session import ControlSession
 from evalkit.errors import ProviderError
 from evalkit.ports import Cache, EventSink

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from evalkit.config.routes import Budget
+from evalkit.config.budgets import Budget
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.asset import Output
 from evalkit.records.call import Message, ToolCall, Usage

@@ -182,7 +182,7 @@ def test_the_cost_is_the_list_price_of_the_usage() -> None:
 
 
 def test_exhausted_budgets_are_not_a_reason_to_ask_another_model() -> None:
-    from evalkit.config.routes import Budget
+    from evalkit.config.budgets import Budget
 
     world = World(budgets=[Budget(scope="run", max_tokens=10)])
     with pytest.raises(BudgetExhausted):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.call import Attribution, Message
 from evalkit.records.case import Case

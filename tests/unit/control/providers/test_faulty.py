@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from evalkit.config.routes import Model, Route
-from evalkit.control.budget import Ledger
 from evalkit.control.factory import ControlPlane
+from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import FAULT_WORDS, FAULTS, Fault, FaultyProvider
 from evalkit.control.routing import FALLBACK_CODES
 from evalkit.errors import ProviderError

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.config.routes import Budget
-from evalkit.control.budget import Ledger
+from evalkit.config.budgets import Budget
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError, Refused
 from evalkit.records.case import Document
 from evalkit.records.judgment import Opinion, Subject

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.control.budget import Ledger
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError
 from evalkit.records.asset import Rubric
 from evalkit.sources.tree import WorkingTree

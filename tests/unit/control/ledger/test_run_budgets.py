@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.config.routes import Budget
-from evalkit.control.budget import Ledger
+from evalkit.config.budgets import Budget
+from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted
 from evalkit.records.call import Message, Reply, Request, Usage
 from tests.unit.control.fakes import PRICE, FakeProvider, World, ask, error_of, reply_of, traced

@@ -1,0 +1,1 @@
+"""Budgets: what a call is charged to, and holds that come before the call."""
