@@ -42,6 +42,30 @@ class Retrieval(Part):
     ] = None
 
 
+ScreenMode = Literal["redact", "block", "warn"]
+PiiKind = Literal["email", "phone", "card", "iban", "national_id", "ip"]
+_MODES = (
+    "redact: placeholders stand for it. block: a call that holds it does not leave, a reply that "
+    "holds it is not handed on. warn: it passes, and the trace says so."
+)
+
+
+class PiiPolicy(Part):
+    """What happens to personal data on its way to a model and back."""
+
+    mode: Annotated[ScreenMode, Field(description=_MODES)] = "redact"
+    kinds: Annotated[
+        list[PiiKind] | None,
+        Field(min_length=1, description="Which kinds it is about; default: all of them."),
+    ] = None
+
+
+class SecretsPolicy(Part):
+    """What happens to keys, tokens and passwords on their way to a model and back."""
+
+    mode: Annotated[ScreenMode, Field(description=_MODES)] = "redact"
+
+
 class Policies(Part):
     """What may pass in and out of a model, and what it may ask for."""
 
@@ -49,10 +73,28 @@ class Policies(Part):
         bool,
         Field(
             description="Replace personal data with placeholders before a model sees it, and in "
-            "what comes back. What is stored is redacted either way."
+            "what comes back; secrets too, unless `secrets` says otherwise. What is stored is "
+            "redacted either way."
         ),
     ] = False
+    pii: Annotated[
+        PiiPolicy | None,
+        Field(description="Personal data by mode and kind, instead of `pii_redaction`."),
+    ] = None
+    secrets: Annotated[
+        SecretsPolicy | None,
+        Field(description="Keys, tokens and passwords. Default: as `pii_redaction`."),
+    ] = None
     disallow_actions: Annotated[list[str], Field(description="Tools that are always denied.")] = []
+
+    @model_validator(mode="after")
+    def _one_word_on_personal_data(self) -> "Policies":
+        if self.pii_redaction and self.pii is not None:
+            raise ValueError(
+                "give pii_redaction or pii, not both: `pii_redaction: true` is "
+                "`pii: {mode: redact}` with `secrets: {mode: redact}`"
+            )
+        return self
 
 
 class Approvals(Part):

@@ -21,11 +21,12 @@ def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
         reply,
         content=redactor.redact_json(reply.content),
         refusal=None if reply.refusal is None else redactor.redact(reply.refusal),
-        tool_calls=tuple(_redact_call(call, redactor) for call in reply.tool_calls),
+        tool_calls=tuple(redact_call(call, redactor) for call in reply.tool_calls),
     )
 
 
-def _redact_call(call: ToolCall, redactor: Redactor) -> ToolCall:
+def redact_call(call: ToolCall, redactor: Redactor) -> ToolCall:
+    """The call without personal data, in its arguments and in its raw text."""
     try:
         arguments = None if call.arguments is None else redactor.redact_value(call.arguments)
     except RecursionError:  # nested deeper than any tool's: as good as no JSON

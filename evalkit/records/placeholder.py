@@ -6,7 +6,7 @@ Bundles, golden sets and recordings hold placeholders, so their form is part of 
 import re
 from typing import Literal, get_args
 
-PlaceholderKind = Literal["EMAIL", "PHONE", "CARD", "IBAN", "SSN", "IP", "SECRET"]
+PlaceholderKind = Literal["EMAIL", "PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID", "IP", "SECRET"]
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(get_args(PlaceholderKind))})_[0-9]+\]")
 # A JSON number below it has fewer digits than any telephone, card, account or person has.
 SMALLEST_NUMBER = 10**6

@@ -54,7 +54,9 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     `models` are the primary and its fallbacks in order; the next is asked after one of `falls_on`,
     and after none of `never`. `max_tokens` caps the output of one call. `bounds_note` says why
-    nothing is known of the prompt, `blocked` which policy stops the case before any call.
+    nothing is known of the prompt, `blocked` which policy stops the case before any call. `screens`
+    is what happens to personal data and secrets by kind, such as EMAIL: redact; a kind without an
+    entry passes.
     """
 
     schema: Literal["evalkit.route/1"] = "evalkit.route/1"
@@ -70,6 +72,7 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_chunks: int | None = None
     allow_indexes: tuple[str, ...] | None = None
     pii_redaction: bool = False
+    screens: dict[str, str] = {}
     disallow_actions: tuple[str, ...] = ()
     require_citations: bool = False
     approval_by: str | None = None

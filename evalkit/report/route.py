@@ -119,8 +119,12 @@ def _limit_rows(route: RouteExplained) -> list[tuple[str, str]]:
 
 def _policy_words(route: RouteExplained) -> str:
     words = []
-    if route.pii_redaction:
+    if route.pii_redaction and set(route.screens.values()) <= {"redact"}:
         words.append("personal data is redacted")
+    else:
+        for mode, done in (("redact", "redacted"), ("block", "blocked"), ("warn", "told of")):
+            if kinds := [kind for kind, its in route.screens.items() if its == mode]:
+                words.append(f"{', '.join(kinds)} {done}")
     if route.disallow_actions:
         words.append(f"never calls {', '.join(route.disallow_actions)}")
     if route.allow_indexes is not None:

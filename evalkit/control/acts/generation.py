@@ -11,7 +11,7 @@ from evalkit.control.calling import Caller
 from evalkit.control.outgoing import check_reply
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import ask_in_order
-from evalkit.errors import SessionError
+from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
 from evalkit.records.call import Completion, Message, PreparedCall
@@ -36,7 +36,7 @@ class GenerationAct:
         trial: int,
     ) -> PreparedCall:
         """As `ControlSession.prepare`."""
-        messages = self._state.outgoing(messages)
+        messages, tools = self._state.screen.request(messages, tools, traced=False)
         question = self._question(messages, tools, params, output, trial)
         offer = question.offer_to(self._models[0])
         provider = offer.model.provider
@@ -82,12 +82,10 @@ class GenerationAct:
         interim: bool,
     ) -> Completion:
         state = self._state
-        state.redactor.replaced.clear()
-        outgoing = state.outgoing(messages)
-        state.trace_redaction("request")
-        question = self._question(outgoing, tools, params, output, trial)
+        outgoing, outgoing_tools = state.screen.request(messages, tools)
+        question = self._question(outgoing, outgoing_tools, params, output, trial)
         self._trace_cap(question)
-        state.declared.update((tool.name, tool) for tool in question.tools)
+        state.declared.update((tool.name, tool) for tool in tools)
         billed_before = self._caller.billed_usd
         offer, reply, fallbacks = await ask_in_order(
             self._models,
@@ -96,10 +94,6 @@ class GenerationAct:
             trace=state.trace,
             identity=state.identity,
         )
-        if state.route.policies.pii_redaction:
-            state.redactor.replaced.clear()
-            reply = state.redacted_reply(reply)
-            state.trace_redaction("reply")
         completion = Completion(
             reply=reply,
             model=offer.model.name,
@@ -109,6 +103,7 @@ class GenerationAct:
             billed_usd=self._caller.billed_usd - billed_before,
             fallbacks=fallbacks,
         )
+        completion = self._screened(completion)
         check_reply(
             completion,
             route=state.route,
@@ -132,6 +127,20 @@ class GenerationAct:
         return msgspec.structs.replace(
             step, outcome="failed" if rule is None else "denied", rule=rule, message=str(error)
         )
+
+    def _screened(self, completion: Completion) -> Completion:
+        """The completion as it may be handed on. Raises PolicyBlocked, with what may be stored."""
+        reply = completion.reply
+        try:
+            screened = self._state.screen.reply(reply)
+        except PolicyBlocked as blocked:
+            stored = self._state.redacted_reply(reply)
+            raise PolicyBlocked(
+                blocked.rule,
+                str(blocked),
+                completion=msgspec.structs.replace(completion, reply=stored),
+            ) from None
+        return msgspec.structs.replace(completion, reply=screened)
 
     def _question(
         self,

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from evalkit.config.routes import Route
 from evalkit.control.acts.story import Story
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.policy import Ruling
 from evalkit.control.redaction import Redactor
+from evalkit.control.screening import Screen
 from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
 from evalkit.ports import Clock
 from evalkit.records.asset import Tool
-from evalkit.records.call import Act, Attribution, Message, Reply
+from evalkit.records.call import Act, Attribution, Reply
 from evalkit.records.case import Document
 
 
@@ -43,6 +42,7 @@ class SessionState:
         self.identity = identity
         self.trace = Trace(clock, self.redacted)
         self.story = Story(redactor)
+        self.screen = Screen(route.policies, redactor, self.trace)
         self.retrieved: set[str] = set()
         self.declared: dict[str, Tool] = {}
         self.authorized = 0
@@ -55,30 +55,8 @@ class SessionState:
         """The reply as it may be stored; a text that is JSON stays JSON."""
         return redact_reply(reply, self.redactor)
 
-    def outgoing(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """The messages as they may leave."""
-        if not self.route.policies.pii_redaction:
-            return messages
-        return [
-            msgspec.structs.replace(message, content=self.redacted(message.content))
-            for message in messages
-        ]
-
     def enforce(self, act: Act, ruling: Ruling) -> None:
         """Trace a ruling. Raises PolicyBlocked where it is no."""
         self.trace.add(act, ruling.outcome, ruling.rule, ruling.message)
         if not ruling.allowed:
             raise PolicyBlocked(ruling.rule, self.redacted(ruling.message))
-
-    def trace_redaction(self, what: str) -> None:
-        """Tell what was replaced since the count was cleared."""
-        replaced = dict(sorted(self.redactor.replaced.items()))
-        if replaced:
-            self.trace.add(
-                "redact",
-                "changed",
-                "policies.pii_redaction",
-                f"in the {what}: {', '.join(f'{n} {kind}' for kind, n in replaced.items())}",
-                where=what,
-                replaced=replaced,
-            )

@@ -31,17 +31,7 @@ class ToolAct:
         try:
             state.enforce("authorize", ruling)
         except PolicyBlocked as blocked:
-            state.story.add(
-                Step(
-                    kind="tool",
-                    name=call.name,
-                    outcome="denied",
-                    rule=blocked.rule,
-                    message=str(blocked),
-                    arguments=call.arguments,
-                    call=call.id,
-                )
-            )
+            state.story.add(_denied_step(call, blocked))
             raise
         state.authorized += 1
 
@@ -50,12 +40,13 @@ class ToolAct:
     ) -> Message:
         """As `ControlSession.tool_result`."""
         state = self._state
-        told: Any = result if error is None else {"error": error}
-        state.redactor.replaced.clear()
-        if state.route.policies.pii_redaction:
-            told = state.redactor.redact_value(told)
+        given: Any = result if error is None else {"error": error}
+        try:
+            told = state.screen.value(given, "tool result")
+        except PolicyBlocked as blocked:
+            state.story.add(_denied_step(call, blocked))
+            raise
         content = told if isinstance(told, str) else msgspec.json.encode(told).decode()
-        state.trace_redaction("tool result")
         state.trace.add(
             "tool",
             "allowed" if error is None else "failed",
@@ -77,3 +68,15 @@ class ToolAct:
             )
         )
         return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)
+
+
+def _denied_step(call: ToolCall, blocked: PolicyBlocked) -> Step:
+    return Step(
+        kind="tool",
+        name=call.name,
+        outcome="denied",
+        rule=blocked.rule,
+        message=str(blocked),
+        arguments=call.arguments,
+        call=call.id,
+    )

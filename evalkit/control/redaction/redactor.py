@@ -9,7 +9,7 @@ postal addresses are not found: they need a language model, not a pattern.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -34,7 +34,9 @@ class Redactor:
         self._names: dict[tuple[str, str], str] = {}
         self._numbers: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
+        self._kinds: frozenset[str] | None = None
         self.replaced: Counter[str] = Counter()
+        self.kept: set[tuple[str, str]] = set()
 
     @classmethod
     def primed_with(cls, case: Case) -> "Redactor":
@@ -59,6 +61,16 @@ class Redactor:
         other._counts = Counter(self._counts)
         return other
 
+    def limited_to(self, kinds: Collection[str]) -> "Redactor":
+        """One that shares what is known, from here on too, and replaces only some kinds.
+
+        What it finds of the others is left as it stands, and its kind and value are in `kept`.
+        """
+        other = Redactor()
+        other._names, other._numbers, other._counts = self._names, self._numbers, self._counts
+        other._kinds = frozenset(kinds)
+        return other
+
     @property
     def knows(self) -> tuple[tuple[str, str, str], ...]:
         """What stands for what: kind, value, placeholder, in the order they were met."""
@@ -74,12 +86,20 @@ class Redactor:
             plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
         parts, at = [], 0
         for found in find_all(plain, lead):
-            name = self._name(found) if found.start >= at else None
+            name = None if found.start < at or self._keeps(found) else self._name(found)
             if name is not None:
                 parts += [plain[at : found.start], name]
                 at = found.end
                 self.replaced[found.kind] += 1
         return "".join([*parts, plain[at:]]) if parts else text
+
+    def _keeps(self, found: Finding) -> bool:
+        """Whether the finding is of a kind that is not replaced, which is noted."""
+        if self._kinds is None or found.kind in self._kinds:
+            return False
+        if found.certain or found.digits in self._numbers:
+            self.kept.add((found.kind, found.value))
+        return True
 
     def _name(self, found: Finding) -> str | None:
         """The placeholder; None for a number that nothing says is personal."""

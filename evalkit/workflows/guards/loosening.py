@@ -6,7 +6,7 @@ Pure comparisons; `guards` decides what they are held against and what they mean
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalkit.config.model import Config
-from evalkit.config.routes import Route
+from evalkit.config.routes import Route, ScreenMode
 from evalkit.config.suites import (
     Gate,
     MetricGate,
@@ -14,6 +14,7 @@ from evalkit.config.suites import (
     SliceGate,
     Suite,
 )
+from evalkit.control.screening import screen_rules
 from evalkit.gate.wording import count, named
 from evalkit.records.asset import Tool
 from evalkit.workflows.guards.yardstick import baseline_words
@@ -184,8 +185,7 @@ def wider_route(old: Route, new: Route) -> Iterable[str]:
     ]
     if allowed:
         yield f"route {name} no longer disallows {', '.join(allowed)}"
-    if old.policies.pii_redaction and not new.policies.pii_redaction:
-        yield f"route {name} no longer redacts personal data"
+    yield from _milder_screens(old, new)
     if old.require_citations and not new.require_citations:
         yield f"route {name} no longer requires citations"
     if old.approvals.on_execute and new.approvals.on_execute != old.approvals.on_execute:
@@ -200,6 +200,29 @@ def wider_route(old: Route, new: Route) -> Iterable[str]:
         yield f"route {name} may retrieve more chunks"
     if _looser(old.max_tool_calls, new.max_tool_calls):
         yield f"route {name} may call more tools"
+
+
+_STRENGTH = {"warn": 1, "redact": 2, "block": 3}
+_NO_LONGER = {"warn": "warns of", "redact": "redacts", "block": "blocks"}
+
+
+def _milder_screens(old: Route, new: Route) -> Iterable[str]:
+    """Personal data and secrets of which more may pass than before."""
+    before, after = _screens(old), _screens(new)
+    dropped: dict[str, list[str]] = {}
+    for kind, mode in before.items():
+        now = after.get(kind)
+        if now is None or _STRENGTH[now] < _STRENGTH[mode]:
+            gone = f"no longer {_NO_LONGER[mode]}"
+            change = gone if now is None else f"goes from {mode} to {now} for"
+            dropped.setdefault(change, []).append(kind)
+    for change, kinds in dropped.items():
+        what = "personal data and secrets" if set(kinds) == set(before) else ", ".join(kinds)
+        yield f"route {new.name} {change} {what}"
+
+
+def _screens(route: Route) -> dict[str, ScreenMode]:
+    return {kind: rule.mode for rule in screen_rules(route.policies) for kind in rule.kinds}
 
 
 def wider_tools(old: Sequence[Tool], new: Sequence[Tool]) -> Iterable[str]:

@@ -15,6 +15,7 @@ from evalkit.config.routes import Model, Provider, RouteModels
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
+from evalkit.control.screening import screen_rules
 from evalkit.errors import BudgetExhausted, PolicyBlocked, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Cache
@@ -100,6 +101,7 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         max_chunks=route.retrieval.max_chunks,
         allow_indexes=_tuple(route.retrieval.allow_indexes),
         pii_redaction=route.policies.pii_redaction,
+        screens={kind: rule.mode for rule in screen_rules(route.policies) for kind in rule.kinds},
         disallow_actions=tuple(route.policies.disallow_actions),
         require_citations=route.require_citations,
         approval_by=route.approvals.on_execute,

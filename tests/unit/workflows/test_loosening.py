@@ -174,6 +174,39 @@ def test_a_wider_route_is_told(path: str, value: object, says: str) -> None:
     assert list(wider_route(new, old)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ({"pii_redaction": True}, {}, "no longer redacts personal data and secrets"),
+        ({"pii_redaction": True}, {"pii": {}}, "no longer redacts SECRET"),
+        (
+            {"pii_redaction": True},
+            {"pii_redaction": True, "secrets": {"mode": "warn"}},
+            "goes from redact to warn for SECRET",
+        ),
+        ({"pii": {"mode": "block"}}, {"pii": {}}, "goes from block to redact for"),
+        ({"pii": {"kinds": ["ip", "email"]}}, {"pii": {"kinds": ["ip"]}}, "redacts EMAIL"),
+        ({"secrets": {"mode": "warn"}}, {}, "no longer warns of"),
+    ],
+)
+def test_a_milder_mode_is_told_and_a_stricter_one_is_not(
+    before: dict[str, object], after: dict[str, object], says: str
+) -> None:
+    old, new = (
+        Route.model_validate(changed(ROUTE, "policies", policies)) for policies in (before, after)
+    )
+    assert [sentence for sentence in wider_route(old, new) if says in sentence]
+    assert list(wider_route(new, old)) == []
+
+
+def test_two_ways_to_say_redact_are_one() -> None:
+    old, new = (
+        Route.model_validate(changed(ROUTE, "policies", policies))
+        for policies in ({"pii_redaction": True}, {"pii": {}, "secrets": {}})
+    )
+    assert list(wider_route(old, new)) == []
+
+
 def test_an_age_beyond_the_default_of_a_floating_model_is_told() -> None:
     free = changed(SUITE, "gate.baseline_max_age_days", None)
     old = Suite.model_validate(free)
