@@ -84,14 +84,16 @@ class Caller:
             return await self._replay(offer)
         stored = self.cached(offer)
         if stored is not None:
-            self._trace.add(
-                "complete",
-                "answered",
-                "cache",
-                f"{offer.model.name}: the stored reply of {stored.measured_at}, billed nothing",
-                key=offer.request.key,
-            )
-            return msgspec.structs.replace(stored, origin="cache")
+            reply = msgspec.structs.replace(stored, origin="cache")
+            with self._trace.spans.open("chat", offer.model.name, offer=offer, reply=reply):
+                self._trace.add(
+                    "complete",
+                    "answered",
+                    "cache",
+                    f"{offer.model.name}: the stored reply of {stored.measured_at}, billed nothing",
+                    key=offer.request.key,
+                )
+            return reply
         reply = await self._ask_with_retries(offer)
         if self._settings.cache is not None:
             self._settings.cache.put(self._cache_key(offer), self._storable(reply))
@@ -101,10 +103,15 @@ class Caller:
         """A recorded or scripted reply: no money moves, and trying again finds nothing new."""
         provider = offer.model.provider
         self.tries += 1
-        reply = await provider.complete(offer.request, timeout_s=self._settings.timeout_s)
-        self._trace.add(
-            "complete", "answered", provider.origin, f"{offer.model.name}: {provider.origin} reply"
-        )
+        with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
+            reply = await provider.complete(offer.request, timeout_s=self._settings.timeout_s)
+            span.about["reply"] = reply
+            self._trace.add(
+                "complete",
+                "answered",
+                provider.origin,
+                f"{offer.model.name}: {provider.origin} reply",
+            )
         return reply
 
     async def _ask_with_retries(self, offer: Offer) -> Reply:
@@ -141,6 +148,12 @@ class Caller:
             )
 
     async def _ask_once(self, offer: Offer) -> Reply:
+        with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
+            reply = await self._ask_held(offer)
+            span.about |= {"reply": reply, "tries": self.tries}
+        return reply
+
+    async def _ask_held(self, offer: Offer) -> Reply:
         hold = await self._reserve(offer)
         self.tries += 1
         try:

@@ -3,7 +3,7 @@
 What an act does stands in `control/acts`; this is the door to them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evalkit.config.routes import Route
@@ -15,6 +15,7 @@ from evalkit.control.asking import RouteModel
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
+from evalkit.control.telemetry.describing import SessionFacts, describe_spans
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
 from evalkit.records.call import (
@@ -28,6 +29,7 @@ from evalkit.records.call import (
 )
 from evalkit.records.case import Document
 from evalkit.records.ledger import Scopes
+from evalkit.records.span import Span, Use
 
 
 class ControlSession:
@@ -45,9 +47,16 @@ class ControlSession:
         attribution: Attribution,
         identity: str,
         scopes: Scopes,
+        use: Use = "none",
+        conversation: str = "",
+        heard: Callable[[Decision], None] | None = None,
     ) -> None:
         """Made by `ControlPlane`. `models` are in the route's order, `identity` is a pseudonym,
-        `scopes` are what budgets charge its calls to."""
+        `scopes` are what budgets charge its calls to. `use` and `conversation` are for the trace;
+        `heard` is told of every decision at once.
+        """
+        self._use = use
+        self._conversation = conversation
         self._state = SessionState(
             route=route,
             clock=settings.clock,
@@ -56,6 +65,7 @@ class ControlSession:
             approvals=approvals,
             attribution=attribution,
             identity=identity,
+            heard=heard,
         )
         self._caller = Caller(
             settings,
@@ -84,6 +94,36 @@ class ControlSession:
         return self._state.story.steps
 
     @property
+    def began_ns(self) -> int:
+        """When the session was opened, in nanoseconds since 1970."""
+        return self._state.trace.spans.root.start_ns
+
+    def spans(self, *, content: bool = False) -> tuple[Span, ...]:
+        """What the session did so far, act by act, the session itself first.
+
+        With `content` the spans hold what was said, redacted.
+        """
+        state = self._state
+        denied = sum(each.outcome == "denied" for each in state.trace.decisions)
+        return describe_spans(
+            state.trace.spans,
+            SessionFacts(
+                route=state.route.name,
+                identity=state.identity,
+                attribution=state.attribution,
+                use=self._use,
+                conversation=self._conversation,
+                tools=state.declared,
+                calls=self.tries,
+                billed_usd=self.billed_usd,
+                denied=denied,
+                content=content,
+                redact=state.redacted,
+                redact_reply=state.redacted_reply,
+            ),
+        )
+
+    @property
     def tries(self) -> int:
         """Provider calls made so far, retries and fallbacks included."""
         return self._caller.tries
@@ -110,7 +150,11 @@ class ControlSession:
 
         Raises PolicyBlocked for an index that the route may not read.
         """
-        return await self._retrieval.retrieve(index, query)
+        spans = self._state.trace.spans
+        with spans.open("retrieval", index, query=query) as span:
+            documents = await self._retrieval.retrieve(index, query)
+            span.about["documents"] = [document.id for document in documents]
+        return documents
 
     def prepare(
         self,
@@ -153,7 +197,8 @@ class ControlSession:
 
     def authorize(self, call: ToolCall) -> None:
         """Return if the call may be executed, and count it. Raises PolicyBlocked."""
-        self._tools.authorize(call)
+        with self._state.trace.spans.open("execute_tool", call.name, call=call):
+            self._tools.authorize(call)
 
     def tool_result(
         self,
@@ -168,4 +213,5 @@ class ControlSession:
         A text stays one, everything else becomes JSON. It is redacted where the route says so, and
         traced. `latency_s` is what the tool took. Raises TypeError for what JSON cannot hold.
         """
-        return self._tools.result(call, result, error=error, latency_s=latency_s)
+        with self._state.trace.spans.resume(call, result=result, error=error):
+            return self._tools.result(call, result, error=error, latency_s=latency_s)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
+from evalkit.control.telemetry.spans import SpanBook
 from evalkit.ports import Clock
 from evalkit.records.call import Act, Decision, DecisionOutcome
 
@@ -11,21 +12,32 @@ from evalkit.records.call import Act, Decision, DecisionOutcome
 class Trace:
     """Collects decisions. Messages may quote a model or a server, so each is redacted first."""
 
-    def __init__(self, clock: Clock, redact: Callable[[str], str]) -> None:
-        """`clock` dates the entries."""
+    def __init__(
+        self,
+        clock: Clock,
+        redact: Callable[[str], str],
+        *,
+        name: str = "",
+        heard: Callable[[Decision], None] | None = None,
+    ) -> None:
+        """`clock` dates the entries, `name` is the route, `heard` is told of every decision."""
         self._clock = clock
+        self._heard = heard
         self.redact = redact
         self.decisions: list[Decision] = []
+        self.spans = SpanBook(clock, name)
 
     def add(self, act: Act, outcome: DecisionOutcome, rule: str, message: str, **data: Any) -> None:
         """Append an entry; `data` is plain data without personal data in it."""
-        self.decisions.append(
-            Decision(
-                act=act,
-                outcome=outcome,
-                rule=rule,
-                message=self.redact(message),
-                at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
-                data=data,
-            )
+        decision = Decision(
+            act=act,
+            outcome=outcome,
+            rule=rule,
+            message=self.redact(message),
+            at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+            data=data,
         )
+        self.spans.current().decisions.append(len(self.decisions))
+        self.decisions.append(decision)
+        if self._heard is not None:
+            self._heard(decision)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from evalkit.records.call import Decision, Fallback, Origin, ToolCall, Usage
+from evalkit.records.span import Span
 
 AttemptState = Literal["answered", "blocked", "refused", "error", "invalid"]
 # the anchor is the fixed point that `gate.anchor` holds every candidate against
@@ -148,7 +149,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     JSON when the prompt asks for JSON. `latency_s` is the provider's, None for what was not called.
     `documents` are the ids retrieved. `steps` are all acts of a workflow of several, in order;
     `tool_calls`, `allowed_tools`, `documents`, `usage` and costs are then over all of them, and
-    `output` is its last answer. `pooled_from` is the run that measured it, where an earlier
+    `output` is its last answer. `spans` are on their way to `traces.jsonl` and not kept in the
+    journal's own line. `pooled_from` is the run that measured it, where an earlier
     run of the same content lends it to this one as a further trial.
     """
 
@@ -187,6 +189,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     measured_at: str | None = None
     pooled_from: str | None = None
     steps: tuple[Step, ...] = ()
+    spans: tuple[Span, ...] = ()
 
     @property
     def has_result(self) -> bool:

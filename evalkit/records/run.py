@@ -15,6 +15,7 @@ from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
 from evalkit.records.score import Score
+from evalkit.records.span import Span
 from evalkit.records.verdict import Look, PartVerdict, Quarantined, Verdict, Waiver
 
 SCHEMA = "evalkit.run/1"
@@ -238,13 +239,17 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line of `traces.jsonl`: every decision of one attempt's session."""
+    """A line of `traces.jsonl`: every decision of one attempt's session, and what it did.
+
+    Bundles of an older evalkit have no `spans`.
+    """
 
     suite: str
     variant: str
     case: str
     trial: int
     decisions: tuple[Decision, ...]
+    spans: tuple[Span, ...] = ()
 
     @property
     def place(self) -> Place:

@@ -114,7 +114,7 @@ class RunJournal:
     def append(self, attempt: Attempt) -> None:
         """Write one attempt and hand it to the operating system. Raises StoreError."""
         events = attempt.decisions
-        if events:
+        if events or attempt.spans:
             # The trace goes first: an attempt that is in the journal always has its trace.
             trace = TraceRecord(
                 suite=attempt.suite,
@@ -122,11 +122,12 @@ class RunJournal:
                 case=attempt.case,
                 trial=attempt.trial,
                 decisions=events,
+                spans=attempt.spans,
             )
             self._traces.append(self._encoder.encode(trace) + b"\n")
             kept = tuple(event for event in events if event.outcome in _POLICY_EVENTS)
-            if len(kept) != len(events):
-                attempt = msgspec.structs.replace(attempt, decisions=kept)
+            if attempt.spans or len(kept) != len(events):
+                attempt = msgspec.structs.replace(attempt, decisions=kept, spans=())
         self._attempts.append(self._encoder.encode(attempt) + b"\n")
 
     def append_judgment(self, judgment: Judgment) -> None:

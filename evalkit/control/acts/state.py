@@ -1,6 +1,6 @@
 """What the acts of one session share: its route, its redactor, its trace, and what it has seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from evalkit.config.routes import Route
 from evalkit.control.acts.story import Story
@@ -12,7 +12,7 @@ from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
 from evalkit.ports import Clock
 from evalkit.records.asset import Tool
-from evalkit.records.call import Act, Attribution, Reply
+from evalkit.records.call import Act, Attribution, Decision, Reply
 from evalkit.records.case import Document
 
 
@@ -30,6 +30,7 @@ class SessionState:
         approvals: Mapping[str, Mapping[str, str]],
         attribution: Attribution,
         identity: str,
+        heard: Callable[[Decision], None] | None = None,
     ) -> None:
         """As `ControlSession` is given it."""
         self.route = route
@@ -40,7 +41,7 @@ class SessionState:
         self.approvals = approvals
         self.attribution = attribution
         self.identity = identity
-        self.trace = Trace(clock, self.redacted)
+        self.trace = Trace(clock, self.redacted, name=route.name, heard=heard)
         self.story = Story(redactor)
         self.screen = Screen(route.policies, redactor, self.trace)
         self.retrieved: set[str] = set()

@@ -6,6 +6,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
 from evalkit.control.factory import ControlPlane
@@ -57,7 +59,8 @@ class Arm:
 class PreparedRun:
     """A run that could start. `cases` are the real ones, `snapshots` hold the redacted ones.
 
-    `live_arms` are those of each suite that a model answers.
+    `live_arms` are those of each suite that a model answers. With `content` the spans of its
+    attempts hold what was said, redacted.
     """
 
     config: Config
@@ -72,6 +75,7 @@ class PreparedRun:
     seed: int
     warnings: tuple[str, ...]
     clock: Clock
+    content: bool = False
 
     async def plan_trials(self, suites: Mapping[str, tuple[int, int]]) -> RunPlan:
         """Further trials of some suites: for each the first and the last one.
@@ -100,7 +104,7 @@ class PreparedRun:
             variant=arm.variant,
             prompt=arm.target.prompt.reference,
         )
-        return await arm.target.attempt(
+        attempt = await arm.target.attempt(
             session,
             case,
             suite=planned.suite,
@@ -108,6 +112,7 @@ class PreparedRun:
             trial=planned.trial,
             clock=self.clock,
         )
+        return msgspec.structs.replace(attempt, spans=session.spans(content=self.content))
 
 
 async def prepare_run(

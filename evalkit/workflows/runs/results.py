@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
@@ -23,7 +25,8 @@ class RunResults:
         scoring = self.scorings[attempt.suite]
         scores = scoring.scores(attempt, self.judgments.get(attempt.place, {}))
         passed = scoring.passed(scores, attempt)
-        self.attempts[attempt.place] = attempt
+        # spans are in the journal, and would be held in memory by every attempt of the run
+        self.attempts[attempt.place] = msgspec.structs.replace(attempt, spans=())
         self.scores[attempt.place] = scores
         self.passes[attempt.place] = passed
         return passed

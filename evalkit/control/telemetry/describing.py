@@ -1,0 +1,235 @@
+"""What the spans of a session say: attributes by OpenTelemetry's names, every text redacted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from evalkit.control.asking import Offer
+from evalkit.control.prices import call_cost_usd
+from evalkit.control.telemetry import attributes as names
+from evalkit.control.telemetry.spans import OpenSpan, SpanBook
+from evalkit.records.asset import Tool
+from evalkit.records.call import Attribution, Message, Reply, ToolCall
+from evalkit.records.span import Span, Use
+from evalkit.records.stored import stored_text, stored_value
+
+Redact = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What all spans of a session have in common. `content` lets their texts in, redacted."""
+
+    route: str
+    identity: str
+    attribution: Attribution
+    use: Use
+    conversation: str
+    tools: Mapping[str, Tool]
+    calls: int
+    billed_usd: float
+    denied: int
+    content: bool
+    redact: Redact
+    redact_reply: Callable[[Reply], Reply]
+
+
+def describe_spans(book: SpanBook, facts: SessionFacts) -> tuple[Span, ...]:
+    """The spans as they may be stored; those that are still open end now."""
+    now_ns = book.now_ns()
+    said = {
+        "chat": _chat_attributes,
+        "execute_tool": _tool_attributes,
+        "retrieval": _retrieval_attributes,
+    }
+    costs: list[float | None] = []
+    spans = []
+    for span in book.spans[1:]:
+        attributes = said[span.operation](span, facts)
+        if span.operation == "chat" and "reply" in span.about:
+            costs.append(attributes.get(names.COST_USD))
+        spans.append(_stored(span, attributes, span.end_ns, facts.redact))
+    ends = [span.end_ns for span in spans]
+    book.root.end_ns = max([now_ns, *ends])
+    root = _stored(book.root, _session_attributes(facts, costs), book.root.end_ns, facts.redact)
+    return (root, *spans)
+
+
+def _stored(span: OpenSpan, attributes: dict[str, Any], end_ns: int, redact: Redact) -> Span:
+    if span.error is not None:
+        attributes[names.ERROR_TYPE] = span.error
+    return Span(
+        operation=span.operation,
+        name=stored_text(span.name, redact),
+        start_ns=span.start_ns,
+        end_ns=max(end_ns, span.start_ns),
+        parent=span.parent,
+        attributes={names.OPERATION: span.operation, **attributes},
+        decisions=tuple(span.decisions),
+        error=span.error,
+        message=None if span.message is None else stored_text(span.message, redact),
+    )
+
+
+def _session_attributes(facts: SessionFacts, costs: Sequence[float | None]) -> dict[str, Any]:
+    about = facts.attribution
+    prompt, _, version = about.prompt.partition("@")
+    priced = [cost for cost in costs if cost is not None]
+    return _given(
+        {
+            names.WORKFLOW: facts.route,
+            names.ROUTE: facts.route,
+            names.PSEUDONYM: facts.identity,
+            names.CONVERSATION: stored_text(facts.conversation, facts.redact),
+            names.PROMPT_NAME: prompt,
+            names.PROMPT_VERSION: version,
+            names.SUITE: about.suite,
+            names.VARIANT: about.variant,
+            names.CASE: about.case,
+            names.USE: facts.use,
+            names.CALLS: facts.calls,
+            names.DENIED: facts.denied,
+            names.COST_USD: sum(priced) if len(priced) == len(costs) else None,
+            names.BILLED_USD: facts.billed_usd,
+        }
+    )
+
+
+def _chat_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
+    offer: Offer = span.about["offer"]
+    request, params = offer.request, offer.request.params
+    provider, address, port = provider_of(offer.model.provider.identity)
+    prompt, _, version = request.attribution.prompt.partition("@")
+    said: dict[str, Any] = {
+        names.PROVIDER: provider,
+        names.SERVER_ADDRESS: address,
+        names.SERVER_PORT: port,
+        names.REQUEST_MODEL: request.model,
+        names.MODEL: offer.model.name,
+        names.TRY: span.about.get("tries"),
+        names.OUTPUT_TYPE: "json" if request.schema is not None else None,
+        names.PROMPT_NAME: prompt,
+        names.PROMPT_VERSION: version,
+        names.CONVERSATION: stored_text(facts.conversation, facts.redact),
+    }
+    for key in names.REQUEST_PARAMS:
+        said[names.REQUEST_PREFIX + key] = params.get(key)
+    stop = params.get("stop")
+    said[names.REQUEST_STOP] = [stop] if isinstance(stop, str) else stop
+    if facts.content:
+        said[names.INPUT_MESSAGES] = [_message(each, facts.redact) for each in request.messages]
+    reply: Reply | None = span.about.get("reply")
+    if reply is not None:
+        said |= _reply_attributes(reply, offer, facts)
+    return _given(said)
+
+
+def _reply_attributes(reply: Reply, offer: Offer, facts: SessionFacts) -> dict[str, Any]:
+    usage = reply.usage
+    said: dict[str, Any] = {
+        names.RESPONSE_MODEL: stored_text(reply.model, facts.redact),
+        names.RESPONSE_FINISH_REASONS: [stored_text(reply.finish_reason, facts.redact)],
+        names.INPUT_TOKENS: usage.input_tokens,
+        names.OUTPUT_TOKENS: usage.output_tokens,
+        names.CACHE_READ_TOKENS: usage.cached_tokens or None,
+        names.CACHE_CREATION_TOKENS: usage.cache_write_tokens or None,
+        names.REASONING_TOKENS: usage.reasoning_tokens or None,
+        names.USAGE_ESTIMATED: usage.estimated or None,
+        names.COST_USD: call_cost_usd(offer.model.price, usage),
+        names.ORIGIN: reply.origin,
+        names.REQUEST_ID: stored_text(reply.request_id, facts.redact),
+        names.GUARDRAILS: [
+            stored_text(f"{each.name}: {each.action} in the {each.where}", facts.redact)
+            for each in reply.guardrails
+        ],
+    }
+    if facts.content:
+        said[names.OUTPUT_MESSAGES] = [_answer(facts.redact_reply(reply), facts.redact)]
+    return said
+
+
+def _tool_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
+    call: ToolCall = span.about["call"]
+    tool = facts.tools.get(call.name)
+    said: dict[str, Any] = {
+        names.TOOL_NAME: stored_text(call.name, facts.redact),
+        names.TOOL_TYPE: "function",
+        names.TOOL_CALL_ID: stored_text(call.id, facts.redact),
+        names.TOOL_EFFECT: None if tool is None else tool.effect,
+    }
+    if facts.content:
+        said[names.TOOL_ARGUMENTS] = stored_value(call.arguments, facts.redact)
+        if "result" in span.about:
+            said[names.TOOL_RESULT] = stored_value(span.about["result"], facts.redact)
+    return _given(said)
+
+
+def _retrieval_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
+    found: Sequence[str] = span.about.get("documents", ())
+    said: dict[str, Any] = {
+        names.DATA_SOURCE: stored_text(span.name, facts.redact),
+        names.RETRIEVED: [{"id": stored_text(each, facts.redact)} for each in found],
+        names.REFUSED_DOCUMENTS: [
+            stored_text(each, facts.redact) for each in span.about.get("refused", ())
+        ],
+    }
+    if facts.content:
+        said[names.RETRIEVAL_QUERY] = stored_text(span.about.get("query", ""), facts.redact)
+    return _given(said)
+
+
+def _message(message: Message, redact: Redact) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = []
+    if message.role == "tool":
+        answer = {"type": "tool_call_response", "id": message.tool_call_id}
+        parts.append({**answer, "result": stored_text(message.content, redact)})
+    elif message.content:
+        parts.append({"type": "text", "content": stored_text(message.content, redact)})
+    return {"role": message.role, "parts": parts + _calls(message.tool_calls, redact)}
+
+
+def _answer(reply: Reply, redact: Redact) -> dict[str, Any]:
+    text = reply.refusal if reply.refusal is not None else reply.content
+    parts = [{"type": "text", "content": stored_text(text, redact)}] if text else []
+    return {
+        "role": "assistant",
+        "parts": parts + _calls(reply.tool_calls, redact),
+        "finish_reason": reply.finish_reason,
+    }
+
+
+def _calls(calls: Sequence[ToolCall], redact: Redact) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "tool_call",
+            "id": stored_text(call.id, redact),
+            "name": stored_text(call.name, redact),
+            "arguments": stored_value(call.arguments, redact),
+        }
+        for call in calls
+    ]
+
+
+def provider_of(identity: str) -> tuple[str, str | None, int | None]:
+    """The conventions' name of a provider, and the address and port it is reached at.
+
+    `identity` is the provider's: its kind and its address, as `providers/identity.py` writes it.
+    """
+    kind, _, url = identity.partition(" ")
+    name = names.PROVIDER_NAMES.get(kind, kind)
+    if not url.startswith(("http://", "https://")):
+        return name, None, None
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return name, None, None
+    if kind == "gemini" and "aiplatform" in (parts.hostname or ""):
+        name = names.VERTEX
+    return name, parts.hostname, port
+
+
+def _given(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known: an attribute that is empty says less than none."""
+    return {key: value for key, value in said.items() if value not in (None, "", [])}
