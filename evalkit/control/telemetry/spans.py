@@ -102,7 +102,7 @@ class SpanBook:
         A call that nobody authorized has a span of its own.
         """
         for span in reversed(self.spans):
-            if span.about.get("call") is call and "result" not in span.about:
+            if span.about.get("call") == call and "result" not in span.about:
                 break
         else:
             with self.open("execute_tool", call.name, call=call) as span:
@@ -113,6 +113,9 @@ class SpanBook:
         token = _CURRENT.set(span)
         try:
             yield span
+        except BaseException as raised:
+            span.error, span.message = _code_of(raised), str(raised)
+            raise
         finally:
             _CURRENT.reset(token)
             span.end_ns = self.now_ns()

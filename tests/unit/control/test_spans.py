@@ -85,6 +85,22 @@ def test_a_denied_tool_is_a_span_that_failed_by_its_rule() -> None:
     assert root.attributes[names.DENIED] == 1
 
 
+def test_a_tools_span_goes_on_until_its_result() -> None:
+    world = World()
+    session = world.open()
+    ask(session, tools=[LOOKUP])
+    call = ToolCall(name="lookup", arguments={"who": WHO}, id="7")
+    session.authorize(call)
+    asyncio.run(world.clock.sleep(2.0))
+    session.tool_result(call, None, error=f"no such user {WHO}")
+    (tool,) = (span for span in session.spans(content=True) if span.operation == "execute_tool")
+    assert (tool.error, tool.message) == ("tool", "no such user [EMAIL_1]")
+    assert tool.duration_s == pytest.approx(2.0)
+    assert rules(session, tool) == ["tools.declared", "tools.result"]
+    assert tool.attributes[names.TOOL_ARGUMENTS] == {"who": "[EMAIL_1]"}
+    assert tool.attributes[names.TOOL_RESULT] == "no such user [EMAIL_1]"
+
+
 def test_a_stored_reply_is_a_span_that_says_so() -> None:
     world = World(cache=DictCache())
     ask(world.open())
