@@ -7,7 +7,6 @@ often it is read or sent.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -92,19 +91,6 @@ def span_id_of(trace_id: str, place: int) -> str:
     """The id of the span at that place of its trace."""
     text = f"{trace_id} {place}"
     return _nonzero(hashlib.sha256(text.encode()).hexdigest(), SPAN_ID_DIGITS)
-
-
-def decided_at_ns(decision: Decision, span: Span) -> int:
-    """When a decision was made, in nanoseconds, within the span it belongs to.
-
-    Decisions are dated to the millisecond, spans finer: what rounding moved out is moved back.
-    """
-    try:
-        at = datetime.fromisoformat(decision.at)
-    except ValueError:
-        return span.start_ns
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(round(at.timestamp() * 1e3) * 1_000_000, span.start_ns), span.end_ns)
 
 
 def span_decisions(span: Span, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
