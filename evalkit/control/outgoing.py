@@ -1,6 +1,6 @@
 """What a reply goes through before a session hands it on: redaction, cap, form, citations."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -11,8 +11,14 @@ from evalkit.control.redaction import Redactor
 from evalkit.control.trace import Trace
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.asset import Output
-from evalkit.records.call import Completion, Reply, ToolCall
+from evalkit.records.call import Completion, DecisionOutcome, Reply, ToolCall
 from evalkit.records.json_text import decode_json
+
+_GUARDED: Mapping[str, DecisionOutcome] = {
+    "blocked": "denied",
+    "changed": "changed",
+    "flagged": "warned",
+}
 
 
 def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
@@ -22,6 +28,10 @@ def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
         content=redactor.redact_json(reply.content),
         refusal=None if reply.refusal is None else redactor.redact(reply.refusal),
         tool_calls=tuple(redact_call(call, redactor) for call in reply.tool_calls),
+        guardrails=tuple(
+            msgspec.structs.replace(each, message=redactor.redact(each.message))
+            for each in reply.guardrails
+        ),
     )
 
 
@@ -37,6 +47,24 @@ def redact_call(call: ToolCall, redactor: Redactor) -> ToolCall:
         arguments=arguments,
         raw=None if call.raw is None else redactor.redact_json(call.raw),
     )
+
+
+def trace_guardrails(reply: Reply, *, kind: str, trace: Trace) -> None:
+    """One decision for each finding of the vendor's own guardrails; `kind` is the provider's.
+
+    What a guardrail found and let through is a warning: nothing was kept back for it.
+    """
+    for found in reply.guardrails:
+        message = f"{found.name} in the {found.where}"
+        trace.add(
+            "guardrail",
+            _GUARDED[found.action],
+            f"guardrail.{kind}",
+            f"{message}: {found.message}" if found.message else message,
+            name=found.name,
+            where=found.where,
+            action=found.action,
+        )
 
 
 def check_reply(

@@ -89,13 +89,14 @@ def violations(attempt: Attempt, case: Case) -> tuple[str, ...]:
 
 
 def guardrail_triggered(attempt: Attempt) -> bool:
-    """Whether the workflow had to be blocked or rewritten: a denial, or redaction that replaced.
+    """Whether the workflow had to be blocked or rewritten: a denial, or redaction that replaced, by
+    a policy of ours or a vendor's own guardrail.
 
     Caps that cut as configured are none, and neither is what a budget refuses.
     """
     return attempt.state == "blocked" or any(
         (decision.outcome == "denied" and decision.act != "budget")
-        or (decision.outcome == "changed" and decision.act == "redact")
+        or (decision.outcome == "changed" and decision.act in ("redact", "guardrail"))
         for decision in attempt.decisions
     )
 

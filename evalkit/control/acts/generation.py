@@ -8,7 +8,7 @@ import msgspec
 from evalkit.control.acts.state import SessionState
 from evalkit.control.asking import Question, RouteModel, build_question
 from evalkit.control.calling import Caller
-from evalkit.control.outgoing import check_reply
+from evalkit.control.outgoing import check_reply, trace_guardrails
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import ask_in_order
 from evalkit.errors import PolicyBlocked, SessionError
@@ -94,6 +94,7 @@ class GenerationAct:
             trace=state.trace,
             identity=state.identity,
         )
+        trace_guardrails(reply, kind=offer.model.provider.identity.split(" ")[0], trace=state.trace)
         completion = Completion(
             reply=reply,
             model=offer.model.name,

@@ -8,7 +8,7 @@ import msgspec
 from evalkit.control.providers.openai_request import tool_payload
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request, ToolCall, Usage
+from evalkit.records.call import Guardrail, Reply, Request, ToolCall, Usage
 from evalkit.records.json_text import decode_json
 
 # Nobody counted: the length of a token of English text, about.
@@ -29,7 +29,8 @@ class Answer:
     `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it; a
     rarer end keeps the vendor's name.
     `usage` is None where the endpoint does not count; `generated` tells that it counted tokens of
-    the reply all the same. `id` is the vendor's, empty without one.
+    the reply all the same. `id` is the vendor's, empty without one. `guardrails` are what its own
+    guardrails found.
     """
 
     content: str = ""
@@ -40,6 +41,7 @@ class Answer:
     generated: bool = False
     model: str | None = None
     id: str = ""
+    guardrails: tuple[Guardrail, ...] = ()
 
 
 def reply_from(
@@ -50,6 +52,7 @@ def reply_from(
     measurement_id: str,
     measured_at: str,
     latency_s: float,
+    request_id: str = "",
 ) -> Reply:
     """The answer as a Reply.
 
@@ -75,6 +78,8 @@ def reply_from(
         tool_calls=answer.tool_calls,
         finish_reason=answer.finish_reason,
         refusal=answer.refusal,
+        guardrails=answer.guardrails,
+        request_id=request_id,
     )
 
 
@@ -99,23 +104,41 @@ def call_from_text(name: str, arguments: str, call_id: str | None) -> ToolCall:
     return ToolCall(name=name, arguments=given, id=call_id or "", raw=raw)
 
 
-def counted(*, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Usage:
-    """What an endpoint counted: cached tokens inside the input, reasoning inside the output.
+def counted(
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int | None = None,
+    cache_write_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
+) -> Usage:
+    """What an endpoint counted: cached and written tokens inside the input, reasoning inside the
+    output, and none of them twice, whatever it says.
 
     Raises MalformedAnswer for a negative count.
     """
-    if min(input_tokens, output_tokens, cached_tokens) < 0:
+    cached, written = cached_tokens or 0, cache_write_tokens or 0
+    thought = reasoning_tokens or 0
+    if min(input_tokens, output_tokens, cached, written, thought) < 0:
         raise MalformedAnswer("the reply counts a negative number of tokens")
+    cached = min(cached, input_tokens)
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        cached_tokens=min(cached_tokens, input_tokens),
+        cached_tokens=cached,
+        cache_write_tokens=min(written, input_tokens - cached),
+        reasoning_tokens=min(thought, output_tokens),
     )
 
 
 def estimate_usage(request: Request, content: str, calls: tuple[ToolCall, ...] = ()) -> Usage:
     """Tokens by length, `BYTES_A_TOKEN` each, for what nobody counted; marked as estimated."""
     sent = sum(len(message.content.encode()) for message in request.messages)
+    sent += sum(
+        len(msgspec.json.encode(call))
+        for message in request.messages
+        for call in message.tool_calls
+    )
     sent += sum(len(msgspec.json.encode(tool_payload(tool))) for tool in request.tools)
     received = len(content.encode()) + sum(len(msgspec.json.encode(call)) for call in calls)
     return Usage(

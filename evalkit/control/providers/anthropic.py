@@ -8,6 +8,7 @@ import msgspec
 from evalkit.control.providers.answers import REFUSED, Answer, MalformedAnswer, counted
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
+from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
 from evalkit.control.providers.turns import (
     arguments_object,
@@ -16,7 +17,7 @@ from evalkit.control.providers.turns import (
     link_results,
     split_system,
 )
-from evalkit.records.call import Message, Request, ToolCall, Usage
+from evalkit.records.call import Guardrail, Message, Request, ToolCall, Usage
 
 NOUN = "Messages reply"
 VERSION = "2023-06-01"
@@ -54,14 +55,20 @@ class _Block(msgspec.Struct):
     input: dict[str, Any] | None = None
 
 
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _StopDetails(msgspec.Struct):
+    category: str | None = None
     explanation: str | None = None
 
 
@@ -150,10 +157,12 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
                 raise MalformedAnswer("a tool call of the reply names no tool")
             calls.append(ToolCall(name=block.name, arguments=block.input, id=block.id or ""))
     stop = message.stop_reason or ("tool_use" if calls else "end_turn")
-    refusal = None
-    if stop == "refusal":
-        details = message.stop_details
-        refusal = (details.explanation if details else None) or text or REFUSED
+    refusal: str | None = None
+    found: tuple[Guardrail, ...] = ()
+    if stop == "refusal":  # said by the vendor's classifiers, which end the model's turn
+        details = message.stop_details or _StopDetails()
+        refusal = details.explanation or text or REFUSED
+        found = with_block((), details.category or stop, message=details.explanation or "")
     return Answer(
         content=text,
         tool_calls=tuple(calls),
@@ -162,6 +171,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         usage=_usage(message.usage),
         model=message.model,
         id=message.id or "",
+        guardrails=found,
     )
 
 
@@ -173,10 +183,13 @@ def _usage(usage: _Usage | None) -> Usage | None:
     written = usage.cache_creation_input_tokens or 0
     if min(usage.input_tokens, read, written) < 0:
         raise MalformedAnswer("the reply counts a negative number of tokens")
+    said = usage.output_tokens_details or _OutputDetails()
     return counted(
         input_tokens=usage.input_tokens + read + written,
         output_tokens=usage.output_tokens or 0,
         cached_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=said.thinking_tokens,
     )
 
 

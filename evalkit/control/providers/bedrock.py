@@ -10,6 +10,7 @@ from evalkit.control.providers.answers import FILTERED, Answer, MalformedAnswer,
 from evalkit.control.providers.bedrock_signing import sign
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
+from evalkit.control.providers.guardrails import bedrock_findings, with_block
 from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
 from evalkit.control.providers.turns import (
     arguments_object,
@@ -93,6 +94,7 @@ class _Converse(msgspec.Struct, rename="camel"):
 
     output: _Output | None = None
     stop_reason: str | None = None
+    trace: Any = None
     usage: _Usage | None = None
     error: str | None = msgspec.field(default=None, name="__type")
     message: str | None = None
@@ -166,6 +168,11 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     )
     stop = reply.stop_reason or ("tool_use" if calls else "end_turn")
     finish_reason = _ENDS.get(stop, stop)
+    found = tuple(dict.fromkeys(bedrock_findings(reply.trace)))
+    if finish_reason == "content_filter":
+        found = with_block(found, stop)
+        if all(each.action != "blocked" for each in found):
+            finish_reason = "stop"  # masked, and then let through
     return Answer(
         content=text,
         tool_calls=calls,
@@ -173,6 +180,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         refusal=f"{FILTERED} ({stop})" if finish_reason == "content_filter" else None,
         usage=_usage(reply.usage),
         generated=stop in _BAD_ENDS,
+        guardrails=found,
     )
 
 
@@ -207,6 +215,7 @@ def _usage(usage: _Usage | None) -> Usage | None:
         input_tokens=usage.input_tokens + read + written,
         output_tokens=usage.output_tokens or 0,
         cached_tokens=read,
+        cache_write_tokens=written,
     )
 
 

@@ -6,18 +6,23 @@ from typing import Any
 
 import msgspec
 
+from evalkit.control.providers.guardrails import azure_filters
+from evalkit.records.call import Guardrail
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
     """The error that a body carries: its words, its code and its type, as far as there are any.
 
-    `retry_after_s` is a wait that the body asks for, where a vendor writes it there.
+    `retry_after_s` is a wait that the body asks for, where a vendor writes it there; `guardrails`
+    are what stopped the prompt, where it says so.
     """
 
     message: str = ""
     code: str = ""
     kind: str = ""
     retry_after_s: float | None = None
+    guardrails: tuple[Guardrail, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,7 +57,14 @@ def error_from(error: Any) -> ErrorBody:
         message=words if isinstance(words, str) else msgspec.json.encode(words).decode(),
         code=_name(error.get("code")),
         kind=_name(error.get("type")),
+        guardrails=_filters(error.get("innererror")),
     )
+
+
+def _filters(inner: Any) -> tuple[Guardrail, ...]:
+    """What Azure's filters found in a prompt that they stopped."""
+    found = inner.get("content_filter_result") if isinstance(inner, dict) else None
+    return tuple(azure_filters(found, "request"))
 
 
 def _name(value: Any) -> str:

@@ -15,6 +15,7 @@ from evalkit.control.providers.answers import (
     counted,
 )
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
+from evalkit.control.providers.guardrails import google_ratings, with_block
 from evalkit.control.providers.protocol import (
     WireProtocol,
     bearer,
@@ -105,10 +106,12 @@ class _Candidate(msgspec.Struct, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+    safety_ratings: Any = None
 
 
 class _Feedback(msgspec.Struct, rename="camel"):
     block_reason: str | None = None
+    safety_ratings: Any = None
 
 
 class _Usage(msgspec.Struct, rename="camel"):
@@ -216,15 +219,18 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         return google_error(generated.error)
     usage = _usage(generated.usage_metadata)
     model, reply_id = generated.model_version, generated.response_id or ""
+    feedback = generated.prompt_feedback or _Feedback()
+    found = tuple(google_ratings(feedback.safety_ratings, "request"))
     if not generated.candidates:
-        if generated.prompt_feedback is None or not generated.prompt_feedback.block_reason:
+        if not feedback.block_reason:
             raise MalformedAnswer("the reply has no candidates")
         return Answer(
             finish_reason="content_filter",
-            refusal=f"{PROMPT_FILTERED} ({generated.prompt_feedback.block_reason})",
+            refusal=f"{PROMPT_FILTERED} ({feedback.block_reason})",
             usage=usage,
             model=model,
             id=reply_id,
+            guardrails=with_block(found, feedback.block_reason, where="request"),
         )
     candidate = generated.candidates[0]
     parts = (candidate.content.parts if candidate.content else None) or []
@@ -242,6 +248,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     )
     reason = candidate.finish_reason or "STOP"
     is_filtered = reason in _FILTERS
+    found = (*found, *google_ratings(candidate.safety_ratings, "reply"))
     finish_reason = "content_filter" if is_filtered else _ENDS.get(reason, reason.lower())
     return Answer(
         content="".join(part.text or "" for part in parts if not part.thought),
@@ -253,6 +260,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         generated=reason in _BAD_CALLS,
         model=model,
         id=reply_id,
+        guardrails=with_block(found, reason) if is_filtered else found,
     )
 
 
@@ -315,7 +323,8 @@ def _usage(usage: _Usage | None) -> Usage | None:
     return counted(
         input_tokens=read + looked_up,
         output_tokens=said + thought,
-        cached_tokens=usage.cached_content_token_count or 0,
+        cached_tokens=usage.cached_content_token_count,
+        reasoning_tokens=thought,
     )
 
 

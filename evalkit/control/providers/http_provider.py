@@ -15,6 +15,7 @@ from evalkit.control.providers.answers import (
     reply_from,
 )
 from evalkit.control.providers.error_bodies import ErrorBody
+from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.identity import ProviderKind, identity_of
 from evalkit.control.providers.meanings import CONTENT_FILTER, meaning_of
 from evalkit.control.providers.protocol import (
@@ -117,7 +118,13 @@ class HttpProvider:
             if meaning_of(reply.status, answer) is not CONTENT_FILTER:
                 raise as_provider_error(self.name, reply, error=answer, secret=secret, now=now)
             # The filter stopped the prompt before the model: nothing was used.
-            answer = Answer(finish_reason="content_filter", refusal=PROMPT_FILTERED, usage=Usage())
+            name = next(iter(answer.names), "content_filter")
+            answer = Answer(
+                finish_reason="content_filter",
+                refusal=PROMPT_FILTERED,
+                usage=Usage(),
+                guardrails=with_block(answer.guardrails, name, where="request"),
+            )
         return reply_from(
             self.name,
             request,
@@ -125,6 +132,7 @@ class HttpProvider:
             measurement_id=self._measurement(answer, reply),
             measured_at=now.astimezone(UTC).isoformat(timespec="milliseconds"),
             latency_s=took_s,
+            request_id=reply.headers.get(self._protocol.id_header, "") or answer.id,
         )
 
     def _answer(self, body: bytes) -> Answer | ErrorBody:

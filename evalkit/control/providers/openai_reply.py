@@ -12,6 +12,7 @@ from evalkit.control.providers.answers import (
     counted,
 )
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
+from evalkit.control.providers.guardrails import azure_filters, azure_prompt_filters, with_block
 from evalkit.records.call import ToolCall, Usage
 
 
@@ -34,17 +35,24 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message | None = None
     finish_reason: str | None = None
+    content_filter_results: Any = None
     error: Any = None
 
 
 class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
 
 
 class ChatCompletion(msgspec.Struct):
@@ -54,6 +62,7 @@ class ChatCompletion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     usage: _Usage | None = None
+    prompt_filter_results: Any = None
     error: Any = None
 
 
@@ -85,8 +94,13 @@ def answer_of(completion: ChatCompletion) -> Answer | ErrorBody:
     calls = tuple(_call(each) for each in message.tool_calls or ())
     refusal = message.refusal or None
     finish_reason = choice.finish_reason or ("tool_calls" if calls else "stop")
-    if finish_reason == "content_filter" and refusal is None:
-        refusal = FILTERED
+    found = (
+        *azure_prompt_filters(completion.prompt_filter_results),
+        *azure_filters(choice.content_filter_results, "reply"),
+    )
+    if finish_reason == "content_filter":
+        refusal = refusal or FILTERED
+        found = with_block(found, "content_filter")
     return Answer(
         content=_text(message.content),
         tool_calls=calls,
@@ -96,6 +110,7 @@ def answer_of(completion: ChatCompletion) -> Answer | ErrorBody:
         generated=completion.usage is not None and bool(completion.usage.completion_tokens),
         model=completion.model,
         id=completion.id or "",
+        guardrails=found,
     )
 
 
@@ -120,9 +135,12 @@ def _usage(usage: _Usage | None) -> Usage | None:
     """What the endpoint counted; None where it does not count the input."""
     if usage is None or usage.prompt_tokens is None:
         return None
-    details = usage.prompt_tokens_details
+    read = usage.prompt_tokens_details or _InputDetails()
+    said = usage.completion_tokens_details or _OutputDetails()
     return counted(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens or 0,
-        cached_tokens=(details.cached_tokens if details else None) or 0,
+        cached_tokens=read.cached_tokens,
+        cache_write_tokens=read.cache_write_tokens,
+        reasoning_tokens=said.reasoning_tokens,
     )

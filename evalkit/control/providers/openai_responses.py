@@ -13,6 +13,7 @@ from evalkit.control.providers.answers import (
     counted,
 )
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
+from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.openai_request import is_closed, strict_schema
 from evalkit.control.providers.protocol import WireProtocol, below, translated
 from evalkit.control.providers.turns import arguments_text, is_result, link_results
@@ -64,12 +65,18 @@ class _Item(msgspec.Struct):
 
 class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Incomplete(msgspec.Struct):
@@ -162,7 +169,8 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     if response.status == "incomplete":
         reason = response.incomplete_details.reason if response.incomplete_details else None
         finish_reason = _ENDS.get(reason or "", "length")
-    if finish_reason == "content_filter" and refusal is None:
+    is_filtered = finish_reason == "content_filter"
+    if is_filtered and refusal is None:
         refusal = FILTERED
     return Answer(
         content="".join(part.text or "" for part in parts if part.type == "output_text"),
@@ -172,6 +180,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         usage=_usage(response.usage),
         model=response.model,
         id=response.id or "",
+        guardrails=with_block((), "content_filter") if is_filtered else (),
     )
 
 
@@ -184,11 +193,14 @@ def _call(item: _Item) -> ToolCall:
 def _usage(usage: _Usage | None) -> Usage | None:
     if usage is None or usage.input_tokens is None:
         return None
-    details = usage.input_tokens_details
+    read = usage.input_tokens_details or _InputDetails()
+    said = usage.output_tokens_details or _OutputDetails()
     return counted(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens or 0,
-        cached_tokens=(details.cached_tokens if details else None) or 0,
+        cached_tokens=read.cached_tokens,
+        cache_write_tokens=read.cache_write_tokens,
+        reasoning_tokens=said.reasoning_tokens,
     )
 
 

@@ -11,9 +11,10 @@ import pytest
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.errors import InvalidReply, PolicyBlocked
-from evalkit.records.call import Attribution, Message
+from evalkit.records.call import Attribution, Guardrail, Message
 from evalkit.records.case import Case
 from tests.unit.control.fakes import (
+    DictCache,
     FakeProvider,
     World,
     ask,
@@ -44,6 +45,25 @@ def test_a_trace_knows_the_identity_by_the_pseudonym_of_its_session() -> None:
     ask(session)
     assert traced(session, "models.primary")[0].data["identity"] == session.identity
     assert "acme" not in repr(session.decisions)
+
+
+def test_what_a_vendors_guardrail_found_is_a_decision_of_its_own() -> None:
+    found = (
+        Guardrail(name="hate", action="blocked", message="for eve@example.com"),
+        Guardrail(name="jailbreak", action="flagged", where="request"),
+        Guardrail(name="EMAIL", action="changed"),
+    )
+    vendor = FakeProvider(reply_of(guardrails=found), identity="azure_openai https://x.example")
+    world = World(one=vendor, cache=DictCache(), route=route_with(policies={"pii_redaction": True}))
+    for _ in range(2):  # the second one from the cache: the same decisions
+        session = world.open()
+        completion = ask(session)
+        decisions = traced(session, "guardrail.azure_openai")
+        assert [each.outcome for each in decisions] == ["denied", "warned", "changed"]
+        assert decisions[0].message == "hate in the reply: for [EMAIL_1]"
+        assert decisions[1].data == {"name": "jailbreak", "where": "request", "action": "flagged"}
+        assert completion.reply.guardrails[0].message == "for [EMAIL_1]"
+    assert len(vendor.requests) == 1
 
 
 def test_the_identity_is_a_stable_pseudonym() -> None:

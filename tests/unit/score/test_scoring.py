@@ -200,6 +200,9 @@ def test_a_policy_is_violated_by_what_it_did_not_block() -> None:
         ("budget", "denied", False),
         ("complete", "failed", False),
         ("authorize", "allowed", False),
+        ("guardrail", "denied", True),
+        ("guardrail", "changed", True),
+        ("guardrail", "warned", False),
     ],
 )
 def test_a_guardrail_triggers_by_blocking_or_rewriting(

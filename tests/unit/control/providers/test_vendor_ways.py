@@ -185,9 +185,12 @@ def test_amazons_own_description_takes_every_request_and_reply() -> None:
     """botocore ships the service's model: what is sent has to pass its validator."""
     described = Loader().load_service_model("bedrock-runtime", "service-2")
     operation = ServiceModel(described, "bedrock-runtime").operation_model("Converse")
-    sent = bedrock_converse.FORMAT.payload | {"modelId": "m"}
-    report = ParamValidator().validate(sent, operation.input_shape)
-    assert report.generate_report() == ""
-    for exchange in (bedrock_converse.FORMAT.text, bedrock_converse.FORMAT.tool_call):
+    name, turns = bedrock_converse.FORMAT.turns
+    for changes in ({}, {name: turns}):
+        sent = bedrock_converse.FORMAT.payload | {"modelId": "m"} | changes
+        report = ParamValidator().validate(sent, operation.input_shape)
+        assert report.generate_report() == ""
+    guarded = [exchange for exchange, _ in bedrock_converse.FORMAT.guarded]
+    for exchange in (bedrock_converse.FORMAT.text, bedrock_converse.FORMAT.tool_call, *guarded):
         report = ParamValidator().validate(exchange.body, operation.output_shape)
         assert report.generate_report() == ""

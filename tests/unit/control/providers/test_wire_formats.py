@@ -37,7 +37,6 @@ from tests.unit.control.providers.formats.wire_format import (
     SCHEMA,
     TEXT,
     TIME,
-    USAGE,
     WireFormat,
 )
 
@@ -220,7 +219,32 @@ def test_a_text_is_read_with_model_end_and_id(server: ReplayServer, wire: WireFo
 def test_cached_tokens_are_in_the_input_and_reasoning_in_the_output(
     server: ReplayServer, wire: WireFormat
 ) -> None:
-    assert ask(server, wire, wire.text).usage == USAGE
+    assert ask(server, wire, wire.text).usage == wire.usage
+
+
+@each_format
+def test_what_the_vendors_guardrails_found_is_read(server: ReplayServer, wire: WireFormat) -> None:
+    assert ask(server, wire, wire.text).guardrails == ()
+    for exchange, found in wire.guarded:
+        reply = ask(server, wire, exchange)
+        assert reply.guardrails == found
+        assert "eve@example.com" not in str(reply.guardrails)
+        # masked texts are let through, and so is what is only flagged
+        is_blocked = any(each.action == "blocked" for each in found)
+        assert (reply.refusal is not None) == is_blocked
+
+
+@each_format
+def test_the_vendors_id_of_the_exchange_is_kept(server: ReplayServer, wire: WireFormat) -> None:
+    assert ask(server, wire, wire.text).request_id == wire.reply_id
+
+
+@each_format
+def test_no_token_is_counted_twice(server: ReplayServer, wire: WireFormat) -> None:
+    used = ask(server, wire, wire.text).usage
+    assert used.cached_tokens + used.cache_write_tokens <= used.input_tokens
+    assert used.reasoning_tokens <= used.output_tokens
+    assert used.total == 150
 
 
 @each_format
@@ -249,7 +273,7 @@ def test_a_filtered_reply_is_refused_by_the_provider(
     reply = ask(server, wire, wire.filtered)
     assert reply.finish_reason == "content_filter"
     assert reply.refusal
-    assert reply.usage == USAGE
+    assert reply.usage == wire.usage
 
 
 @formats_with("prompt_filtered")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from evalkit.records.call import Guardrail
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
@@ -114,6 +115,17 @@ FORMAT = WireFormat(
         "key": (401, "authentication_error"),
     },
     request_id="msg_01",
+    reply_id="req_01",
+    guarded=(
+        (
+            message(
+                stop="refusal",
+                stop_details={"type": "refusal", "category": "cyber", "explanation": "Not this."},
+            ),
+            (Guardrail(name="cyber", action="blocked", message="Not this."),),
+        ),
+        (message(stop="refusal"), (Guardrail(name="refusal", action="blocked"),)),
+    ),
     malformed=(
         {"type": "message", "id": "msg_01"},
         {"content": "text"},

@@ -3,7 +3,11 @@
 import json
 from typing import Any
 
+from msgspec import structs
+
+from evalkit.records.call import Guardrail
 from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats import wire_format
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
     FOUND,
@@ -53,6 +57,52 @@ SCHEMA_TEXT = json.dumps(
     {key: SENT_SCHEMA[key] for key in ("type", "required", "properties", "additionalProperties")},
     separators=(",", ":"),
 )
+
+EMAIL = {"match": "eve@example.com", "type": "EMAIL", "action": "ANONYMIZED", "detected": True}
+MASKED = {
+    "guardrail": {
+        "outputAssessments": {
+            "gr-1": [{"sensitiveInformationPolicy": {"piiEntities": [EMAIL], "regexes": []}}]
+        }
+    }
+}
+TRACE = {
+    "guardrail": {
+        "inputAssessment": {
+            "gr-1": {
+                "topicPolicy": {
+                    "topics": [
+                        {"name": "Medical", "type": "DENY", "action": "BLOCKED", "detected": True},
+                        {"name": "Legal", "type": "DENY", "action": "NONE", "detected": False},
+                    ]
+                },
+                "contentPolicy": {
+                    "filters": [
+                        {
+                            "type": "INSULTS",
+                            "confidence": "LOW",
+                            "filterStrength": "NONE",
+                            "action": "NONE",
+                            "detected": True,
+                        }
+                    ]
+                },
+                "invocationMetrics": {"guardrailProcessingLatency": 200},
+            }
+        },
+        "outputAssessments": {
+            "gr-1": [
+                {"sensitiveInformationPolicy": {"piiEntities": [EMAIL], "regexes": []}},
+                {
+                    "wordPolicy": {
+                        "customWords": [{"match": "damn", "action": "BLOCKED", "detected": True}],
+                        "managedWordLists": [],
+                    }
+                },
+            ]
+        },
+    }
+}
 
 FORMAT = WireFormat(
     kind="bedrock",
@@ -124,6 +174,27 @@ FORMAT = WireFormat(
     error=error,
     names=NAMES,
     request_id="req-01",
+    reply_id="req-01",
+    usage=structs.replace(wire_format.USAGE, reasoning_tokens=0),
+    guarded=(
+        (
+            converse({"text": "Blocked."}, stop="guardrail_intervened"),
+            (Guardrail(name="guardrail_intervened", action="blocked"),),
+        ),
+        (
+            converse({"text": "Blocked."}, stop="guardrail_intervened", trace=TRACE),
+            (
+                Guardrail(name="topicPolicy.Medical", action="blocked", where="request"),
+                Guardrail(name="contentPolicy.INSULTS", action="flagged", where="request"),
+                Guardrail(name="sensitiveInformationPolicy.EMAIL", action="changed"),
+                Guardrail(name="wordPolicy", action="blocked"),
+            ),
+        ),
+        (
+            converse({"text": "Write to {EMAIL}."}, trace=MASKED),
+            (Guardrail(name="sensitiveInformationPolicy.EMAIL", action="changed"),),
+        ),
+    ),
     malformed=(
         {"output": {}},
         {"output": {"message": {"role": "assistant"}}},

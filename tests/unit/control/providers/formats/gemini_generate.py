@@ -3,7 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
+from evalkit.records.call import Guardrail
 from tests.servers.replay_server import Exchange
+from tests.unit.control.providers.formats import wire_format
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
     JSON_TEXT,
@@ -47,6 +51,16 @@ BLOCKED = {
     "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
     "usageMetadata": {"promptTokenCount": 120, "totalTokenCount": 120},
     "modelVersion": MODEL,
+}
+
+RATED = {
+    "finishReason": "SAFETY",
+    "index": 0,
+    "safetyRatings": [
+        {"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": True},
+        {"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "MEDIUM"},
+        {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "NEGLIGIBLE"},
+    ],
 }
 
 GEMINI = WireFormat(
@@ -130,6 +144,31 @@ GEMINI = WireFormat(
         "key": (401, "UNAUTHENTICATED"),
     },
     request_id="resp-01",
+    reply_id="resp-01",
+    usage=structs.replace(wire_format.USAGE, cache_write_tokens=0),
+    guarded=(
+        (
+            generated({"text": "It"}, end="RECITATION"),
+            (Guardrail(name="RECITATION", action="blocked"),),
+        ),
+        (
+            Exchange(BLOCKED),
+            (Guardrail(name="PROHIBITED_CONTENT", action="blocked", where="request"),),
+        ),
+        (
+            Exchange({"candidates": [RATED]}),
+            (
+                Guardrail(
+                    name="HARM_CATEGORY_HARASSMENT", action="blocked", message="probability HIGH"
+                ),
+                Guardrail(
+                    name="HARM_CATEGORY_HATE_SPEECH",
+                    action="flagged",
+                    message="probability MEDIUM",
+                ),
+            ),
+        ),
+    ),
     malformed=(
         {"candidates": []},
         {"candidates": [{"index": 0}]},

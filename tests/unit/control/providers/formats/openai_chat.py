@@ -4,6 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
+from evalkit.records.call import Guardrail
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.wire_format import (
     CALL,
@@ -16,6 +19,9 @@ from tests.unit.control.providers.formats.wire_format import (
     TIME,
     WireFormat,
 )
+
+# The gateway of Azure has an id of its own beside that of the service behind it.
+IDS = {"x-request-id": "req_01", "apim-request-id": "req_02"}
 
 
 def completion(*, finish_reason: str = "stop", body: Any = None, **message: Any) -> Exchange:
@@ -30,12 +36,16 @@ def completion(*, finish_reason: str = "stop", body: Any = None, **message: Any)
             "prompt_tokens": 120,
             "completion_tokens": 30,
             "total_tokens": 150,
-            "prompt_tokens_details": {"cached_tokens": 100, "audio_tokens": 0},
+            "prompt_tokens_details": {
+                "cached_tokens": 100,
+                "cache_write_tokens": 8,
+                "audio_tokens": 0,
+            },
             "completion_tokens_details": {"reasoning_tokens": 20},
         },
         "system_fingerprint": None,
     }
-    return Exchange(answer | (body or {}))
+    return Exchange(answer | (body or {}), headers=IDS)
 
 
 def error(status: int, name: str, words: str) -> Exchange:
@@ -134,10 +144,44 @@ CHAT = WireFormat(
         "key": (401, "invalid_api_key"),
     },
     request_id="chatcmpl-01",
+    reply_id="req_01",
+    guarded=(
+        (
+            completion(content="It", finish_reason="content_filter"),
+            (Guardrail(name="content_filter", action="blocked"),),
+        ),
+        (
+            error(400, "content_filter", "No."),
+            (Guardrail(name="content_filter", action="blocked", where="request"),),
+        ),
+    ),
     malformed=({"choices": []}, {"choices": "none"}, {"choices": [{"index": 0}]}),
 )
 
 HATE = {"hate": {"filtered": True, "severity": "high"}, "self_harm": {"filtered": False}}
+SAFE = {"filtered": False, "severity": "safe"}
+LOW = {"filtered": False, "severity": "low"}
+SEEN = {"filtered": False, "detected": True}
+# Looked at, found, and let through: a hint of violence in the prompt, known code in the reply.
+LET_THROUGH = {
+    "prompt_filter_results": [
+        {"prompt_index": 0, "content_filter_results": {"hate": SAFE, "violence": LOW}}
+    ],
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": TEXT},
+            "content_filter_results": {
+                "hate": SAFE,
+                "protected_material_code": SEEN,
+                "protected_material_text": {"filtered": False, "detected": False},
+                "error": {"code": "content_filter_error", "message": "Not looked at."},
+            },
+        }
+    ],
+}
+HATE_FOUND = Guardrail(name="hate", action="blocked", message="severity high")
 WITHHELD = {"index": 0, "finish_reason": "content_filter", "content_filter_results": HATE}
 STOPPED = {
     "error": {
@@ -161,6 +205,20 @@ AZURE_V1 = replace(
     filtered=completion(body={"choices": [WITHHELD]}),
     prompt_filtered=Exchange(STOPPED, 400),
     error=azure_error,
+    reply_id="req_02",
+    guarded=(
+        (completion(body={"choices": [WITHHELD]}), (HATE_FOUND,)),
+        (Exchange(STOPPED, 400), (structs.replace(HATE_FOUND, where="request"),)),
+        (
+            completion(body=LET_THROUGH),
+            (
+                Guardrail(
+                    name="violence", action="flagged", where="request", message="severity low"
+                ),
+                Guardrail(name="protected_material_code", action="flagged"),
+            ),
+        ),
+    ),
     names={
         "rate_limit": (429, "429"),
         "server": (500, "500"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from evalkit.records.call import Guardrail
 from tests.servers.replay_server import Exchange
 from tests.unit.control.providers.formats.openai_chat import error
 from tests.unit.control.providers.formats.wire_format import (
@@ -40,13 +41,13 @@ def response(*items: dict[str, Any], **changes: Any) -> Exchange:
         "output": [THOUGHT, *items],
         "usage": {
             "input_tokens": 120,
-            "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 8},
             "output_tokens": 30,
             "output_tokens_details": {"reasoning_tokens": 20},
             "total_tokens": 150,
         },
     }
-    return Exchange(body | changes)
+    return Exchange(body | changes, headers={"x-request-id": "req_01"})
 
 
 def said(text: str, **part: Any) -> dict[str, Any]:
@@ -132,6 +133,13 @@ FORMAT = WireFormat(
         "key": (401, "invalid_api_key"),
     },
     request_id="resp_01",
+    reply_id="req_01",
+    guarded=(
+        (
+            response(said("It"), **unfinished("content_filter")),
+            (Guardrail(name="content_filter", action="blocked"),),
+        ),
+    ),
     malformed=(
         {"id": "resp_01", "status": "completed"},
         {"output": "text"},

@@ -9,13 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.control.providers.identity import ProviderKind
-from evalkit.records.call import ToolCall, Usage
+from evalkit.records.call import Guardrail, ToolCall, Usage
 from tests.servers.replay_server import Exchange
 
 TEXT = "It left on Monday."
 JSON_TEXT = '{"queue":"billing"}'
-# 120 tokens in, of which 100 came from a cache; 30 out, of which 20 were thought, not said.
-USAGE = Usage(input_tokens=120, output_tokens=30, cached_tokens=100)
+# 120 tokens in, of which 100 came from a cache and 8 went into it; 30 out, of which 20 were
+# thought, not said.
+USAGE = Usage(
+    input_tokens=120,
+    output_tokens=30,
+    cached_tokens=100,
+    cache_write_tokens=8,
+    reasoning_tokens=20,
+)
 # Two calls in one turn, the second without arguments, and what the tools said.
 OTHER_CALL = ToolCall(name="now", arguments={}, id="call_8")
 FOUND, TIME = '{"status":"sent"}', "Tuesday"
@@ -45,7 +52,8 @@ class WireFormat:
     `error(status, name, words)` is an error as the vendor writes it, `names` its names for a rate
     limit, a server that fails, a bad request and a key that is not accepted. `unsent` are
     parameters of the full request that the format has no place for; `model` is what a reply
-    says of its model.
+    says of its model. `usage` is USAGE without what the vendor does not count; `guarded` are
+    replies with what its guardrails found; `reply_id` is its own id of an exchange.
     """
 
     kind: ProviderKind
@@ -71,3 +79,6 @@ class WireFormat:
     headers: dict[str, str] = field(default_factory=dict)
     refused_parameters: tuple[str, ...] = ()
     unsent: tuple[str, ...] = ()
+    usage: Usage = USAGE
+    guarded: tuple[tuple[Exchange, tuple[Guardrail, ...]], ...] = ()
+    reply_id: str = ""
