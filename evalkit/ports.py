@@ -146,6 +146,16 @@ class Accounts(Protocol):
         """Write what is left to write and give the file back. Closing twice is harmless."""
 
 
+class Vectors(Protocol):
+    """Embeddings by the digest of what was embedded, as bytes. Raises StoreError."""
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Those of the keys that are stored."""
+
+    def put(self, vectors: Mapping[str, bytes]) -> None:
+        """Store them."""
+
+
 class Journal(Protocol):
     """The append-only record of a run."""
 

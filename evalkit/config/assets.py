@@ -161,6 +161,10 @@ class DocumentFile(Part):
     id: Annotated[Words, Field(description="What citations name.")]
     index: Annotated[Words, Field(description="The index it stands in.")]
     text: Annotated[str, Field(description="What the prompt gets to see.")]
+    scopes: Annotated[
+        list[Words] | None,
+        Field(min_length=1, description="Only identities with one of these scopes may read it."),
+    ] = None
 
 
 class ExpectedCall(Part):

@@ -15,8 +15,8 @@ from evalkit.errors import ConfigError, Problem, UsageError
 Path = tuple[PathPart, ...]
 
 # What differs between two variants. The rest is one yardstick for both, so no change may reach it.
-_REACHED = ("routes", "models", "providers", "suites")
-_GROWING = ("models", "providers")
+_REACHED = ("routes", "models", "providers", "indexes", "suites")
+_GROWING = ("models", "providers", "indexes")
 
 
 class _NoSuchKey(Exception):
@@ -103,7 +103,7 @@ def _next(here: Any, path: Path, rest: str, key: str, value: Any) -> tuple[PathP
         if rest.startswith(name + "."):
             return known[name], name, rest[len(name) + 1 :]
     if path and path[-1] in _GROWING and len(path) == 1 and isinstance(value, dict):
-        return rest, rest, ""  # a whole new model or provider
+        return rest, rest, ""  # a whole new model, provider or index
     if is_open(Config, path) and len(path) > 1:
         return rest, rest, ""
     where = key[: len(key) - len(rest)].rstrip(".") or "evalkit.yaml"
@@ -145,7 +145,7 @@ def _names(here: Any, path: Path) -> dict[str, PathPart]:
 def _check_reach(path: Path, name: str, key: str) -> None:
     if len(path) == 1 and path[0] not in _REACHED:
         raise _NoSuchKey(
-            f"{name} belongs to both variants; a change may reach {listed(_REACHED[:3])} and "
+            f"{name} belongs to both variants; a change may reach {listed(_REACHED[:-1])} and "
             "suites.NAME.target"
         )
     if path[0] == "suites" and len(path) == 3 and path[2] != "target":

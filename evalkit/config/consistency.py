@@ -39,6 +39,7 @@ def inconsistencies(written: Written) -> list[Problem]:
         *_routes(written),
         *_models(written),
         *_providers(written),
+        *_indexes(written),
         *_run(written),
         *(
             problem
@@ -104,6 +105,17 @@ def _providers(written: Written) -> Iterator[Problem]:
         if following in seen:
             yield written.locator.problem(
                 path, f"leads back to {following}, so without a key there is no provider"
+            )
+
+
+def _indexes(written: Written) -> Iterator[Problem]:
+    for name, index in written.config.indexes.items():
+        if index.http is not None:
+            yield written.locator.problem(
+                ("indexes", name, "http"),
+                "what the service holds is not versioned: when it changes, both variants change "
+                "alike, and no gate sees it",
+                severity="warning",
             )
 
 

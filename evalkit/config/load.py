@@ -16,7 +16,7 @@ from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import ConfigError, Problem
 
 # Sections whose entries stand for themselves: a broken one does not hide problems of the others.
-_BY_ENTRY = ("providers", "models", "routes", "budgets", "suites")
+_BY_ENTRY = ("providers", "models", "routes", "indexes", "budgets", "suites")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

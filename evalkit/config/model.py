@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
+from evalkit.config.indexes import Index, Scopes
 from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
 
@@ -43,6 +44,13 @@ class Config(Part):
     routes: Annotated[
         list[Route], Field(description="How each kind of work is done; names are unique.")
     ] = []
+    indexes: Annotated[
+        dict[Name, Index],
+        Field(description="Where retrieval looks, by the name that prompts and routes use."),
+    ] = {}
+    scopes: Annotated[
+        Scopes, Field(description="Who may read what an index or a document keeps to a scope.")
+    ] = Scopes()
     budgets: Annotated[
         list[Budget], Field(description="Caps on what calls spend; every one of them holds.")
     ] = []

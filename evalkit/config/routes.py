@@ -1,9 +1,9 @@
 """`routes`, `providers`, `models`, `budgets`: what the control session enforces."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from evalkit.config.base import URL, VARIABLE, Money, Name, Part, ProjectPath
 from evalkit.config.budgets import Budget as Budget  # where it stood
@@ -36,10 +36,26 @@ class Retrieval(Part):
     max_chunks: Annotated[
         int | None, Field(ge=0, description="At most this many documents; the rest is dropped.")
     ] = None
+    max_tokens: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="At most this many tokens in all documents of one retrieval together "
+            "(estimated: 3 bytes each); the rest is dropped.",
+        ),
+    ] = None
     allow_indexes: Annotated[
         list[str] | None,
         Field(description="Indexes that may be read. Without it every index may."),
     ] = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is younger than the digests of routes and was not given."""
+        settings: dict[str, Any] = serialise(self)
+        if self.max_tokens is None:
+            settings.pop("max_tokens", None)
+        return settings
 
 
 ScreenMode = Literal["redact", "block", "warn"]

@@ -11,6 +11,7 @@ from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.redaction import Redactor
+from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
 from evalkit.ports import Cache, Clock, EventSink, Provider
 from evalkit.records.call import Attribution
@@ -41,10 +42,12 @@ class ControlPlane:
         retries: int,
         jitter: random.Random,
         emit: EventSink | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
         `timeout_s` is of one try, `retries` are further tries of one model, `emit` hears of them.
+        `catalogue` has the indexes besides those that cases bring along.
         """
         self._route = route
         self._models = tuple(
@@ -59,6 +62,7 @@ class ControlPlane:
             jitter=jitter,
             emit=emit,
         )
+        self._catalogue = catalogue or Catalogue()
         self._primed: dict[int, tuple[Case, Redactor]] = {}
 
     def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> ControlSession:
@@ -119,6 +123,8 @@ class ControlPlane:
             attribution=attribution,
             identity=pseudonym(case.identity),
             scopes=scopes,
+            catalogue=self._catalogue,
+            may_read=self._catalogue.readable_by(case.identity),
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

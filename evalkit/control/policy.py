@@ -1,14 +1,13 @@
 """What a route's policies say about one act: pure decisions, deny by default, forbid wins."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.config.routes import Route
 from evalkit.records.asset import Tool
 from evalkit.records.call import DecisionOutcome, ToolCall
-from evalkit.records.case import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,6 @@ def rule_retrieval(route: Route, index: str) -> Ruling:
         return Ruling(True, rule, f"index {index} is one of the route's")
     names = ", ".join(allowed) or "none"
     return Ruling(False, rule, f"route {route.name} may not read index {index}; it may: {names}")
-
-
-def cut_chunks(route: Route, documents: Sequence[Document]) -> tuple[Document, ...]:
-    """At most `retrieval.max_chunks` documents, the first ones."""
-    return tuple(documents[: route.retrieval.max_chunks])
 
 
 def rule_tool_call(

@@ -3,7 +3,7 @@
 What an act does stands in `control/acts`; this is the door to them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from evalkit.config.routes import Route
@@ -15,6 +15,7 @@ from evalkit.control.asking import RouteModel
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
+from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.telemetry.describing import SessionFacts, describe_spans
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
@@ -47,13 +48,16 @@ class ControlSession:
         attribution: Attribution,
         identity: str,
         scopes: Scopes,
+        catalogue: Catalogue,
+        may_read: Collection[str],
         use: Use = "none",
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
     ) -> None:
         """Made by `ControlPlane`. `models` are in the route's order, `identity` is a pseudonym,
-        `scopes` are what budgets charge its calls to. `use` and `conversation` are for the trace;
-        `heard` is told of every decision at once.
+        `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
+        identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
+        at once.
         """
         self._use = use
         self._conversation = conversation
@@ -65,6 +69,8 @@ class ControlSession:
             approvals=approvals,
             attribution=attribution,
             identity=identity,
+            catalogue=catalogue,
+            may_read=may_read,
             heard=heard,
         )
         self._caller = Caller(
@@ -146,9 +152,11 @@ class ControlSession:
         return cited_documents(text, parsed, known=self._state.known)
 
     async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
-        """Documents of an index, best match first, at most `retrieval.max_chunks` of them.
+        """Documents of an index, best match first, as many as the route and the identity's scopes
+        allow.
 
-        Raises PolicyBlocked for an index that the route may not read.
+        Raises PolicyBlocked for an index that may not be read, ProviderError for one that does not
+        answer, StoreError; Refused without the key of a service.
         """
         spans = self._state.trace.spans
         with spans.open("retrieval", index, query=query) as span:

@@ -5,12 +5,18 @@ from typing import Any
 import msgspec
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One text of an index, as retrieval returns it."""
+class Document(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One text of an index, as retrieval returns it.
+
+    With `scopes` only identities that have one of them may read it.
+    """
 
     id: str
     index: str
     text: str
+    scopes: tuple[str, ...] = ()
 
 
 class Case(

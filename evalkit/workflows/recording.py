@@ -130,6 +130,7 @@ async def _record(
         suite=suite.name,
         ledger=Ledger(assets.config.budgets),
         cache=None,
+        indexes=suite.indexes,
     )
     target = PromptTarget(suite.prompt, route=suite.route.name)
     reference = suite.prompt.reference

@@ -17,6 +17,8 @@ from evalkit.control.providers.identity import identity_of
 from evalkit.errors import Refused
 from evalkit.ports import Cache, Clock, EventSink, Transport
 from evalkit.ports import Provider as ProviderPort
+from evalkit.records.index import IndexContent
+from evalkit.workflows.index_wiring import IndexWiring
 from evalkit.workflows.setup.faults import PRIMARY
 
 OPENAI_URL = HTTP_KINDS["openai"]
@@ -63,6 +65,7 @@ class Wiring:
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
         self._faults: Mapping[str, Fault] = {}
         self.broken: dict[str, set[str]] = {}
+        self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
 
     def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
         """Put something around every provider that is built from now on."""
@@ -84,11 +87,12 @@ class Wiring:
         cache: Cache | None,
         emit: EventSink | None = None,
         tested: bool = False,
+        indexes: Mapping[str, IndexContent] | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
-        is of such routes.
+        is of such routes. `indexes` are those over folders that its sessions may ask.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set.
         """
@@ -108,6 +112,9 @@ class Wiring:
             retries=config.run.retries,
             jitter=random.Random(),
             emit=emit,
+            catalogue=self._indexes.catalogue(
+                config, route, indexes or {}, transport=self.transport
+            ),
         )
 
     def provider(
@@ -238,6 +245,7 @@ class Wiring:
         for provider in self._providers.values():
             await provider.close()
         self._providers.clear()
+        self._indexes.close()
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

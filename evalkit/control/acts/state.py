@@ -1,12 +1,13 @@
 """What the acts of one session share: its route, its redactor, its trace, and what it has seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from evalkit.config.routes import Route
 from evalkit.control.acts.story import Story
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.policy import Ruling
 from evalkit.control.redaction import Redactor
+from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.screening import Screen
 from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
@@ -17,7 +18,8 @@ from evalkit.records.case import Document
 
 
 class SessionState:
-    """One object a session. `retrieved` are ids of documents that the model may have read,
+    """One object a session. `known` are ids of documents it has heard of, `retrieved` those that
+    the model may have read,
     `declared` the tools that were offered to it, `authorized` counts the calls it was allowed."""
 
     def __init__(
@@ -30,6 +32,8 @@ class SessionState:
         approvals: Mapping[str, Mapping[str, str]],
         attribution: Attribution,
         identity: str,
+        catalogue: Catalogue,
+        may_read: Collection[str],
         heard: Callable[[Decision], None] | None = None,
     ) -> None:
         """As `ControlSession` is given it."""
@@ -37,10 +41,12 @@ class SessionState:
         self.clock = clock
         self.redactor = redactor
         self.documents = tuple(documents)
-        self.known = frozenset(document.id for document in documents)
+        self.known = {document.id for document in documents}
         self.approvals = approvals
         self.attribution = attribution
         self.identity = identity
+        self.catalogue = catalogue
+        self.may_read = may_read
         self.trace = Trace(clock, self.redacted, name=route.name, heard=heard)
         self.story = Story(redactor)
         self.screen = Screen(route.policies, redactor, self.trace)

@@ -12,8 +12,9 @@ from evalkit.config.model import Config
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.ports import FileTree
 from evalkit.records.verdict import Outcome, PartVerdict
-from evalkit.sources.assets import CONFIG_FILE, load_assets, read_config
+from evalkit.sources.assets import CONFIG_FILE, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
+from evalkit.sources.indexes import indexes_of_prompt
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
@@ -23,6 +24,7 @@ from evalkit.workflows.guards.loosening import (
     wider_tools,
 )
 from evalkit.workflows.guards.replays import changed_replies
+from evalkit.workflows.guards.scopes import wider_scopes
 from evalkit.workflows.guards.yardstick import (
     changed_alike,
     changed_baseline,
@@ -123,6 +125,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
         *wider_tools(old.prompt.tools, new.assets.prompt.tools),
+        *_wider_scopes((config, old), (new.config, new.assets)),
     )
     for sentence in found:
         yield f"{sentence} {SINCE_BASE}"
@@ -202,6 +205,24 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
     before, after = setup.baseline.assets.prompt.tools, setup.candidate.assets.prompt.tools
     for sentence in wider_tools(before, after):
         yield f"{sentence} (against the baseline)"
+    old, new = setup.baseline, setup.candidate
+    for sentence in _wider_scopes((old.config, old.assets), (new.config, new.assets)):
+        yield f"{sentence} (against the baseline)"
+
+
+def _wider_scopes(
+    old: tuple[Config, SuiteAssets], new: tuple[Config, SuiteAssets]
+) -> Iterable[str]:
+    """Of the indexes that the suite's prompts read."""
+    return wider_scopes(
+        old[0],
+        new[0],
+        indexes=tuple(
+            dict.fromkeys((*indexes_of_prompt(old[1].prompt), *indexes_of_prompt(new[1].prompt)))
+        ),
+        before=old[1].indexes,
+        after=new[1].indexes,
+    )
 
 
 def _gone_suites(config: Config, setups: Sequence[SuiteSetup]) -> list[str]:

@@ -198,6 +198,8 @@ def wider_route(old: Route, new: Route) -> Iterable[str]:
         yield f"route {name} may also read {', '.join(sorted(set(after) - set(before)))}"
     if _looser(old.retrieval.max_chunks, new.retrieval.max_chunks):
         yield f"route {name} may retrieve more chunks"
+    if _looser(old.retrieval.max_tokens, new.retrieval.max_tokens):
+        yield f"route {name} may retrieve more tokens"
     if _looser(old.max_tool_calls, new.max_tool_calls):
         yield f"route {name} may call more tools"
 

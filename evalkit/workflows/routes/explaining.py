@@ -180,6 +180,7 @@ async def _prepared(asked: Asked, model: str, wiring: Wiring, cache: Cache | Non
         suite=suite.name,
         ledger=Ledger(asked.config.budgets),
         cache=aged_cache(cache, setup, now=wiring.clock.now()),
+        indexes=suite.indexes,
     )
     target = PromptTarget(suite.prompt, route=route.name)
     session = plane.open(case, suite=suite.name, variant="candidate", prompt=suite.prompt.reference)

@@ -218,6 +218,7 @@ def _arms(
                 cache=aged_cache(cache, setup, now=now),
                 tested=True,
                 emit=emit,
+                indexes=variant.assets.indexes,
             ),
             PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
         )

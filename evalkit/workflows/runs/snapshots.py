@@ -124,9 +124,21 @@ def _variant_texts(variant: Variant) -> dict[str, str]:
             texts[name] = _as_yaml(variant.assets.route.model_dump(exclude_defaults=True))
         elif kind == "models" and key in variant.config.models:
             texts[name] = _as_yaml(variant.config.models[key].model_dump(exclude_defaults=True))
+        elif kind == "indexes" and key in variant.config.indexes:
+            texts[name] = _index_text(variant, key)
         elif variant.tree.exists(name):
             texts[name] = redact(variant.tree.read(name).decode("utf-8", "replace"))
     return texts
+
+
+def _index_text(variant: Variant, name: str) -> str:
+    """The settings of an index, and its files with their digests: not what stands in them."""
+    settings = variant.config.indexes[name].model_dump(exclude_defaults=True)
+    content = variant.assets.indexes.get(name)
+    if content is not None:
+        settings["files"] = {path: digest[:12] for path, digest in content.files.items()}
+        settings["chunks"] = len(content.documents)
+    return _as_yaml(settings)
 
 
 def _as_yaml(settings: dict[str, Any]) -> str:

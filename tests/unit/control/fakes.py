@@ -11,6 +11,7 @@ from evalkit.config.budgets import Budget
 from evalkit.config.routes import Model, Price, Route
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
+from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
 from evalkit.errors import ProviderError
 from evalkit.ports import Cache, EventSink
@@ -119,6 +120,7 @@ class World:
     retries: int = 0
     case: Case = field(default_factory=lambda: Case(id="c1", input={"text": "hello"}))
     emit: EventSink | None = None
+    catalogue: Catalogue | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets)
@@ -136,6 +138,7 @@ class World:
             retries=self.retries,
             jitter=random.Random(7),
             emit=self.emit,
+            catalogue=self.catalogue,
         )
 
     def open(self) -> ControlSession:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evalkit.control.policy import cited_documents, rule_citations, rule_retrieval
-from evalkit.control.retrieval import rank
+from evalkit.control.retrieval.case_documents import rank
 from evalkit.records.case import Case, Document
 from tests.unit.control.fakes import ROUTE, World, documents, route_with, traced
 
