@@ -11,6 +11,8 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 TOOL_NAME = r"^[A-Za-z0-9_\-]{1,64}$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
+AGE = r"^[1-9][0-9]*[hdw]$"
+SIZE = r"^[0-9]+(\.[0-9]+)?(KB|MB|GB)$"
 
 # What a problem says was expected, instead of the pattern.
 PATTERN_WORDS = {
@@ -20,6 +22,8 @@ PATTERN_WORDS = {
     VARIABLE: "the name of an environment variable",
     TOOL_NAME: "a tool's name: up to 64 letters, digits, '_' and '-'",
     DATE: "a date: YYYY-MM-DD",
+    AGE: "an age in hours, days or weeks: 12h, 30d, 8w",
+    SIZE: "a size: 500MB, 2GB",
     DIGEST: "a digest: sha256: and 64 hexadecimal digits",
 }
 

@@ -9,6 +9,7 @@ from evalkit.config.budgets import Budget
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
+from evalkit.config.telemetry import Retention, Telemetry
 
 
 class RunDefaults(Part):
@@ -68,6 +69,12 @@ class Config(Part):
     run: Annotated[
         RunDefaults, Field(description="How runs are made unless flags say otherwise.")
     ] = RunDefaults()
+    telemetry: Annotated[
+        Telemetry, Field(description="What sessions tell of themselves, and to whom.")
+    ] = Telemetry()
+    retention: Annotated[
+        Retention, Field(description="How long private state is kept, for `evalkit prune`.")
+    ] = Retention()
 
     @field_validator("version", mode="before")
     @classmethod

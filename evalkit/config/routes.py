@@ -149,6 +149,13 @@ class Route(Part):
     approvals: Annotated[
         Approvals, Field(description="Who has to agree before something happens.")
     ] = Approvals()
+    use: Annotated[
+        Literal["evaluation", "training", "none"],
+        Field(
+            description="What traces of its sessions may become, unless a session says otherwise: "
+            "cases of a golden set, training data, or nothing."
+        ),
+    ] = "none"
     owner: Annotated[str | None, Field(description="Shown wherever the route fails.")] = None
 
 

@@ -188,11 +188,12 @@ def _suite_assets(
 
 
 def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt) -> dict[str, str]:
-    """Digests of all that makes the target behave as it does; who owns it is no part of that."""
+    """Digests of all that makes the target behave as it does; who owns it, and what its
+    traces may be used for, is no part of that."""
     digests = {prompt.path: prompt.digest}
     for path in files_of(reader.data(prompt.path)):
         digests[path] = reader.digests[path]
-    digests[f"routes.{route.name}"] = digest_of(digested(route, exclude=("owner",)))
+    digests[f"routes.{route.name}"] = digest_of(digested(route, exclude=("owner", "use")))
     for name in route.models.order:
         if (model := config.models.get(name)) is not None:
             digests[f"models.{name}"] = digest_of(digested(model))

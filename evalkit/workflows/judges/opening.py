@@ -167,7 +167,7 @@ def _shape(route: Route, config: Config, identities: Mapping[str, str]) -> dict[
     for name in route.models.order:
         known = config.models.get(name)
         models.append([(known.id if known else None) or name, identities.get(name, "")])
-    settings = digested(route, exclude=("owner", "name", "models"))
+    settings = digested(route, exclude=("owner", "use", "name", "models"))
     return {"models": models, "settings": settings}
 
 
