@@ -23,6 +23,7 @@ from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
 from evalkit.records.judgment import Subject
 from evalkit.records.ledger import Account, Amount, Balance, Held, Limit, Refusal
+from evalkit.records.permission import StepToken
 from evalkit.records.run import Flake
 
 
@@ -262,7 +263,12 @@ class Session(Protocol):
     def billed_usd(self) -> float:
         """What its calls were charged so far; one whose reply was lost counts with its bound."""
 
-    async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
+    def enter(self, step: str) -> StepToken:
+        """Begin a step of the route; the one before it ends. Raises PolicyBlocked."""
+
+    async def retrieve(
+        self, index: str, query: str, token: StepToken | None = None
+    ) -> tuple[Document, ...]:
         """Documents of an index. Raises PolicyBlocked."""
 
     def prepare(
@@ -292,8 +298,11 @@ class Session(Protocol):
         no form and no citations.
         """
 
-    def authorize(self, call: ToolCall) -> None:
-        """Return if the call may be executed. Raises PolicyBlocked."""
+    def authorize(self, call: ToolCall, token: StepToken | None = None) -> None:
+        """Return if the call may be executed. Raises PolicyBlocked.
+
+        `token` is the step's; without one the step that was entered last is meant.
+        """
 
     def tool_result(
         self,

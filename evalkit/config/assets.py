@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from evalkit.config.base import DATE, DIGEST, TOOL_NAME, Name, Part, ProjectPath
+from evalkit.config.base import DATE, DIGEST, MOMENT, TOOL_NAME, Name, Part, ProjectPath
 
 Version = Annotated[int, Field(ge=1)]
 Words = Annotated[str, Field(min_length=1)]
@@ -269,6 +269,14 @@ class Approval(Part):
 
     granted_by: Annotated[Words, Field(description="Who agreed.")]
     team: Annotated[Words, Field(description="The team they agreed for.")]
+    expires: Annotated[
+        str | None,
+        Field(
+            pattern=MOMENT,
+            description="When it ends: ISO 8601 with an offset from UTC. A moment in the past "
+            "tests that an approval expires; one in the future changes the case on that day.",
+        ),
+    ] = None
 
 
 class IdentityFile(Part):

@@ -10,6 +10,7 @@ URL = r"^https?://[^\s/]+"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 TOOL_NAME = r"^[A-Za-z0-9_\-]{1,64}$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
+MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 AGE = r"^[1-9][0-9]*[hdw]$"
 SIZE = r"^[0-9]+(\.[0-9]+)?(KB|MB|GB)$"
@@ -24,6 +25,7 @@ PATTERN_WORDS = {
     DATE: "a date: YYYY-MM-DD",
     AGE: "an age in hours, days or weeks: 12h, 30d, 8w",
     SIZE: "a size: 500MB, 2GB",
+    MOMENT: "a moment: 2026-01-31T12:00:00Z",
     DIGEST: "a digest: sha256: and 64 hexadecimal digits",
 }
 

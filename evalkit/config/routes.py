@@ -7,6 +7,16 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from evalkit.config.base import URL, VARIABLE, Money, Name, Part, ProjectPath
 from evalkit.config.budgets import Budget as Budget  # where it stood
+from evalkit.config.permissions import (
+    AllowActions,
+    BlockedPhrase,
+    Citations,
+    ExecuteApproval,
+    OutputSchema,
+    Step,
+    Text,
+    ToolArguments,
+)
 
 
 class RouteModels(Part):
@@ -102,6 +112,50 @@ class Policies(Part):
         Field(description="Keys, tokens and passwords. Default: as `pii_redaction`."),
     ] = None
     disallow_actions: Annotated[list[str], Field(description="Tools that are always denied.")] = []
+    allow_actions: Annotated[
+        list[str] | AllowActions | None,
+        Field(
+            description="Tools that may be called, and no other. Without it every tool that was "
+            "offered to the model may. What is disallowed stays so."
+        ),
+    ] = None
+    tool_arguments: Annotated[
+        ToolArguments,
+        Field(description="Arguments are held to the tool's JSON Schema; here with which mode."),
+    ] = ToolArguments()
+    blocked_phrases: Annotated[
+        list[Text | BlockedPhrase],
+        Field(description="What may not be said: literal texts, or entries with a mode."),
+    ] = []
+    output_schema: Annotated[
+        ProjectPath | OutputSchema | None,
+        Field(
+            description="A JSON Schema that every answer has to meet, whatever the prompt asks "
+            "for. A turn that only calls tools is no answer yet."
+        ),
+    ] = None
+
+    @property
+    def allowed_actions(self) -> AllowActions | None:
+        """The allow list, however it was written; None for no list."""
+        if isinstance(self.allow_actions, list):
+            return AllowActions(actions=self.allow_actions)
+        return self.allow_actions
+
+    @property
+    def phrases(self) -> tuple[BlockedPhrase, ...]:
+        """The blocked phrases, however they were written."""
+        return tuple(
+            BlockedPhrase(text=each) if isinstance(each, str) else each
+            for each in self.blocked_phrases
+        )
+
+    @property
+    def answer_schema(self) -> OutputSchema | None:
+        """The output schema, however it was written."""
+        if isinstance(self.output_schema, str):
+            return OutputSchema.model_validate({"schema": self.output_schema})
+        return self.output_schema
 
     @model_validator(mode="after")
     def _one_word_on_personal_data(self) -> "Policies":
@@ -117,12 +171,19 @@ class Approvals(Part):
     """Who has to agree before something happens."""
 
     on_execute: Annotated[
-        str | None,
+        Text | ExecuteApproval | None,
         Field(
             description="The team that has to approve a call of a tool whose effect is `execute` "
-            "(also the effect of a tool that names none)."
+            "(also the effect of a tool that names none). Reading and drafting need nobody."
         ),
     ] = None
+
+    @property
+    def execute(self) -> ExecuteApproval | None:
+        """Who approves an execution, however it was written; None for nobody."""
+        if isinstance(self.on_execute, str):
+            return ExecuteApproval(team=self.on_execute)
+        return self.on_execute
 
 
 class Route(Part):
@@ -136,6 +197,38 @@ class Route(Part):
     max_tool_calls: Annotated[
         int | None, Field(ge=0, description="Tool calls that may be authorized in one session.")
     ] = None
+    max_tool_retries: Annotated[
+        int | None,
+        Field(
+            ge=0, description="How often one call may be made again in a session once it failed."
+        ),
+    ] = None
+    max_repeats: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="How often a call that succeeded may be made again in a session: the same "
+            "tool with the same arguments.",
+        ),
+    ] = None
+    max_steps: Annotated[
+        int | None, Field(ge=1, description="Turns of a model in one session.")
+    ] = None
+    max_total_tokens: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Tokens of all calls of one session together. A call whose upper bound "
+            "does not fit is not made.",
+        ),
+    ] = None
+    steps: Annotated[
+        dict[Name, Step],
+        Field(
+            description="The steps of the workflow, and what each may use. Where there are any, "
+            "tools and indexes are used within a step only."
+        ),
+    ] = {}
     retrieval: Annotated[
         Retrieval, Field(description="What may be looked up, and how much of it.")
     ] = Retrieval()
@@ -143,7 +236,7 @@ class Route(Part):
         Policies, Field(description="What may pass in and out, and which tools are denied.")
     ] = Policies()
     require_citations: Annotated[
-        bool,
+        bool | Citations,
         Field(description="A reply has to cite documents that this session retrieved."),
     ] = False
     approvals: Annotated[
@@ -157,6 +250,13 @@ class Route(Part):
         ),
     ] = "none"
     owner: Annotated[str | None, Field(description="Shown wherever the route fails.")] = None
+
+    @property
+    def citations(self) -> Citations | None:
+        """How citations are required, however it was written; None where they are not."""
+        if isinstance(self.require_citations, bool):
+            return Citations() if self.require_citations else None
+        return self.require_citations
 
 
 # Kinds that are reached over HTTP, with the vendor's own address; None where every customer has

@@ -73,6 +73,11 @@ class Question:
     input_tokens: dict[str, int]
     attribution: Attribution
 
+    @property
+    def bound_tokens(self) -> int:
+        """The upper bound of all tokens of one call, whichever model answers."""
+        return sum(self.input_tokens.values()) + self.max_tokens
+
     def offer_to(self, model: RouteModel) -> Offer:
         """The request to one model."""
         return Offer(

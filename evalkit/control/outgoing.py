@@ -99,10 +99,14 @@ def check_reply(
     if reply.tool_calls and not reply.content.strip():
         return
     parsed = _parse(completion, output, trace)
-    if route.require_citations:
-        ruling = rule_citations(reply.content, parsed, known=known, retrieved=retrieved)
+    required = route.citations
+    if required is not None:
+        shadow = required.mode == "warn"
+        ruling = rule_citations(
+            reply.content, parsed, known=known, retrieved=retrieved, shadow=shadow
+        )
         trace.add("complete", ruling.outcome, ruling.rule, ruling.message)
-        if not ruling.allowed:
+        if ruling.stops:
             raise PolicyBlocked(ruling.rule, ruling.message, completion=completion)
 
 

@@ -30,6 +30,7 @@ from evalkit.records.call import (
 )
 from evalkit.records.case import Document
 from evalkit.records.ledger import Scopes
+from evalkit.records.permission import StepToken
 from evalkit.records.span import Span, Use
 
 
@@ -151,7 +152,20 @@ class ControlSession:
         """Ids of the documents that a reply cites, as `require_citations` reads it."""
         return cited_documents(text, parsed, known=self._state.known)
 
-    async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
+    def enter(self, step: str) -> StepToken:
+        """Begin a step of the route's `steps`; the one before it ends, and its token with it.
+
+        The token is what later acts of the session rest on, whether or not it is passed to them.
+        A route without steps lets every step begin, and restricts none. Raises PolicyBlocked for a
+        step that the route does not have.
+        """
+        state = self._state
+        state.enforce("step", state.permits.rule_entry(step))
+        return state.permits.enter(step)
+
+    async def retrieve(
+        self, index: str, query: str, token: StepToken | None = None
+    ) -> tuple[Document, ...]:
         """Documents of an index, best match first, as many as the route and the identity's scopes
         allow.
 
@@ -160,7 +174,7 @@ class ControlSession:
         """
         spans = self._state.trace.spans
         with spans.open("retrieval", index, query=query) as span:
-            documents = await self._retrieval.retrieve(index, query)
+            documents = await self._retrieval.retrieve(index, query, token)
             span.about["documents"] = [document.id for document in documents]
         return documents
 
@@ -203,10 +217,13 @@ class ControlSession:
             messages, tools=tools, params=params, output=output, trial=trial, interim=interim
         )
 
-    def authorize(self, call: ToolCall) -> None:
-        """Return if the call may be executed, and count it. Raises PolicyBlocked."""
+    def authorize(self, call: ToolCall, token: StepToken | None = None) -> None:
+        """Return if the call may be executed, and count it. Raises PolicyBlocked.
+
+        `token` is the step's; without one the step that was entered last is meant.
+        """
         with self._state.trace.spans.open("execute_tool", call.name, call=call):
-            self._tools.authorize(call)
+            self._tools.authorize(call, token)
 
     def tool_result(
         self,

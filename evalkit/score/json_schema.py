@@ -7,8 +7,8 @@ from evalkit.records.case import Case
 from evalkit.records.placeholder import PLACEHOLDER
 from evalkit.score.reply import NotJson, reply_json
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
-from evalkit.score.validating import build_validator
 from evalkit.score.wording import clip, stored
+from evalkit.validation.validator import build_validator
 
 
 class JsonSchema(Scorer[str]):

@@ -10,10 +10,10 @@ from typing import Any
 
 from evalkit.config.patterns import PatternError, compile_pattern
 from evalkit.score.equality import equal
-from evalkit.score.schema_check import schema_problems
 from evalkit.score.scorer import ScorerError
-from evalkit.score.validating import meets
 from evalkit.score.wording import MISSING, show
+from evalkit.validation.soundness import schema_problems
+from evalkit.validation.validator import meets
 
 _TOLERANCES = frozenset({"$abs", "$rel"})
 

@@ -20,12 +20,12 @@ from evalkit.score.numeric import Numeric
 from evalkit.score.policy import Policy
 from evalkit.score.regex import Regex
 from evalkit.score.retrieval import Retrieval
-from evalkit.score.schema_check import schema_problems
 from evalkit.score.scorer import Scorer, ScorerError
 from evalkit.score.state import STATE
 from evalkit.score.text_distance import Embedding, Similarity, TokenF1
 from evalkit.score.tool_calls import ToolCalls
 from evalkit.score.trajectory import Trajectory
+from evalkit.validation.soundness import schema_problems
 
 # json_schema and judge stand apart: they take a schema and a rubric besides.
 _BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {

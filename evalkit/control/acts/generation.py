@@ -11,6 +11,7 @@ from evalkit.control.calling import Caller
 from evalkit.control.outgoing import check_reply, trace_guardrails
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import ask_in_order
+from evalkit.control.turns import rule_turn
 from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
@@ -85,6 +86,9 @@ class GenerationAct:
         outgoing, outgoing_tools = state.screen.request(messages, tools)
         question = self._question(outgoing, outgoing_tools, params, output, trial)
         self._trace_cap(question)
+        state.turns += 1
+        for capped in rule_turn(state.route, state.turns, state.tokens, question.bound_tokens):
+            state.enforce("complete", capped)
         state.declared.update((tool.name, tool) for tool in tools)
         billed_before = self._caller.billed_usd
         offer, reply, fallbacks = await ask_in_order(
@@ -95,6 +99,7 @@ class GenerationAct:
             identity=state.identity,
         )
         trace_guardrails(reply, kind=offer.model.provider.identity.split(" ")[0], trace=state.trace)
+        state.tokens += reply.usage.total
         completion = Completion(
             reply=reply,
             model=offer.model.name,

@@ -12,6 +12,7 @@ from evalkit.control.retrieval.selection import Selection, select
 from evalkit.errors import PolicyBlocked, ProviderError
 from evalkit.records.attempt import Step
 from evalkit.records.case import Document
+from evalkit.records.permission import StepToken
 
 # A trace names so many of the documents that were refused for one reason, and counts the rest.
 MAX_NAMED = 200
@@ -24,7 +25,9 @@ class RetrievalAct:
         """`state` is the session's."""
         self._state = state
 
-    async def retrieve(self, index: str, query: str) -> tuple[Document, ...]:
+    async def retrieve(
+        self, index: str, query: str, token: StepToken | None
+    ) -> tuple[Document, ...]:
         """Documents of an index, best match first, as many as the route and the identity's scopes
         allow.
 
@@ -33,6 +36,8 @@ class RetrievalAct:
         """
         state = self._state
         try:
+            if step := state.permits.rule_data(index, token):
+                state.enforce("retrieve", step)
             self._admit(index)
             shared = state.catalogue.retriever(index)
             limits = state.route.retrieval

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from evalkit.config.routes import Route
 from evalkit.control.acts.story import Story
+from evalkit.control.call_counts import CallCounts
 from evalkit.control.outgoing import redact_reply
-from evalkit.control.policy import Ruling
+from evalkit.control.permissions import StepPermits
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.ruling import Ruling
 from evalkit.control.screening import Screen
 from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
@@ -19,8 +21,8 @@ from evalkit.records.case import Document
 
 class SessionState:
     """One object a session. `known` are ids of documents it has heard of, `retrieved` those that
-    the model may have read,
-    `declared` the tools that were offered to it, `authorized` counts the calls it was allowed."""
+    the model may have read, `declared` the tools that were offered to it, `calls` counts the calls
+    it was allowed, `turns` the questions it was asked and `tokens` what the answers used."""
 
     def __init__(
         self,
@@ -52,7 +54,10 @@ class SessionState:
         self.screen = Screen(route.policies, redactor, self.trace)
         self.retrieved: set[str] = set()
         self.declared: dict[str, Tool] = {}
-        self.authorized = 0
+        self.calls = CallCounts()
+        self.permits = StepPermits(route, clock)
+        self.turns = 0
+        self.tokens = 0
 
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""
@@ -62,8 +67,13 @@ class SessionState:
         """The reply as it may be stored; a text that is JSON stays JSON."""
         return redact_reply(reply, self.redactor)
 
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """What each placeholder of this session stands for. Never stored, never sent."""
+        return {name: value for _, value, name in self.redactor.knows}
+
     def enforce(self, act: Act, ruling: Ruling) -> None:
-        """Trace a ruling. Raises PolicyBlocked where it is no."""
-        self.trace.add(act, ruling.outcome, ruling.rule, ruling.message)
-        if not ruling.allowed:
+        """Trace a ruling. Raises PolicyBlocked where it stops the act."""
+        self.trace.add(act, ruling.outcome, ruling.rule, ruling.message, **ruling.data)
+        if ruling.stops:
             raise PolicyBlocked(ruling.rule, self.redacted(ruling.message))

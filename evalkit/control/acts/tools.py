@@ -1,14 +1,21 @@
 """Tools: whether a call that a model asks for may be executed, and what came of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from evalkit.control.acts.state import SessionState
-from evalkit.control.policy import rule_tool_call
+from evalkit.control.approving import rule_given_approval
+from evalkit.control.arguments import RULE as ARGUMENTS_RULE
+from evalkit.control.arguments import digest_arguments, rule_arguments
+from evalkit.control.ruling import Ruling
+from evalkit.control.tool_rules import rule_allow_list, rule_declared, rule_forbidden
 from evalkit.errors import PolicyBlocked
 from evalkit.records.attempt import Step
 from evalkit.records.call import Message, ToolCall
+from evalkit.records.digest import digest_of
+from evalkit.records.permission import StepToken
 
 
 class ToolAct:
@@ -18,28 +25,81 @@ class ToolAct:
         """`state` is the session's."""
         self._state = state
 
-    def authorize(self, call: ToolCall) -> None:
-        """Return if the call may be executed, and count it. Raises PolicyBlocked."""
+    def authorize(self, call: ToolCall, token: StepToken | None) -> None:
+        """Return if the call may be executed, and count it. Raises PolicyBlocked.
+
+        The first no ends it, in the order of `_rulings`; an approval comes last, so that none is
+        used or asked for where the call may not run anyway.
+        """
         state = self._state
-        ruling = rule_tool_call(
-            state.route,
-            call,
-            declared=state.declared,
-            authorized=state.authorized,
-            approvals=state.approvals,
-        )
+        known = self._known(call)
+        allowed: Ruling | None = None
         try:
-            state.enforce("authorize", ruling)
+            for ruling in self._rulings(call, token, known):
+                if ruling.allowed:
+                    allowed = ruling
+                else:
+                    state.enforce("authorize", ruling)
         except PolicyBlocked as blocked:
             state.story.add(_denied_step(call, blocked))
             raise
-        state.authorized += 1
+        assert allowed is not None, "a tool that was declared says so"
+        about = {**allowed.data, "count": state.calls.authorized + 1}
+        state.trace.add("authorize", allowed.outcome, allowed.rule, allowed.message, **about)
+        state.calls.count(known)
+
+    def _known(self, call: ToolCall) -> str:
+        """What tells the call from others: its tool and its arguments."""
+        arguments = digest_arguments(call.arguments or {}, self._state.placeholders)
+        return digest_of([call.name, arguments])
+
+    def _rulings(self, call: ToolCall, token: StepToken | None, known: str) -> Iterator[Ruling]:
+        """Everything that is said of a call: each no, and every yes that a trace should name.
+
+        A ruling that stops the call is the last one that is asked for.
+        """
+        state, name = self._state, call.name
+        if forbidden := rule_forbidden(state.route, name):
+            yield forbidden
+        if not_listed := rule_allow_list(state.route, name):
+            yield not_listed
+        yield rule_declared(name, state.declared)
+        if step := state.permits.rule_tool(name, token):
+            yield step
+        yield from self._of_arguments(call)
+        if capped := state.calls.rule(state.route, name, known):
+            yield capped
+        yield from self._of_approval(call)
+
+    def _of_arguments(self, call: ToolCall) -> Iterator[Ruling]:
+        state, name = self._state, call.name
+        if call.arguments is None:
+            message = f"{name}: the arguments are not a JSON object: cannot run"
+            yield Ruling(False, ARGUMENTS_RULE, message)
+            return
+        ruling = rule_arguments(
+            state.declared[name],
+            call.arguments,
+            state.placeholders,
+            shadow=state.route.policies.tool_arguments.mode == "warn",
+        )
+        if not ruling.allowed:
+            yield ruling
+
+    def _of_approval(self, call: ToolCall) -> Iterator[Ruling]:
+        state, needed = self._state, self._state.route.approvals.execute
+        if needed is None or state.declared[call.name].effect != "execute":
+            return
+        now = state.clock.now()
+        yield rule_given_approval(needed.team, call.name, state.approvals.get(call.name), now)
 
     def result(
         self, call: ToolCall, result: Any, *, error: str | None, latency_s: float | None
     ) -> Message:
         """As `ControlSession.tool_result`."""
         state = self._state
+        if error is not None:
+            state.calls.note_failure(self._known(call))
         given: Any = result if error is None else {"error": error}
         try:
             told = state.screen.value(given, "tool result")

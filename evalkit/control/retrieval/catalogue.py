@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from evalkit.config.indexes import Scopes
-from evalkit.control.policy import Ruling
 from evalkit.control.retrieval.retriever import Retriever
+from evalkit.control.ruling import Ruling
 from evalkit.errors import ConfigError, Problem
 
 

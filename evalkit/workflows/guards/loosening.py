@@ -4,6 +4,7 @@ Pure comparisons; `guards` decides what they are held against and what they mean
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from evalkit.config.model import Config
 from evalkit.config.routes import Route, ScreenMode
@@ -17,6 +18,7 @@ from evalkit.config.suites import (
 from evalkit.control.screening import screen_rules
 from evalkit.gate.wording import count, named
 from evalkit.records.asset import Tool
+from evalkit.workflows.guards.permissions import wider_permissions
 from evalkit.workflows.guards.yardstick import baseline_words
 from evalkit.workflows.setup.aging import FLOATING_DAYS
 
@@ -186,11 +188,7 @@ def wider_route(old: Route, new: Route) -> Iterable[str]:
     if allowed:
         yield f"route {name} no longer disallows {', '.join(allowed)}"
     yield from _milder_screens(old, new)
-    if old.require_citations and not new.require_citations:
-        yield f"route {name} no longer requires citations"
-    if old.approvals.on_execute and new.approvals.on_execute != old.approvals.on_execute:
-        now = new.approvals.on_execute or "nobody"
-        yield f"approvals.on_execute of route {name} went from {old.approvals.on_execute} to {now}"
+    yield from wider_permissions(old, new)
     before, after = old.retrieval.allow_indexes, new.retrieval.allow_indexes
     if before is not None and after is None:
         yield f"route {name} may read every index"
@@ -200,8 +198,6 @@ def wider_route(old: Route, new: Route) -> Iterable[str]:
         yield f"route {name} may retrieve more chunks"
     if _looser(old.retrieval.max_tokens, new.retrieval.max_tokens):
         yield f"route {name} may retrieve more tokens"
-    if _looser(old.max_tool_calls, new.max_tool_calls):
-        yield f"route {name} may call more tools"
 
 
 _STRENGTH = {"warn": 1, "redact": 2, "block": 3}
@@ -228,8 +224,8 @@ def _screens(route: Route) -> dict[str, ScreenMode]:
 
 
 def wider_tools(old: Sequence[Tool], new: Sequence[Tool]) -> Iterable[str]:
-    """Tools that the prompt did not have, and those whose effect is declared milder than it was,
-    so that approvals no longer see them."""
+    """Tools that the prompt did not have, those whose effect is declared milder than it was, so
+    that approvals no longer see them, and those whose arguments are held to something else."""
     order = ("read", "draft", "execute")
     before: Mapping[str, Tool] = {tool.name: tool for tool in old}
     for tool in new:
@@ -238,6 +234,27 @@ def wider_tools(old: Sequence[Tool], new: Sequence[Tool]) -> Iterable[str]:
             yield f"tool {tool.name} is new, with effect {tool.effect}"
         elif order.index(tool.effect) < order.index(known.effect):
             yield f"tool {tool.name} went from effect {known.effect} to {tool.effect}"
+        if known is not None and _asked(known.parameters) not in ({}, _asked(tool.parameters)):
+            yield f"arguments of tool {tool.name} are held to another schema than they were"
+
+
+# what a schema says to people, and no argument is held to
+_REMARKS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated"})
+
+
+def _asked(schema: Any) -> Any:
+    """A schema without its remarks. A property may be called like one, and stays."""
+    if isinstance(schema, list):
+        return [_asked(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _asked(each) for name, each in value.items()}
+        if key in ("properties", "$defs") and isinstance(value, dict)
+        else _asked(value)
+        for key, value in schema.items()
+        if key not in _REMARKS
+    }
 
 
 def _looser(old: float | None, new: float | None) -> bool:

@@ -103,8 +103,8 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         pii_redaction=route.policies.pii_redaction,
         screens={kind: rule.mode for rule in screen_rules(route.policies) for kind in rule.kinds},
         disallow_actions=tuple(route.policies.disallow_actions),
-        require_citations=route.require_citations,
-        approval_by=route.approvals.on_execute,
+        require_citations=route.citations is not None,
+        approval_by=None if route.approvals.execute is None else route.approvals.execute.team,
         owner=route.owner,
         budgets=tuple(
             BudgetExplained(scope=each.scope, max_usd=each.max_usd, max_tokens=each.max_tokens)

@@ -207,6 +207,86 @@ def test_two_ways_to_say_redact_are_one() -> None:
     assert list(wider_route(old, new)) == []
 
 
+STRICT: dict[str, Any] = {
+    "name": "work",
+    "models": {"primary": "one"},
+    "max_tool_retries": 1,
+    "max_repeats": 1,
+    "max_steps": 4,
+    "max_total_tokens": 1_000,
+    "require_citations": True,
+    "steps": {"triage": {"tools": ["look"], "data": ["kb"], "ttl_s": 60.0}},
+    "approvals": {"on_execute": {"team": "legal", "expires_s": 600.0}},
+    "policies": {
+        "allow_actions": {"actions": ["look"], "mode": "block"},
+        "tool_arguments": {"mode": "block"},
+        "output_schema": {"schema": "schemas/a.json", "mode": "block"},
+        "blocked_phrases": [{"text": "falcon", "where": "both", "mode": "redact"}],
+    },
+}
+PHRASE = {"text": "falcon", "where": "both", "mode": "redact"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("max_tool_retries", None, "again more often"),
+        ("max_tool_retries", 2, "again more often"),
+        ("max_repeats", 2, "repeat its calls more often"),
+        ("max_steps", None, "take more turns"),
+        ("max_total_tokens", 1_001, "use more tokens"),
+        ("require_citations", {"mode": "warn"}, "from mode block to warn"),
+        ("steps", {}, "no longer has steps"),
+        ("steps.triage.tools", ["look", "wipe"], "may also use wipe"),
+        ("steps.triage.data", ["kb", "KB"], "may also use KB"),
+        ("steps.triage.ttl_s", 61.0, "for 61 s instead of 60 s"),
+        ("steps.act", {"tools": ["wipe"]}, "step act of route work is new and may use wipe"),
+        ("approvals.on_execute", "legal", "for 3600 s instead of 600 s"),
+        ("approvals.on_execute", {"team": "sales", "expires_s": 1.0}, "from legal to sales"),
+        ("policies.allow_actions", None, "every tool"),
+        ("policies.allow_actions.actions", ["look", "wipe"], "may also call wipe"),
+        ("policies.allow_actions.mode", "warn", "from mode block to warn"),
+        ("policies.tool_arguments.mode", "warn", "from mode block to warn"),
+        ("policies.output_schema", None, "no longer holds its replies to schemas/a.json"),
+        ("policies.output_schema", "schemas/b.json", "to schemas/b.json"),
+        ("policies.output_schema.mode", "warn", "from mode block to warn"),
+        ("policies.blocked_phrases", [], "phrase 1 of route work is no longer blocked"),
+        ("policies.blocked_phrases", [PHRASE | {"where": "reply"}], "in the reply only"),
+        ("policies.blocked_phrases", [PHRASE | {"mode": "warn"}], "from mode redact to warn"),
+    ],
+)
+def test_a_wider_permission_is_told(path: str, value: object, says: str) -> None:
+    old, new = Route.model_validate(STRICT), Route.model_validate(changed(STRICT, path, value))
+    assert [sentence for sentence in wider_route(old, new) if says in sentence]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("max_steps", 3),
+        ("steps.triage.tools", ["Look"]),
+        ("steps.triage.ttl_s", 59.0),
+        ("steps.act", {"ttl_s": 5.0}),
+        ("approvals.on_execute.expires_s", 1.0),
+        ("policies.allow_actions", ["look"]),
+        ("policies.allow_actions.actions", []),
+        ("policies.output_schema", "schemas/a.json"),
+        ("policies.blocked_phrases", [PHRASE | {"mode": "block"}, "falcon crest"]),
+    ],
+)
+def test_a_narrower_permission_is_none(path: str, value: object) -> None:
+    old, new = Route.model_validate(STRICT), Route.model_validate(changed(STRICT, path, value))
+    assert list(wider_route(old, new)) == []
+
+
+def test_a_tool_whose_arguments_are_held_to_something_else_is_told() -> None:
+    before = Tool(name="sign", parameters={"properties": {"a": {"type": "string"}}})
+    remark = {"properties": {"a": {"type": "string", "description": "Which one."}}}
+    assert list(wider_tools([before], [Tool(name="sign", parameters=remark)])) == []
+    [said] = wider_tools([before], [Tool(name="sign", parameters={})])
+    assert said == "arguments of tool sign are held to another schema than they were"
+
+
 def test_an_age_beyond_the_default_of_a_floating_model_is_told() -> None:
     free = changed(SUITE, "gate.baseline_max_age_days", None)
     old = Suite.model_validate(free)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.config.patterns import PatternError, compile_pattern
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
-from evalkit.score.wording import clip, show
+from evalkit.validation.wording import clip, show
 
 if TYPE_CHECKING:
     from referencing import Registry

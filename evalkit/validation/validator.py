@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from evalkit.config.patterns import compile_pattern
-from evalkit.score.formats import format_checker
-from evalkit.score.schema_check import local_registry
-from evalkit.score.wording import show
+from evalkit.validation.formats import format_checker
+from evalkit.validation.soundness import local_registry
+from evalkit.validation.wording import show
 
 
 def build_validator(schema: Any) -> Any:
@@ -23,13 +23,14 @@ def meets(schema: Any, value: Any) -> bool:
     What is nested too deep to be checked does not.
     """
     try:
-        return bool(_kept_validator(msgspec.json.encode(schema)).is_valid(value))
+        return bool(kept_validator(msgspec.json.encode(schema)).is_valid(value))
     except (RecursionError, ArithmeticError):
         return False
 
 
 @lru_cache(maxsize=1_000)
-def _kept_validator(schema: bytes) -> Any:
+def kept_validator(schema: bytes) -> Any:
+    """The validator of a schema, given as JSON; the same object for the same bytes."""
     return build_validator(msgspec.json.decode(schema))
 
 

@@ -1,0 +1,36 @@
+"""A ruling: what one policy says of one act."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.records.call import DecisionOutcome
+
+# the rule of whatever could not be decided: a check that failed, a store that cannot be read
+POLICY_ERROR = "policy.error"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision, the configuration key it rests on, and why. `data` is for the trace.
+
+    One that is `shadow` stops nothing: where it says no, a trace has it as `warned`.
+    """
+
+    allowed: bool
+    rule: str
+    message: str
+    shadow: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stops(self) -> bool:
+        """Whether the act ends here."""
+        return not self.allowed and not self.shadow
+
+    @property
+    def outcome(self) -> DecisionOutcome:
+        """What a trace calls it."""
+        if self.allowed:
+            return "allowed"
+        return "warned" if self.shadow else "denied"

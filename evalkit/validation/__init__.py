@@ -1,0 +1,1 @@
+"""JSON Schemas applied safely, for scorers and for the control core."""
