@@ -42,11 +42,20 @@ class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class BudgetExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A cap that holds every call of the route."""
+    """A cap that a call of the route is under; of one user or the like where `only` names it.
+
+    `taken_usd` and `taken_tokens` are spent or held in its window now, None where that is not
+    known before the call.
+    """
 
     scope: str
     max_usd: float | None = None
     max_tokens: int | None = None
+    only: str | None = None
+    window: str = "run"
+    on_exceed: str = "stop"
+    taken_usd: float | None = None
+    taken_tokens: int | None = None
 
 
 class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evalkit.records.route import ModelExplained, RouteExplained
+from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplained
 from evalkit.report.evidence import SCRIPTED_NOTE
 from evalkit.report.figures import count, quantity, usd
 from evalkit.report.screen import Page, Screen, screen_of, styled
@@ -110,8 +110,9 @@ def _limit_rows(route: RouteExplained) -> list[tuple[str, str]]:
     if route.max_chunks is not None:
         caps.append(count(route.max_chunks, "chunk"))
     rows = [("caps", ", ".join(caps)), ("policies", _policy_words(route))]
-    budgets = [_budget_words(each.scope, each.max_usd, each.max_tokens) for each in route.budgets]
-    rows.append(("budget", "; ".join(budgets) or "none: nothing caps what calls cost"))
+    rows += [("budget", _budget_words(each)) for each in route.budgets]
+    if not route.budgets:
+        rows.append(("budget", "none: nothing caps what calls cost"))
     if route.owner is not None:
         rows.append(("owner", route.owner))
     return rows
@@ -136,8 +137,28 @@ def _policy_words(route: RouteExplained) -> str:
     return "; ".join(words) or "none"
 
 
-def _budget_words(scope: str, max_usd: float | None, max_tokens: int | None) -> str:
-    caps = [] if max_usd is None else [usd(max_usd)]
-    if max_tokens is not None:
-        caps.append(f"{max_tokens:,} tokens")
-    return f"{' and '.join(caps)} a {scope}; live calls are held against it before they leave"
+def _budget_words(budget: BudgetExplained) -> str:
+    caps = [] if budget.max_usd is None else [usd(budget.max_usd)]
+    if budget.max_tokens is not None:
+        caps.append(f"{budget.max_tokens:,} tokens")
+    words = f"{' and '.join(caps)} a {budget.scope}"
+    if budget.only is not None:
+        words = f"{' and '.join(caps)} for {budget.scope} {budget.only}"
+    if budget.window != budget.scope:
+        words += f", each {budget.window}"
+    taken = []
+    if budget.max_usd is not None and budget.taken_usd is not None:
+        taken.append(
+            f"{usd(budget.taken_usd)} spent, {usd(_left(budget.max_usd, budget.taken_usd))} left"
+        )
+    if budget.max_tokens is not None and budget.taken_tokens is not None:
+        left = round(_left(budget.max_tokens, budget.taken_tokens))
+        taken.append(f"{budget.taken_tokens:,} tokens spent, {left:,} left")
+    words += "".join(f"; {each}" for each in taken)
+    if budget.on_exceed == "degrade":
+        words += "; a cheaper model is asked when it runs low"
+    return f"{words}; live calls are held against it before they leave"
+
+
+def _left(cap: float, taken: float) -> float:
+    return max(0.0, cap - taken)

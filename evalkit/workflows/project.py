@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun
@@ -182,12 +181,14 @@ class Project:
         documents: Sequence[Document] = (),
         approvals: Mapping[str, Mapping[str, str]] | None = None,
         live: bool = True,
+        workflow: str = "",
     ) -> "AsyncIterator[ControlSession]":
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
         `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
-        agreed to beforehand, by tool. Raises UsageError for an unknown route, Refused for a model
-        that cannot be reached, ConfigError for an index whose files are not in order.
+        agreed to beforehand, by tool. What it spends is counted on the budgets of the identity, the
+        route and the `workflow`. Raises UsageError for an unknown route, Refused for a model that
+        cannot be reached, ConfigError for an index whose files are not in order.
         """
         from evalkit.workflows.wiring import Wiring
 
@@ -200,7 +201,7 @@ class Project:
             self.assets.config,
             known,
             suite="",
-            ledger=Ledger(self.assets.config.budgets),
+            ledger=wiring.ledger(self.assets.config),
             cache=None,
             indexes={
                 name: read_index(WorkingTree(self.root), name, self.assets.config.indexes[name])
@@ -210,7 +211,10 @@ class Project:
         )
         try:
             yield plane.open_for(
-                msgspec.structs.asdict(identity), documents=documents, approvals=approvals or {}
+                msgspec.structs.asdict(identity),
+                documents=documents,
+                approvals=approvals or {},
+                workflow=workflow,
             )
         finally:
             await wiring.close()

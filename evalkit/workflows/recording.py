@@ -12,7 +12,6 @@ import msgspec
 
 from evalkit.config.suites import SetBaseline, Suite
 from evalkit.control.factory import ControlPlane
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ProviderError, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Provider
@@ -128,7 +127,7 @@ async def _record(
         assets.config,
         suite.route,
         suite=suite.name,
-        ledger=Ledger(assets.config.budgets),
+        ledger=wiring.ledger(assets.config),
         cache=None,
         indexes=suite.indexes,
     )

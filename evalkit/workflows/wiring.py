@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ class Wiring:
         self._faults: Mapping[str, Fault] = {}
         self.broken: dict[str, set[str]] = {}
         self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
+        self._ledgers: list[Ledger] = []
 
     def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
         """Put something around every provider that is built from now on."""
@@ -76,6 +78,31 @@ class Wiring:
         of every route that is tested. `broken` then tells which ones each fault came to stand for.
         """
         self._faults = dict(faults)
+
+    def ledger(
+        self, config: Config, *, run: str | None = None, spent: tuple[float, int] = (0.0, 0)
+    ) -> Ledger:
+        """What calls are held and charged in: the project's file where a budget caps something.
+
+        `run` names the run that a budget of scope run is over, by default one of its own; `spent`
+        are the USD and tokens of its earlier part. The file is opened when a call needs it.
+        """
+        name = run or f"call-{secrets.token_hex(8)}"
+        accounts = None
+        if config.budgets:
+            from evalkit.store.ledger import SqliteAccounts
+
+            accounts = SqliteAccounts(self.root, clock=self.clock, run=name)
+        ledger = Ledger(
+            config.budgets,
+            accounts=accounts,
+            clock=self.clock,
+            run=name,
+            spent_usd=spent[0],
+            spent_tokens=spent[1],
+        )
+        self._ledgers.append(ledger)
+        return ledger
 
     def control_plane(
         self,
@@ -242,6 +269,9 @@ class Wiring:
 
     async def close(self) -> None:
         """Give connections, engines and files back."""
+        for ledger in self._ledgers:
+            ledger.close()
+        self._ledgers.clear()
         for provider in self._providers.values():
             await provider.close()
         self._providers.clear()

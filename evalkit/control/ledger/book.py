@@ -129,8 +129,15 @@ class Ledger:
     def go_on(self) -> None:
         """Take over from earlier processes of this run: what they held is charged in full, for the
         calls may have been answered. Raises StoreError."""
-        self._accounts.open_run(run_account(self.run, self._now()), self._before)
+        account = run_account(self.run, self._now())
+        self._accounts.open_run(account, self._before)
         self._opened = True
+        (balance,) = self._accounts.balances([account])
+        with self._lock:
+            self._spent = Amount(
+                max(self._spent.nano, balance.spent.nano),
+                max(self._spent.tokens, balance.spent.tokens),
+            )
 
     def reserve(
         self,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from evalkit._version import __version__
 from evalkit.config.model import Config
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.execute.judging import Question, ask_judges
 from evalkit.execute.stopping import StopSignal
@@ -81,7 +80,7 @@ class Audit:
         self.items = items
         self.calibration = calibration
         self.threshold = None if calibration is None else calibration.measured.threshold
-        self.ledger = Ledger(config.budgets)
+        self.ledger = wiring.ledger(config)
 
     async def make(self, cache: Cache | None, on_plan: OnPlan, on_answer: OnAnswer) -> JudgeAudit:
         """Ask, and say what was found. Raises as `audit_judge` does."""

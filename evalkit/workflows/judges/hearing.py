@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.config.model import Config
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.execute.judging import Question, ask_judges
 from evalkit.execute.stopping import StopSignal
@@ -59,7 +58,7 @@ async def ask_about(
 
     Raises BudgetExhausted and ProviderError where it had to stop, and what `open_judge` raises.
     """
-    ledger = Ledger(config.budgets)
+    ledger = wiring.ledger(config)
     opened = open_judge(rubric, config=config, wiring=wiring, ledger=ledger, cache=cache)
     questions = [
         Question(

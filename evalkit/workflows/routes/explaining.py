@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.config.model import Config
-from evalkit.config.routes import Model, Provider, RouteModels
+from evalkit.config.routes import Provider, RouteModels
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
 from evalkit.control.screening import screen_rules
-from evalkit.errors import BudgetExhausted, PolicyBlocked, Refused
+from evalkit.errors import PolicyBlocked, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Cache
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import PreparedCall
-from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplained
+from evalkit.records.route import ModelExplained, RouteExplained
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.routes.asked import Asked
+from evalkit.workflows.routes.budgets import explained_budgets, over_budget
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
@@ -106,10 +106,7 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         require_citations=route.citations is not None,
         approval_by=None if route.approvals.execute is None else route.approvals.execute.team,
         owner=route.owner,
-        budgets=tuple(
-            BudgetExplained(scope=each.scope, max_usd=each.max_usd, max_tokens=each.max_tokens)
-            for each in config.budgets
-        ),
+        budgets=explained_budgets(asked, wiring),
         suite=None if asked.suite is None else asked.suite.name,
         case=None if asked.case is None else asked.case.id,
         prompt=None if asked.suite is None else asked.suite.prompt.reference,
@@ -209,7 +206,7 @@ def _model(
         input_tokens=None if call is None else call.input_tokens,
         output_tokens=None if call is None else call.output_tokens,
         max_cost_usd=None if call is None else call.max_cost_usd,
-        over_budget=_over_budget(asked.config, known, call) if replies == "live" else None,
+        over_budget=over_budget(asked, known, call, wiring) if replies == "live" else None,
     )
 
 
@@ -241,20 +238,6 @@ def _source(asked: Asked, model: str, provider: Provider, wiring: Wiring) -> str
         return f"{provider.recordings}/{model}"
     path = provider.path or provider.address or ""
     return path.replace("{suite}", asked.suite.name) if asked.suite else path
-
-
-def _over_budget(config: Config, model: Model, call: PreparedCall | None) -> str | None:
-    """Why a fresh run's budgets would not hold the call; without a prompt only its price tells."""
-    tokens = 0
-    usd = None if model.price is None else 0.0
-    if call is not None:
-        tokens = sum(call.input_tokens.values()) + call.output_tokens
-        usd = call.max_cost_usd
-    try:
-        Ledger(config.budgets).reserve(usd, tokens).release()
-    except BudgetExhausted as error:
-        return f"{error.rule}: {error}"
-    return None
 
 
 def _suite_name(asked: Asked) -> str:

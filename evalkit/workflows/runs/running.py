@@ -6,8 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.config.model import Config
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import Refused, StoreError
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
@@ -82,6 +80,7 @@ async def _run(
     store = RunStore(wiring.root)
     before = None if resumed is None else resumed.read_record()
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
+    spent = (0.0, 0) if resumed is None else resumed.spent()
     try:
         with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(
@@ -89,7 +88,7 @@ async def _run(
                 wiring=wiring,
                 store=store,
                 cache=cache,
-                ledger=lambda config: _ledger(config, resumed),
+                ledger=lambda config: wiring.ledger(config, run=run_id, spent=spent),
                 history=history,
                 seed=int.from_bytes(run_id.encode()[-4:], "big"),
                 emit=emit,
@@ -100,7 +99,9 @@ async def _run(
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
             bundle = store.create(record) if resumed is None else resumed
-            return await _execute(prepared, record, bundle, wiring, history, emit)
+            return await _execute(
+                prepared, record, bundle, wiring, history, emit, resumed=resumed is not None
+            )
     finally:
         await wiring.close()
 
@@ -112,11 +113,15 @@ async def _execute(
     wiring: Wiring,
     history: History,
     emit: EventSink,
+    *,
+    resumed: bool,
 ) -> StoredRun:
     started = wiring.clock.monotonic()
     results = RunResults({each.suite: SuiteScoring(each) for each in prepared.snapshots})
     # the journal holds the run's lock, so it is opened before anything is read or written
     with bundle.journal() as journal:
+        if resumed:
+            prepared.ledger.go_on()
         bundle.write_record(record)
         for snapshot in prepared.snapshots:
             bundle.write_snapshot(snapshot)
@@ -201,14 +206,6 @@ def _take_judgments(prepared: PreparedRun, results: RunResults, bundle: Bundle) 
     for setup in prepared.setups:
         for stored in setup.replayed.values():
             prepared.judges.remember(stored.judgments)
-
-
-def _ledger(config: Config, resumed: Bundle | None) -> Ledger:
-    """The run's budget, with what its earlier part spent already."""
-    if resumed is None:
-        return Ledger(config.budgets)
-    usd, tokens = resumed.spent()
-    return Ledger(config.budgets, spent_usd=usd, spent_tokens=tokens)
 
 
 def _ignore(event: Event) -> None:

@@ -14,7 +14,7 @@ from evalkit.control.ledger.book import Ledger
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
 from evalkit.errors import ProviderError
-from evalkit.ports import Cache, EventSink
+from evalkit.ports import Accounts, Cache, EventSink
 from evalkit.records.asset import Tool
 from evalkit.records.call import Decision, Message, Reply, Request, ToolCall, Usage
 from evalkit.records.case import Case, Document
@@ -121,9 +121,10 @@ class World:
     case: Case = field(default_factory=lambda: Case(id="c1", input={"text": "hello"}))
     emit: EventSink | None = None
     catalogue: Catalogue | None = None
+    accounts: Accounts | None = None
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.budgets)
+        self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
         names = self.route.models.order
         self.plane = ControlPlane(
             self.route,

@@ -4,6 +4,7 @@ import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,18 @@ from evalkit.config.budgets import Budget
 from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted
 from evalkit.records.call import Message, Reply, Request, Usage
-from tests.unit.control.fakes import PRICE, FakeProvider, World, ask, error_of, reply_of, traced
+from evalkit.store.ledger import SqliteAccounts
+from tests.unit.control.fakes import (
+    PRICE,
+    FakeClock,
+    FakeProvider,
+    World,
+    ask,
+    error_of,
+    reply_of,
+    traced,
+)
+from tests.unit.control.ledger.conftest import Ledgers
 
 
 def usd(cap: float) -> Budget:
@@ -24,8 +36,8 @@ def tokens(cap: int) -> Budget:
     return Budget(scope="run", max_tokens=cap)
 
 
-def test_a_hold_that_fills_the_cap_fits_and_a_nano_dollar_more_does_not() -> None:
-    ledger = Ledger([usd(0.3)])
+def test_a_hold_that_fills_the_cap_fits_and_a_nano_dollar_more_does_not(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(0.3)])
     for _ in range(3):
         ledger.reserve(0.1, 1)  # floats: 0.1 + 0.1 + 0.1 > 0.3
     with pytest.raises(BudgetExhausted) as caught:
@@ -41,8 +53,8 @@ def test_a_million_small_charges_add_up_exactly() -> None:
     assert ledger.spent_tokens == 100_000
 
 
-def test_tokens_have_their_own_cap() -> None:
-    ledger = Ledger([usd(5), tokens(100)])
+def test_tokens_have_their_own_cap(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(5), tokens(100)])
     ledger.reserve(0.1, 60)
     with pytest.raises(BudgetExhausted) as caught:
         ledger.reserve(0.1, 41)
@@ -51,36 +63,36 @@ def test_tokens_have_their_own_cap() -> None:
     assert ledger.held_tokens == 60
 
 
-def test_the_tightest_of_several_budgets_decides() -> None:
-    ledger = Ledger([usd(5), usd(0.5)])
+def test_the_tightest_of_several_budgets_decides(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(5), usd(0.5)])
     assert (ledger.max_usd, ledger.max_tokens) == (0.5, None)
     with pytest.raises(BudgetExhausted):
         ledger.reserve(0.6, 1)
 
 
-def test_settling_gives_the_rest_of_the_hold_back() -> None:
-    ledger = Ledger([usd(1)])
+def test_settling_gives_the_rest_of_the_hold_back(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
     ledger.reserve(0.9, 10).settle(0.1, 2)
     ledger.reserve(0.9, 10)
     assert ledger.spent_usd == 0.1
     assert ledger.held_usd == 0.9
 
 
-def test_releasing_gives_everything_back() -> None:
-    ledger = Ledger([usd(1)])
+def test_releasing_gives_everything_back(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
     ledger.reserve(1.0, 10).release()
     assert (ledger.spent_usd, ledger.held_usd) == (0.0, 0.0)
 
 
-def test_keeping_charges_the_whole_hold() -> None:
-    ledger = Ledger([usd(1)])
+def test_keeping_charges_the_whole_hold(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
     hold = ledger.reserve(0.4, 10)
     hold.keep()
     assert (ledger.spent_usd, ledger.held_usd, hold.charged_usd) == (0.4, 0.0, 0.4)
 
 
-def test_only_the_first_end_of_a_hold_counts() -> None:
-    ledger = Ledger([usd(1)])
+def test_only_the_first_end_of_a_hold_counts(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
     hold = ledger.reserve(0.4, 10)
     hold.settle(0.1, 3)
     hold.keep()
@@ -88,27 +100,27 @@ def test_only_the_first_end_of_a_hold_counts() -> None:
     assert (ledger.spent_usd, ledger.spent_tokens, ledger.held_usd) == (0.1, 3, 0.0)
 
 
-def test_a_cost_above_its_hold_is_charged_in_full() -> None:
-    ledger = Ledger([usd(1)])
+def test_a_cost_above_its_hold_is_charged_in_full(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
     ledger.reserve(0.1, 1).settle(0.95, 9)
     with pytest.raises(BudgetExhausted):
         ledger.reserve(0.1, 1)
 
 
-def test_a_model_without_a_price_is_refused_under_a_cap_in_usd() -> None:
+def test_a_model_without_a_price_is_refused_under_a_cap_in_usd(ledgers: Ledgers) -> None:
     with pytest.raises(BudgetExhausted, match="no price"):
-        Ledger([usd(1)]).reserve(None, 1)
+        ledgers([usd(1)]).reserve(None, 1)
 
 
-def test_a_model_without_a_price_is_served_under_a_cap_in_tokens() -> None:
-    ledger = Ledger([tokens(10)])
+def test_a_model_without_a_price_is_served_under_a_cap_in_tokens(ledgers: Ledgers) -> None:
+    ledger = ledgers([tokens(10)])
     ledger.reserve(None, 10)
     assert ledger.held_tokens == 10
 
 
-def test_a_call_waits_while_only_calls_in_flight_stand_in_its_way() -> None:
+def test_a_call_waits_while_only_calls_in_flight_stand_in_its_way(ledgers: Ledgers) -> None:
     async def run() -> tuple[bool, float]:
-        ledger = Ledger([usd(0.10)])
+        ledger = ledgers([usd(0.10)])
         first = ledger.reserve(0.08, 1)
         second = asyncio.create_task(ledger.reserve_in_turn(0.08, 1))
         await asyncio.sleep(0)
@@ -120,9 +132,9 @@ def test_a_call_waits_while_only_calls_in_flight_stand_in_its_way() -> None:
     assert asyncio.run(run()) == (True, 0.08)
 
 
-def test_a_call_that_fits_under_no_circumstances_is_refused_at_once() -> None:
+def test_a_call_that_fits_under_no_circumstances_is_refused_at_once(ledgers: Ledgers) -> None:
     async def run() -> None:
-        ledger = Ledger([usd(0.10)])
+        ledger = ledgers([usd(0.10)])
         ledger.reserve(0.05, 1).settle(0.05, 1)
         ledger.reserve(0.04, 1)  # in flight, and of no help
         await ledger.reserve_in_turn(0.06, 1)
@@ -131,9 +143,9 @@ def test_a_call_that_fits_under_no_circumstances_is_refused_at_once() -> None:
         asyncio.run(run())
 
 
-def test_one_that_gives_up_waiting_leaves_nothing_held() -> None:
+def test_one_that_gives_up_waiting_leaves_nothing_held(ledgers: Ledgers) -> None:
     async def run() -> float:
-        ledger = Ledger([usd(0.10)])
+        ledger = ledgers([usd(0.10)])
         first = ledger.reserve(0.08, 1)
         second = asyncio.create_task(ledger.reserve_in_turn(0.08, 1))
         await asyncio.sleep(0)
@@ -145,8 +157,8 @@ def test_one_that_gives_up_waiting_leaves_nothing_held() -> None:
     assert asyncio.run(run()) == 0
 
 
-def test_a_resumed_run_starts_from_what_was_spent() -> None:
-    ledger = Ledger([usd(1), tokens(100)], spent_usd=0.7, spent_tokens=20)
+def test_a_resumed_run_starts_from_what_was_spent(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1), tokens(100)], spent_usd=0.7, spent_tokens=20)
     with pytest.raises(BudgetExhausted):
         ledger.reserve(0.4, 1)
     ledger.reserve(0.3, 80)
@@ -183,8 +195,8 @@ def test_spent_and_held_never_pass_the_cap_together(
     assert ledger.held_usd == 0.0
 
 
-def test_threads_that_reserve_at_once_get_exactly_what_fits() -> None:
-    ledger = Ledger([usd(1)])
+def test_threads_that_reserve_at_once_get_exactly_what_fits(ledgers: Ledgers) -> None:
+    ledger = ledgers([usd(1)])
 
     def admitted(_: int) -> bool:
         try:
@@ -227,10 +239,15 @@ class Meter:
         return reply_of(usage=used)
 
 
+@pytest.mark.parametrize("kind", ["memory", "file"])
 @pytest.mark.parametrize("cap", [0.01, 0.05, 0.3])
-def test_at_concurrency_64_the_provider_never_bills_more_than_the_cap(cap: float) -> None:
-    meter = Meter()
-    world = World(one=FakeProvider(meter.answer), budgets=[usd(cap)])
+def test_at_concurrency_64_the_provider_never_bills_more_than_the_cap(
+    cap: float, kind: str, tmp_path: Path
+) -> None:
+    meter, clock = Meter(), FakeClock()
+    accounts = SqliteAccounts(tmp_path, clock=clock, run="run") if kind == "file" else None
+    one = FakeProvider(meter.answer)
+    world = World(one=one, clock=clock, accounts=accounts, budgets=[usd(cap)])
     refused = 0
 
     async def work() -> None:
