@@ -1,36 +1,19 @@
 """What no single value of evalkit.yaml shows: dangling names, gates that require nothing."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
 from evalkit.config.changes import apply_changes
-from evalkit.config.model import Config
 from evalkit.config.problems import Locator, Path, listed, suggest
+from evalkit.config.route_consistency import local_problems, route_problems, shared_work
 from evalkit.config.suites import Gate, Quarantine, SetBaseline, Suite
+from evalkit.config.written import Written
 from evalkit.errors import ConfigError, Problem
 
 # Which limit a metric takes; every other one is an amount.
 _RISING_RATES = ("guardrail_rate", "judge_disagreement")
 _FALLING_RATES = ("success_rate", "tool_call_accuracy", "policy_compliance")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A configuration with the names that stand in its file.
-
-    Parts with problems of their own are missing from `config` and present in the names, so that
-    what refers to them is not a second problem. `routes_at` are the places of its routes.
-    """
-
-    config: Config
-    locator: Locator
-    routes_at: Sequence[int]
-    routes: Collection[str]
-    models: Collection[str]
-    providers: Collection[str]
-    suites: Collection[str]
 
 
 def inconsistencies(written: Written) -> list[Problem]:
@@ -60,27 +43,8 @@ def _routes(written: Written) -> Iterator[Problem]:
             yield locate.problem(
                 (*path, "name"), f"a route of this name stands in line {line} already"
             )
-        yield from _route_models(written, path, route.models.order, route.models.fallback)
-
-
-def _route_models(
-    written: Written, path: Path, order: Sequence[str], fallback: str | list[str] | None
-) -> Iterator[Problem]:
-    locate = written.locator
-    for position, model in enumerate(order):
-        at: Path = (*path, "models", "primary" if position == 0 else "fallback")
-        if position > 0 and isinstance(fallback, list):
-            at = (*at, position - 1)
-        if model in order[:position]:
-            yield locate.problem(at, "the route asks this model already", value=model)
-        elif model not in written.models:
-            yield locate.problem(
-                at,
-                "the model is not in `models:`, so it has no provider and no price",
-                value=model,
-                suggestion=suggest(model, written.models),
-                severity="warning",
-            )
+        yield from route_problems(written, path, route)
+    yield from shared_work(written)
 
 
 def _models(written: Written) -> Iterator[Problem]:
@@ -88,6 +52,7 @@ def _models(written: Written) -> Iterator[Problem]:
         yield from _known(
             written, ("models", name, "provider"), model.provider, "provider", written.providers
         )
+        yield from local_problems(written, name)
 
 
 def _providers(written: Written) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from evalkit.config.base import Part
+from evalkit.config.route_models import RouteModels
 from evalkit.config.routes import (
     Approvals,
     Model,
@@ -17,7 +18,6 @@ from evalkit.config.routes import (
     Provider,
     Retrieval,
     Route,
-    RouteModels,
 )
 
 # What the first stored digests were made of: always in them, at its default as well.

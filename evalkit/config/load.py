@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from evalkit.config.advice import advice
 from evalkit.config.changes import apply_located
-from evalkit.config.consistency import Written, inconsistencies
+from evalkit.config.consistency import inconsistencies
 from evalkit.config.document import Document
 from evalkit.config.model import Config
 from evalkit.config.problems import Locator, capped, explain, in_order
+from evalkit.config.written import Written
 from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import ConfigError, Problem
 

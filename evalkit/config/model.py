@@ -1,15 +1,19 @@
 """The whole of evalkit.yaml."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
 from evalkit.config.indexes import Index, Scopes
+from evalkit.config.matching import match_route
+from evalkit.config.residence import refused_models, resolve_models
 from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
 from evalkit.config.telemetry import Retention, Telemetry
+from evalkit.config.traffic import BreakerRules
 
 
 class RunDefaults(Part):
@@ -55,6 +59,12 @@ class Config(Part):
     budgets: Annotated[
         list[Budget], Field(description="Caps on what calls spend; every one of them holds.")
     ] = []
+    breaker: Annotated[
+        BreakerRules | None,
+        Field(
+            description="When a model that keeps failing is left alone for a while; null: never."
+        ),
+    ] = BreakerRules()
     suites: Annotated[
         dict[Name, Suite], Field(description="What is tested, by the name that `run` takes.")
     ] = {}
@@ -82,9 +92,23 @@ class Config(Part):
         """To Python `true` is 1."""
         return str(value) if isinstance(value, bool) else value
 
+    @model_validator(mode="after")
+    def _tiers(self) -> "Config":
+        for route in self.routes:
+            resolve_models(route, self.models, self.providers)
+        return self
+
+    def refused(self, route: Route) -> Mapping[str, str]:
+        """Models that the route names and may not ask, with the reason."""
+        return refused_models(route, route.every_model, self.models, self.providers)
+
     def route(self, name: str) -> Route | None:
         """The route of that name."""
         return next((route for route in self.routes if route.name == name), None)
+
+    def route_for(self, *, task: str | None = None, risk: str | None = None) -> Route:
+        """The route for a task, a risk class, or both. Raises UsageError for none or several."""
+        return match_route(self.routes, task=task, risk=risk)
 
     def answering(self, provider: str) -> tuple[str, ...]:
         """The provider and those that stand in for it, one after the other; known ones only."""

@@ -17,27 +17,10 @@ from evalkit.config.permissions import (
     Text,
     ToolArguments,
 )
+from evalkit.config.route_models import Degrade, RouteModels, Tier, listed_choices
+from evalkit.config.traffic import Limits
 
-
-class RouteModels(Part):
-    """Which model answers, and which ones follow on an infrastructure error."""
-
-    primary: Annotated[Name, Field(description="The model that is asked first.")]
-    fallback: Annotated[
-        Name | list[Name] | None,
-        Field(
-            description="Asked in order after a timeout, a 429, a 5xx or a lost connection of the "
-            "one before. Never after a policy block."
-        ),
-    ] = None
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """Primary, then every fallback."""
-        if self.fallback is None:
-            return (self.primary,)
-        rest = [self.fallback] if isinstance(self.fallback, str) else self.fallback
-        return (self.primary, *rest)
+PII = "pii"
 
 
 class Retrieval(Part):
@@ -191,6 +174,39 @@ class Route(Part):
 
     name: Annotated[Name, Field(description="What suites and programs call the route.")]
     models: Annotated[RouteModels, Field(description="Who answers.")]
+    task: Annotated[
+        Name | list[Name] | None,
+        Field(
+            description="The kinds of work that the route is for, so that programs find it by "
+            "task and risk class."
+        ),
+    ] = None
+    risk: Annotated[
+        Name | list[Name] | None,
+        Field(
+            description="The risk classes that it is for: low, medium, high, pii, or words of "
+            "yours. A risk class is only ever served by a route that names it."
+        ),
+    ] = None
+    regions: Annotated[
+        list[Name] | None,
+        Field(
+            min_length=1,
+            description="Only models in one of these regions are asked, fallbacks included. A "
+            "model without a known region is refused.",
+        ),
+    ] = None
+    local_only: Annotated[
+        bool | None,
+        Field(
+            description="Only models of tier local are asked, fallbacks included. Default: true "
+            "for a route of risk pii, else false."
+        ),
+    ] = None
+    degrade: Annotated[
+        Degrade | None,
+        Field(description="Who is asked under load or where a budget is used up; never unsaid."),
+    ] = None
     max_tokens: Annotated[
         int | None, Field(ge=1, description="Caps the output of one call, in tokens.")
     ] = None
@@ -258,6 +274,39 @@ class Route(Part):
             return Citations() if self.require_citations else None
         return self.require_citations
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The kinds of work that it names."""
+        return _names(self.task)
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """The risk classes that it names."""
+        return _names(self.risk)
+
+    @property
+    def keeps_local(self) -> bool:
+        """Whether only models of tier local may be asked."""
+        return PII in self.risks if self.local_only is None else self.local_only
+
+    @property
+    def names_models(self) -> bool:
+        """Whether all its models are named, none by its tier."""
+        degraded = [] if self.degrade is None else listed_choices(self.degrade.to)
+        return all(isinstance(each, str) for each in (*self.models.choices, *degraded))
+
+    @property
+    def every_model(self) -> tuple[str, ...]:
+        """All models that it may ask: first, fallbacks, and those that it degrades to."""
+        degraded = () if self.degrade is None else self.degrade.order
+        return tuple(dict.fromkeys((*self.models.order, *degraded)))
+
+
+def _names(written: str | list[str] | None) -> tuple[str, ...]:
+    if written is None:
+        return ()
+    return (written,) if isinstance(written, str) else tuple(written)
+
 
 # Kinds that are reached over HTTP, with the vendor's own address; None where every customer has
 # another one.
@@ -323,6 +372,16 @@ class Provider(Part):
         ProjectPath | None,
         Field(description="Of a scripted provider: its file; {suite} stands for the suite."),
     ] = None
+    region: Annotated[
+        Name | None,
+        Field(
+            description="Where it processes what it is sent, such as eu: a name that `regions` of "
+            "routes may require. local and scripted ones need none: nothing leaves the process."
+        ),
+    ] = None
+    limits: Annotated[Limits | None, Field(description="How fast it is asked, whoever asks.")] = (
+        None
+    )
 
     @property
     def address(self) -> str | None:
@@ -373,6 +432,13 @@ class Model(Part):
         Field(description="List price. Without one the model is refused where a USD cap applies."),
     ] = None
     tier: Annotated[
-        Literal["small", "mid", "top", "local"] | None,
-        Field(description="How large it is, for people who read the file."),
+        Tier | None,
+        Field(
+            description="How large it is, so that routes can name a tier; local: its data stays "
+            "with you."
+        ),
+    ] = None
+    region: Annotated[
+        Name | None,
+        Field(description="Where it answers, if that is another region than its provider's."),
     ] = None

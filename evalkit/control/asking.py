@@ -11,6 +11,7 @@ from evalkit.config.routes import Price
 from evalkit.control.prices import input_bound_usd, output_bound_usd
 from evalkit.control.requests import build_request, cap_output, check_params
 from evalkit.control.tokens import bound_tokens
+from evalkit.control.traffic import Lane
 from evalkit.ports import Provider
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Attribution, Message, Request
@@ -20,12 +21,17 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteModel:
-    """One model of a route: its configured name, what its provider calls it, what it costs."""
+    """One model of a route: its configured name, what its provider calls it, what it costs.
+
+    `lane` is how a live one is reached; `place` is what the trace tells of where it answers.
+    """
 
     name: str
     id: str
     price: Price | None
     provider: Provider
+    lane: Lane | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

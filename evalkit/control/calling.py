@@ -16,8 +16,10 @@ from evalkit.control.asking import Offer
 from evalkit.control.ledger.book import Hold, Ledger
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.trace import Trace
+from evalkit.control.traffic import Busy, Passage, pass_through
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.ports import Cache, Clock, EventSink
+from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Reply, Request
 from evalkit.records.event import AttemptRetried
 from evalkit.records.ledger import Scopes
@@ -25,6 +27,8 @@ from evalkit.records.ledger import Scopes
 BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 60.0
+# too much is asked of the provider, or it is left alone: another model may have time
+LOAD_CODES = frozenset({FailureMode.RATE_LIMITED, FailureMode.CIRCUIT_OPEN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +82,15 @@ class Caller:
         key = offer.request.key
         return hashlib.sha256(f"{key} {self._salt}".encode()).hexdigest() if self._salt else key
 
-    async def ask(self, offer: Offer) -> Reply:
-        """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError."""
+    async def ask(
+        self, offer: Offer, *, is_last: bool = True, busy_after_s: float | None = None
+    ) -> Reply:
+        """A reply of the offer's model.
+
+        An open circuit is waited for where the model `is_last`, so that nobody else can be asked.
+        Raises ProviderError, BudgetExhausted, StoreError; Busy where a call would wait for limits
+        longer than `busy_after_s`.
+        """
         if offer.model.provider.origin != "live":
             return await self._replay(offer)
         stored = self.cached(offer)
@@ -94,7 +105,7 @@ class Caller:
                     key=offer.request.key,
                 )
             return reply
-        reply = await self._ask_with_retries(offer)
+        reply = await self._ask_with_retries(offer, is_last, busy_after_s)
         if self._settings.cache is not None:
             self._settings.cache.put(self._cache_key(offer), self._storable(reply))
         return reply
@@ -114,15 +125,24 @@ class Caller:
             )
         return reply
 
-    async def _ask_with_retries(self, offer: Offer) -> Reply:
+    async def _ask_with_retries(
+        self, offer: Offer, is_last: bool, busy_after_s: float | None
+    ) -> Reply:
         settings = self._settings
         for tried in range(settings.retries + 1):
             try:
-                return await self._ask_once(offer)
+                return await self._ask_once(offer, busy_after_s)
             except ProviderError as error:
                 if not error.retryable or tried == settings.retries:
                     raise
+                if error.code == FailureMode.CIRCUIT_OPEN and not is_last:
+                    raise
                 wait_s = self._wait_s(tried, error.retry_after_s)
+                if error.code in LOAD_CODES and busy_after_s is not None and wait_s > busy_after_s:
+                    raise Busy(
+                        f"{offer.model.name}: {error}; to try again takes {wait_s:.1f} s, more "
+                        f"than {busy_after_s:g} s"
+                    ) from error
                 self._trace.add(
                     "complete",
                     "failed",
@@ -147,22 +167,39 @@ class Caller:
                 AttemptRetried(suite=about.suite, case=about.case, code=code, wait_s=wait_s)
             )
 
-    async def _ask_once(self, offer: Offer) -> Reply:
+    async def _ask_once(self, offer: Offer, busy_after_s: float | None) -> Reply:
+        model = offer.model
+        if model.lane is None:
+            return await self._send(offer, None)
+        tokens = offer.max_tokens
+        # the turn comes first: a hold that waits for it would keep the budget from others
+        async with pass_through(
+            model.lane, model.name, tokens, busy_after_s=busy_after_s
+        ) as passage:
+            return await self._send(offer, passage)
+
+    async def _send(self, offer: Offer, passage: Passage | None) -> Reply:
         with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
-            reply = await self._ask_held(offer)
+            reply = await self._ask_held(offer, passage)
             span.about |= {"reply": reply, "tries": self.tries}
         return reply
 
-    async def _ask_held(self, offer: Offer) -> Reply:
+    async def _ask_held(self, offer: Offer, passage: Passage | None) -> Reply:
         hold = await self._reserve(offer)
         self.tries += 1
         try:
+            if passage is not None:
+                passage.sent()
             reply = await offer.model.provider.complete(
                 offer.request, timeout_s=self._settings.timeout_s
             )
+            if passage is not None:
+                passage.answered(reply.usage.total)
             cost_usd = call_cost_usd(offer.model.price, reply.usage)
             hold.settle(cost_usd or 0.0, reply.usage.total)
         except ProviderError as error:
+            if passage is not None:
+                passage.failed(error)
             if not error.may_be_billed:
                 hold.release()
             raise

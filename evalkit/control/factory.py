@@ -12,7 +12,9 @@ from evalkit.control.calling import CallSettings
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
+from evalkit.control.traffic import Lane
 from evalkit.ports import Cache, Clock, EventSink, Provider
 from evalkit.records.call import Attribution
 from evalkit.records.case import Case, Document
@@ -43,15 +45,34 @@ class ControlPlane:
         jitter: random.Random,
         emit: EventSink | None = None,
         catalogue: Catalogue | None = None,
+        lanes: Mapping[str, Lane] | None = None,
+        places: Mapping[str, str] | None = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
         `timeout_s` is of one try, `retries` are further tries of one model, `emit` hears of them.
         `catalogue` has the indexes besides those that cases bring along.
+        `lanes` are how live models are reached, where anything limits that; `places` are what the
+        trace tells of where a model answers.
         """
         self._route = route
-        self._models = tuple(
-            _route_model(name, models.get(name), providers[name]) for name in route.models.order
+        lanes, places = lanes or {}, places or {}
+        made = {
+            name: RouteModel(
+                name=name,
+                id=(known.id if (known := models.get(name)) else None) or name,
+                price=known.price if known else None,
+                provider=providers[name],
+                lane=lanes.get(name) if providers[name].origin == "live" else None,
+                place=places.get(name, ""),
+            )
+            for name in route.every_model
+        }
+        self._order = RouteOrder(
+            models=tuple(made[name] for name in route.models.order),
+            cheaper=tuple(made[name] for name in route.degrade.order) if route.degrade else (),
+            on=frozenset(route.degrade.on if route.degrade else ()),
+            after_s=route.degrade.after_s if route.degrade else 0.0,
         )
         self._settings = CallSettings(
             ledger=ledger,
@@ -115,7 +136,7 @@ class ControlPlane:
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
-            models=self._models,
+            order=self._order,
             settings=self._settings,
             redactor=redactor,
             documents=case.documents,
@@ -145,13 +166,3 @@ def pseudonym(identity: Mapping[str, str]) -> str:
     # A stored pseudonym tells one user's attempts from another's: to change this is to lose that.
     canonical = msgspec.json.encode(dict(identity), order="sorted")
     return "u-" + hashlib.sha256(canonical).hexdigest()[:10]
-
-
-def _route_model(name: str, model: Model | None, provider: Provider) -> RouteModel:
-    known_id = None if model is None else model.id
-    return RouteModel(
-        name=name,
-        id=known_id or name,
-        price=None if model is None else model.price,
-        provider=provider,
-    )

@@ -11,11 +11,11 @@ from evalkit.control.acts.generation import GenerationAct
 from evalkit.control.acts.retrieval import RetrievalAct
 from evalkit.control.acts.state import SessionState
 from evalkit.control.acts.tools import ToolAct
-from evalkit.control.asking import RouteModel
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.routing import RouteOrder
 from evalkit.control.telemetry.describing import SessionFacts, describe_spans
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
@@ -41,7 +41,7 @@ class ControlSession:
         self,
         *,
         route: Route,
-        models: Sequence[RouteModel],
+        order: RouteOrder,
         settings: CallSettings,
         redactor: Redactor,
         documents: Sequence[Document],
@@ -55,7 +55,7 @@ class ControlSession:
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
     ) -> None:
-        """Made by `ControlPlane`. `models` are in the route's order, `identity` is a pseudonym,
+        """Made by `ControlPlane`. `order` is the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
         identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
         at once.
@@ -81,7 +81,7 @@ class ControlSession:
             knows=redactor.knows,
             scopes=scopes,
         )
-        self._generation = GenerationAct(self._state, models, self._caller)
+        self._generation = GenerationAct(self._state, order, self._caller)
         self._retrieval = RetrievalAct(self._state)
         self._tools = ToolAct(self._state)
 

@@ -40,6 +40,7 @@ class FailureMode(StrEnum):
     NOT_RECORDED = "not_recorded"
     BUDGET = "budget"
     QUOTA = "quota"
+    CIRCUIT_OPEN = "circuit_open"
 
     WRONG_OUTPUT = "wrong_output"
     SCHEMA_VIOLATION = "schema_violation"
@@ -74,6 +75,7 @@ FAILURE_MODES: Mapping[FailureMode, str] = {
     FailureMode.NOT_RECORDED: "There is no recording or script of this call.",
     FailureMode.BUDGET: "A budget of the project had too little left for the call.",
     FailureMode.QUOTA: "The account's quota at the provider is used up.",
+    FailureMode.CIRCUIT_OPEN: "The provider failed so often of late that it was not asked again.",
     FailureMode.WRONG_OUTPUT: "The answer is not what was expected, whole or in part.",
     FailureMode.SCHEMA_VIOLATION: "The answer does not meet its JSON Schema.",
     FailureMode.WRONG_TOOL_CALLS: "The tool calls are not those that were expected.",
@@ -104,6 +106,7 @@ WITHOUT_RESULT = frozenset(
         FailureMode.NOT_RECORDED,
         FailureMode.BUDGET,
         FailureMode.QUOTA,
+        FailureMode.CIRCUIT_OPEN,
         FailureMode.OTHER_MODEL,
         FailureMode.SCORER_ERROR,
     )

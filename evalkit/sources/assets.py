@@ -193,11 +193,14 @@ def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt
     digests = {prompt.path: prompt.digest}
     for path in files_of(reader.data(prompt.path)):
         digests[path] = reader.digests[path]
-    digests[f"routes.{route.name}"] = digest_of(digested(route, exclude=("owner", "use")))
-    for name in route.models.order:
+    written = digested(route, exclude=("owner", "use"))
+    # which models a tier stands for is not written in the route
+    tiers = {} if route.names_models else {"asks": route.every_model}
+    digests[f"routes.{route.name}"] = digest_of(written | tiers)
+    for name in route.every_model:
         if (model := config.models.get(name)) is not None:
             digests[f"models.{name}"] = digest_of(digested(model))
             for provider in config.answering(model.provider):
-                settings = digested(config.providers[provider])
+                settings = digested(config.providers[provider], exclude=("limits",))
                 digests[f"providers.{provider}"] = digest_of(settings)
     return digests

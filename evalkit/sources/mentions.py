@@ -93,6 +93,6 @@ def _scripts(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
 def _reached(config: Config, suite: str) -> set[str]:
     """Providers that may answer a suite, stand-ins included."""
     route = config.route(config.suites[suite].route)
-    names = route.models.order if route is not None else ()
+    names = route.every_model if route is not None else ()
     models = [config.models[name] for name in names if name in config.models]
     return {provider for model in models for provider in config.answering(model.provider)}

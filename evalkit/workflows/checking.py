@@ -110,7 +110,7 @@ def _too_small(suite: SuiteAssets, config: Config) -> list[Problem]:
 
 def _is_replayed(suite: SuiteAssets, config: Config) -> bool:
     """Whether a run would replay what is written down, which looks once."""
-    model = config.models.get(suite.route.models.primary)
+    model = config.models.get(suite.route.models.first)
     if model is None:
         return False
     provider = config.providers[model.provider]

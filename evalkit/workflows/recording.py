@@ -87,7 +87,7 @@ async def record_suites(
             changes = {f"suites.{name}.target.prompt": prompt}
             assets = load_assets(tree, changes=changes, suites=[name])
             suite = assets.suites[name]
-            folder = _recordings_folder(assets, suite.route.models.primary)
+            folder = _recordings_folder(assets, suite.route.models.first)
             if folder is not None:
                 recorded.append(await _record(assets, suite, folder, wiring, on_reply))
     if not recorded:
@@ -120,7 +120,7 @@ def _recordings_folder(assets: Assets, model: str) -> str | None:
 async def _record(
     assets: Assets, suite: SuiteAssets, folder: str, wiring: Wiring, on_reply: OnReply
 ) -> Recorded:
-    model = suite.route.models.primary
+    model = suite.route.models.first
     taken: list[Recording] = []
     wiring.watch(lambda provider: _Capturing(provider, taken))
     plane = wiring.control_plane(

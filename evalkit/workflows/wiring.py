@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.config.model import Config
+from evalkit.config.residence import region_of
 from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
+from evalkit.control.traffic import Lane, Traffic
 from evalkit.errors import Refused
 from evalkit.ports import Cache, Clock, EventSink, Transport
 from evalkit.ports import Provider as ProviderPort
@@ -55,12 +57,14 @@ class Wiring:
         clock: Clock | None = None,
         transport: Transport | None = None,
         environ: Mapping[str, str] = os.environ,
+        traffic: Traffic | None = None,
     ) -> None:
-        """Nothing is opened before it is needed."""
+        """Nothing is opened before it is needed. `traffic` is the process's, to share it."""
         self.root = root
         self.live = live
         self.clock = clock or SystemClock()
         self.environ = environ
+        self.traffic = traffic or Traffic(self.clock)
         self._transport = transport
         self._providers: dict[str, ProviderPort] = {}
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
@@ -121,16 +125,21 @@ class Wiring:
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
         is of such routes. `indexes` are those over folders that its sessions may ask.
 
-        Raises Refused for a model that cannot be reached: unknown, or its key is not set.
+        Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
+        one that the route may not ask, by its regions or because its data has to stay.
         """
+        for name, reason in config.refused(route).items():
+            raise Refused(f"route {route.name} may not ask model {name!r}: {reason}")
+        if not route.models.order:
+            raise Refused(f"route {route.name} has no model: none of its tier may be asked")
         return ControlPlane(
             route,
             models={
-                name: config.models[name] for name in route.models.order if name in config.models
+                name: config.models[name] for name in route.every_model if name in config.models
             },
             providers={
                 name: self.provider(config, name, suite=suite, route=route if tested else None)
-                for name in route.models.order
+                for name in route.every_model
             },
             ledger=ledger,
             cache=cache,
@@ -142,7 +151,37 @@ class Wiring:
             catalogue=self._indexes.catalogue(
                 config, route, indexes or {}, transport=self.transport
             ),
+            lanes={
+                name: self._lane(config, name, config.models[name]) for name in route.every_model
+            },
+            places={
+                name: self._place(config, name, config.models[name]) for name in route.every_model
+            },
         )
+
+    def _lane(self, config: Config, name: str, model: Model) -> Lane:
+        """How a model is reached, by what is configured: a drill goes the way of real calls."""
+        by, settings = self._asked(config, name, model)
+        return self.traffic.lane(
+            by,
+            identity_of(settings.kind, base_url=settings.address),
+            model.id or name,
+            limits=settings.limits,
+            breaker=config.breaker,
+        )
+
+    def _place(self, config: Config, name: str, model: Model) -> str:
+        """Where a model answers, for the trace; empty where nobody says."""
+        by, _ = self._asked(config, name, model)
+        region = region_of(model, by, config.providers)
+        return f", region {region}" if region else ""
+
+    def _asked(self, config: Config, name: str, model: Model) -> tuple[str, Provider]:
+        """The provider that is asked for a model; its own where a drill stands in for it."""
+        try:
+            return self.chosen(config, name, model)
+        except Refused:
+            return model.provider, config.providers[model.provider]
 
     def provider(
         self, config: Config, model: str, *, suite: str, route: Route | None = None
@@ -175,11 +214,8 @@ class Wiring:
         """
         if not self._faults:
             return None
-        try:
-            name, provider = self.chosen(config, model, known)
-        except Refused:
-            name, provider = known.provider, config.providers[known.provider]
-        primary = None if route is None else config.models.get(route.models.primary)
+        name, provider = self._asked(config, model, known)
+        primary = None if route is None else config.models.get(route.models.first)
         meant = [known.provider, name]
         if primary is not None and primary.provider == known.provider:
             meant.append(PRIMARY)

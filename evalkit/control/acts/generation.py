@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from evalkit.control.acts.state import SessionState
-from evalkit.control.asking import Question, RouteModel, build_question
+from evalkit.control.asking import Question, build_question
 from evalkit.control.calling import Caller
 from evalkit.control.outgoing import check_reply, trace_guardrails
 from evalkit.control.prices import call_cost_usd
-from evalkit.control.routing import ask_in_order
+from evalkit.control.routing import RouteOrder, ask_in_order
 from evalkit.control.turns import rule_turn
 from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
@@ -19,12 +19,12 @@ from evalkit.records.call import Completion, Message, PreparedCall
 
 
 class GenerationAct:
-    """Asks the models of one session; `models` are in the route's order."""
+    """Asks the models of one session in the `order` of its route."""
 
-    def __init__(self, state: SessionState, models: Sequence[RouteModel], caller: Caller) -> None:
+    def __init__(self, state: SessionState, order: RouteOrder, caller: Caller) -> None:
         """`state` is the session's, `caller` makes and counts its calls."""
         self._state = state
-        self._models = tuple(models)
+        self._order = order
         self._caller = caller
 
     def prepare(
@@ -39,7 +39,7 @@ class GenerationAct:
         """As `ControlSession.prepare`."""
         messages, tools = self._state.screen.request(messages, tools, traced=False)
         question = self._question(messages, tools, params, output, trial)
-        offer = question.offer_to(self._models[0])
+        offer = question.offer_to(self._order.models[0])
         provider = offer.model.provider
         return PreparedCall(
             request=offer.request,
@@ -92,7 +92,7 @@ class GenerationAct:
         state.declared.update((tool.name, tool) for tool in tools)
         billed_before = self._caller.billed_usd
         offer, reply, fallbacks = await ask_in_order(
-            self._models,
+            self._order,
             question,
             caller=self._caller,
             trace=state.trace,
@@ -103,7 +103,7 @@ class GenerationAct:
         completion = Completion(
             reply=reply,
             model=offer.model.name,
-            planned_model=self._models[0].name,
+            planned_model=self._order.models[0].name,
             key=offer.request.key,
             cost_usd=call_cost_usd(offer.model.price, reply.usage),
             billed_usd=self._caller.billed_usd - billed_before,
@@ -126,7 +126,7 @@ class GenerationAct:
         """The step of a call that gave no answer, or one that may not pass."""
         completion: Completion | None = getattr(error, "completion", None)
         if completion is None:
-            step = Step(kind="model", name=self._models[0].name)
+            step = Step(kind="model", name=self._order.models[0].name)
         else:
             step = _model_step(completion)
         rule: str | None = getattr(error, "rule", None)

@@ -115,12 +115,12 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *moved_baseline(
             before.baseline or config.baseline, setup.assets.suite.baseline or new.config.baseline
         ),
-        *weaker_evidence(config, new.config, new.assets.route.models.order),
+        *weaker_evidence(config, new.config, new.assets.route.every_model),
         *changed_replies(
             (tree, config),
             (WorkingTree(tree.root), new.config),
             suite=setup.name,
-            models=new.assets.route.models.order,
+            models=new.assets.route.every_model,
         ),
         *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
@@ -141,7 +141,7 @@ def _judge_replies(
         if rubric is None or not entry.gate:
             continue
         routes = [old[1].route(name) for name in rubric.routes]
-        models = [model for route in routes if route for model in route.models.order]
+        models = [model for route in routes if route for model in route.every_model]
         for suite in (setup.name, rubric.name):
             yield from changed_replies(old, new, suite=suite, models=models)
 

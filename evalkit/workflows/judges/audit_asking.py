@@ -151,7 +151,7 @@ class Audit:
         return {
             self.wiring.provider(self.config, model, suite=self.rubric.name).origin
             for name in self.rubric.routes
-            for model in judge_route(self.rubric, self.config, name).models.order
+            for model in judge_route(self.rubric, self.config, name).every_model
         }
 
     def _silent(self, origins: set[str]) -> str | None:
@@ -232,7 +232,7 @@ class Audit:
             return {self.rubric.recorded_by}
         names = {call.model_id for opinion in answers.opinions for call in opinion.calls}
         for route in self.rubric.routes:
-            for model in judge_route(self.rubric, self.config, route).models.order:
+            for model in judge_route(self.rubric, self.config, route).every_model:
                 known = self.config.models.get(model)
                 names |= {model, (known.id if known else None) or model}
         return names - {""}

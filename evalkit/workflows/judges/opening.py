@@ -72,7 +72,7 @@ def open_judge(
     providers = {
         model: wiring.provider(config, model, suite=rubric.name)
         for name in rubric.routes
-        for model in judge_route(rubric, config, name).models.order
+        for model in judge_route(rubric, config, name).every_model
     }
     asked = {
         name: _shape(
@@ -103,7 +103,7 @@ def is_scripted(rubric: Rubric, config: Config) -> bool:
     models = [
         config.models.get(model)
         for name in rubric.routes
-        for model in judge_route(rubric, config, name).models.order
+        for model in judge_route(rubric, config, name).every_model
     ]
     return any(
         each is not None and config.providers[each.provider].kind == "scripted" for each in models
@@ -136,7 +136,7 @@ def asked_words(rubric: Rubric, config: Config) -> str:
         return f"{rubric.recorded_by} (recorded verdicts)"
     members = []
     for name in rubric.routes:
-        primary = judge_route(rubric, config, name).models.primary
+        primary = judge_route(rubric, config, name).models.first
         known = config.models.get(primary)
         members.append(f"{(known.id if known else None) or primary} on route {name}")
     return ", ".join(members) if len(members) == 1 else f"a panel of {', '.join(members)}"
@@ -164,7 +164,7 @@ def judge_route(rubric: Rubric, config: Config, name: str) -> Route:
 def _shape(route: Route, config: Config, identities: Mapping[str, str]) -> dict[str, Any]:
     """All that shapes the replies of a route: models by id, where they are, caps and policies."""
     models = []
-    for name in route.models.order:
+    for name in route.every_model:
         known = config.models.get(name)
         models.append([(known.id if known else None) or name, identities.get(name, "")])
     settings = digested(route, exclude=("owner", "use", "name", "models"))
@@ -173,7 +173,7 @@ def _shape(route: Route, config: Config, identities: Mapping[str, str]) -> dict[
 
 def _configured_identities(config: Config, route: Route) -> dict[str, str]:
     identities = {}
-    for name in route.models.order:
+    for name in route.every_model:
         known = config.models.get(name)
         if known is not None:
             provider = config.providers[known.provider]

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.config.routes import Provider, RouteModels
+from evalkit.config.route_models import RouteModels
+from evalkit.config.routes import Provider
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
@@ -70,20 +71,20 @@ def explain_route(asked: Asked, *, wiring: Wiring) -> RouteExplained:
 async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
     route, config = asked.route, asked.config
     try:
-        answering = {name: _answering(asked, name, wiring) for name in route.models.order}
+        answering = {name: _answering(asked, name, wiring) for name in route.every_model}
         wiring.drill({each.configured: "down" for each in answering.values() if each.missing})
         calls: dict[str, PreparedCall] = {}
         blocked = None
         if asked.case is not None:
             with open_cache(wiring.root, RunRequest()) as cache:
                 try:
-                    for name in route.models.order:
+                    for name in route.every_model:
                         calls[name] = await _prepared(asked, name, wiring, cache)
                 except PolicyBlocked as error:
                     blocked = f"{error.rule}: {error}"
         models = tuple(
             _model(asked, name, answering[name], calls.get(name), wiring)
-            for name in route.models.order
+            for name in route.every_model
         )
     finally:
         await wiring.close()
@@ -160,7 +161,7 @@ async def _prepared(asked: Asked, model: str, wiring: Wiring, cache: Cache | Non
     """The call to one model of the route, as the session would make it. Raises PolicyBlocked."""
     suite, case = asked.suite, asked.case
     assert suite is not None and case is not None, "bounds are asked for with a prompt and a case"
-    route = asked.route.model_copy(update={"models": RouteModels(primary=model)})
+    route = asked.route.model_copy(update={"models": RouteModels(primary=model), "degrade": None})
     setup = SuiteSetup(
         assets=suite,
         candidate=Variant(
@@ -212,7 +213,7 @@ def _model(
 
 def _why(asked: Asked, name: str, by: _Answering, wiring: Wiring, *, cached: bool) -> str:
     """Its place on the route, and why that provider answers."""
-    place = asked.route.models.order.index(name)
+    place = asked.route.every_model.index(name)
     words = "the route's primary model" if place == 0 else f"fallback {place} of the route"
     key = asked.config.providers[by.configured].api_key_env
     if by.name != by.configured:

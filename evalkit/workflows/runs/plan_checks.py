@@ -88,7 +88,7 @@ def _unpriced(prepared: PreparedRun) -> set[str]:
             for setup in prepared.setups
             if setup.name in live
             for variant in setup.variants
-            for name in variant.assets.route.models.order
+            for name in variant.assets.route.every_model
             if name not in variant.config.models or variant.config.models[name].price is None
         }
     )

@@ -268,7 +268,7 @@ def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
         for variant in setup.variants
         if wiring.provider(
             variant.config,
-            variant.assets.route.models.primary,
+            variant.assets.route.models.first,
             suite=setup.name,
             route=variant.assets.route,
         ).origin

@@ -180,7 +180,7 @@ def _variants(setup: SuiteSetup, attempts: Sequence[Attempt]) -> tuple[VariantRe
 def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> VariantRecord:
     models = {
         name: variant.config.models[name].id or name
-        for name in variant.assets.route.models.order
+        for name in variant.assets.route.every_model
         if name in variant.config.models
     }
     return VariantRecord(

@@ -42,7 +42,7 @@ def is_pinned(model_id: str) -> bool:
 
 def _floats(variant: Variant) -> bool:
     """Whether a model of the route is reached over a name that may come to mean another one."""
-    for name in variant.assets.route.models.order:
+    for name in variant.assets.route.every_model:
         model = variant.config.models.get(name)
         if model is None:
             continue

@@ -27,6 +27,7 @@ GOES_ON = {
     FailureMode.SERVER_ERROR,
     FailureMode.MALFORMED_REPLY,
     FailureMode.EMPTY_REPLY,
+    FailureMode.CIRCUIT_OPEN,
 }
 
 
