@@ -78,17 +78,25 @@ def _locate(error: Mapping[str, Any], data: Any) -> _Located:
 
 def _choice(errors: Sequence[_Located], model: type[BaseModel]) -> Iterable[Complaint]:
     """What to say where none of several types fits."""
-    deeper = [each for each in errors if each.path != each.union]
-    if deeper:
-        yield from (_complaint(each, model) for each in deeper)
+    deeper: dict[tuple[PathPart, ...], list[_Located]] = {}
+    for each in errors:
+        if each.path != each.union:
+            deeper.setdefault(each.path, []).append(each)
+    for at_one_place in deeper.values() if deeper else [errors]:
+        yield from _one_of([_complaint(each, model) for each in at_one_place])
+
+
+def _one_of(complaints: Sequence[Complaint]) -> Iterable[Complaint]:
+    """One complaint of all that types of a union say about one place."""
+    if len(complaints) == 1:
+        yield complaints[0]
         return
-    complaints = [_complaint(each, model) for each in errors]
     expected = [each.expected for each in complaints if each.expected]
     if not expected:
         yield complaints[0]
         return
     yield Complaint(
-        path=errors[0].path,
+        path=complaints[0].path,
         message="wrong value",
         expected=", or ".join(dict.fromkeys(expected)),
     )

@@ -84,10 +84,11 @@ class Question:
         """The upper bound of all tokens of one call, whichever model answers."""
         return sum(self.input_tokens.values()) + self.max_tokens
 
-    def offer_to(self, model: RouteModel) -> Offer:
-        """The request to one model."""
+    def offer_to(self, model: RouteModel, *, degradable: bool = False) -> Offer:
+        """The request to one model; `degradable` where a cheaper one can be asked instead."""
         return Offer(
             model=model,
+            degradable=degradable,
             request=build_request(
                 identity=model.provider.identity,
                 model_id=model.id,

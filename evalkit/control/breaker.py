@@ -78,13 +78,16 @@ class Breaker:
     def _state(self) -> CircuitState:
         if self._opened_s is None:
             return "closed"
-        cooled = self._clock.monotonic() - self._opened_s >= self.rules.cool_down_s
-        return "half open" if cooled else "open"
+        return "open" if self._left_s(self._opened_s) > 0 else "half open"
+
+    def _left_s(self, opened_s: float) -> float:
+        """What is left of the cool-down."""
+        return opened_s + self.rules.cool_down_s - self._clock.monotonic()
 
     def _wait_s(self) -> float | None:
         if self._opened_s is None:
             return None
-        left_s = self._opened_s + self.rules.cool_down_s - self._clock.monotonic()
+        left_s = self._left_s(self._opened_s)
         if left_s > 0:
             return left_s
         return 0.0 if self._probing else None
@@ -114,7 +117,8 @@ class Breaker:
         self._slices[-1][2] += failed
         calls = sum(each[1] for each in self._slices)
         failures = sum(each[2] for each in self._slices)
-        if calls >= self.rules.min_calls and failures >= self.rules.failure_rate * calls:
+        # an answer opens nothing: the share only rises with a failure
+        if failed and calls >= self.rules.min_calls and failures >= self.rules.failure_rate * calls:
             self._turn(opened_s=self._clock.monotonic())
 
     def _turn(self, *, opened_s: float | None) -> None:

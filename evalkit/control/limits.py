@@ -129,6 +129,7 @@ class Limiter:
         self._ceiling = math.inf if limits.max_concurrency is None else limits.max_concurrency
         self._allowed: float = self._ceiling
         self._paused_until_s = -math.inf
+        self._full_at_s = -math.inf
         self._round = 0
         self._mean_call_s = 0.0
 
@@ -203,6 +204,8 @@ class Limiter:
         self._calls.append(started)
         self._tokens += tokens
         self._in_flight += 1
+        if self._in_flight >= self.allowed:
+            self._full_at_s = started.at_s
         return Slot(self, started, self._round)
 
     def _delay_s(self, tokens: int) -> float:
@@ -254,7 +257,7 @@ class Limiter:
                 took_s = now_s - slot.started.at_s
                 weight = _WEIGHT if self._mean_call_s else 1.0
                 self._mean_call_s += weight * (took_s - self._mean_call_s)
-                self._grow()
+                self._grow(slot)
             self._wake_first()
 
     def _correct(self, started: _Started, tokens: int | None, now_s: float, *, sent: bool) -> None:
@@ -274,9 +277,10 @@ class Limiter:
         used = min(self._allowed, self._in_flight + 1)
         self._allowed = max(1.0, used // 2)
 
-    def _grow(self) -> None:
-        is_used = self._in_flight + 1 >= self.allowed
-        if is_used and self._allowed < self._ceiling:
+    def _grow(self, slot: Slot) -> None:
+        # what nobody needed says nothing about how much more the provider bears
+        was_full = self._full_at_s >= slot.started.at_s
+        if was_full and self._allowed < self._ceiling:
             self._allowed = min(self._ceiling, self._allowed + 1 / self.allowed)
 
     def _wake_first(self) -> None:

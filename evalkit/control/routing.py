@@ -106,7 +106,9 @@ async def ask_in_order(
             model=model.name,
             identity=identity,
         )
-        offer = question.offer_to(model)
+        offer = question.offer_to(
+            model, degradable=model not in order.cheaper and walk.may_degrade("budget")
+        )
         eases = walk.may_degrade("load")
         try:
             reply = await caller.ask(

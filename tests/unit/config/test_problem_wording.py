@@ -45,8 +45,10 @@ def test_what_was_expected_is_said_in_plain_words(broken: Broken, gate: str, exp
 
 
 def test_a_choice_of_types_is_one_problem(broken: Broken) -> None:
-    (problem,) = broken(("fallback: small-1.5}", "fallback: {a: b}}"))
-    assert problem.expected == "a text (in quotes if it looks like something else), or a list"
+    (problem,) = broken(("fallback: small-1.5}", "fallback: 7}"))
+    assert problem.expected == (
+        "a text (in quotes if it looks like something else), or a mapping (key: value), or a list"
+    )
 
 
 def test_a_choice_of_types_complains_inside_the_type_that_was_chosen(broken: Broken) -> None:

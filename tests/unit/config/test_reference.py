@@ -28,7 +28,7 @@ def test_a_row_gives_type_default_and_meaning() -> None:
         "`bedrock`, `local` or `scripted` | required | "
     )
     assert _row("fallback", "routes[].models").startswith(
-        "| `fallback` | name, or list of name | none | "
+        "| `fallback` | name, or mapping, or list of name, or mapping | none | "
     )
 
 

@@ -93,5 +93,9 @@ def test_this_projects_own_files_are_accepted() -> None:
 def test_keys_are_known_by_the_names_they_are_written_as() -> None:
     assert keys_at(MODELS["prompt"], ("output",)) == ("kind", "schema")
     assert keys_at(MODELS["evalkit"], ("suites", "any", "baseline")) == ("set",)
-    assert keys_at(MODELS["evalkit"], ("routes", 3, "models")) == ("primary", "fallback")
+    assert keys_at(MODELS["evalkit"], ("routes", 3, "models")) == (
+        "primary",
+        "tier",
+        "fallback",
+    )
     assert keys_at(MODELS["evalkit"], ("routes", 3, "nothing", "here")) == ()

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from evalkit.config.budgets import Budget
 from evalkit.config.routes import Model, Price, Route
+from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
+from evalkit.control.traffic import Traffic
 from evalkit.errors import ProviderError
 from evalkit.ports import Accounts, Cache, EventSink
 from evalkit.records.asset import Tool
@@ -122,16 +124,27 @@ class World:
     emit: EventSink | None = None
     catalogue: Catalogue | None = None
     accounts: Accounts | None = None
+    three: FakeProvider = field(default_factory=lambda: FakeProvider(name="third"))
+    breaker: BreakerRules | None = None
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
-        names = self.route.models.order
+        self.traffic = Traffic(self.clock)
+        names = self.route.every_model
+        providers = dict(zip(names, (self.one, self.two, self.three), strict=False))
+        self.lanes = {
+            name: self.traffic.lane(
+                each.name, each.identity, name, limits=self.limits, breaker=self.breaker
+            )
+            for name, each in providers.items()
+        }
         self.plane = ControlPlane(
             self.route,
             models={
                 name: Model(provider="fake", id=f"{name}-id", price=self.price) for name in names
             },
-            providers=dict(zip(names, (self.one, self.two), strict=False)),
+            providers=providers,
             ledger=self.ledger,
             cache=self.cache,
             clock=self.clock,
@@ -140,6 +153,7 @@ class World:
             jitter=random.Random(7),
             emit=self.emit,
             catalogue=self.catalogue,
+            lanes=self.lanes,
         )
 
     def open(self) -> ControlSession:
