@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,9 +16,10 @@ from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
 from evalkit.control.traffic import Lane
 from evalkit.ports import Cache, Clock, EventSink, Provider
-from evalkit.records.call import Attribution
+from evalkit.records.call import Attribution, Decision
 from evalkit.records.case import Case, Document
 from evalkit.records.ledger import Scopes
+from evalkit.records.span import Use
 
 # A run opens several sessions over each of its cases; a service opens each over something new.
 _REMEMBERED_CASES = 10_000
@@ -102,9 +103,14 @@ class ControlPlane:
         documents: Sequence[Document] = (),
         approvals: Mapping[str, Mapping[str, str]] | None = None,
         workflow: str = "",
+        prompt: str = "",
+        use: Use = "none",
+        conversation: str = "",
+        heard: Callable[[Decision], None] | None = None,
     ) -> ControlSession:
         """A session outside a golden set: `documents` are what `retrieve` finds, `approvals` what
-        was agreed to beforehand, by tool; `workflow` is whose budget it is under."""
+        was agreed to beforehand, by tool; `workflow` is whose budget it is under. `prompt`, `use`
+        and `conversation` are for its trace; `heard` is told of every decision as it is made."""
         case = Case(
             id="",
             input={},
@@ -115,8 +121,11 @@ class ControlPlane:
         return self._session(
             case,
             Redactor.primed_with(case),
-            Attribution(),
+            Attribution(prompt=prompt),
             self._scopes(identity, workflow=workflow, shared=True),
+            use=use,
+            conversation=conversation,
+            heard=heard,
         )
 
     def _scopes(
@@ -132,7 +141,15 @@ class ControlPlane:
         )
 
     def _session(
-        self, case: Case, redactor: Redactor, attribution: Attribution, scopes: Scopes
+        self,
+        case: Case,
+        redactor: Redactor,
+        attribution: Attribution,
+        scopes: Scopes,
+        *,
+        use: Use = "none",
+        conversation: str = "",
+        heard: Callable[[Decision], None] | None = None,
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
@@ -144,6 +161,9 @@ class ControlPlane:
             attribution=attribution,
             identity=pseudonym(case.identity),
             scopes=scopes,
+            use=use,
+            conversation=conversation,
+            heard=heard,
             catalogue=self._catalogue,
             may_read=self._catalogue.readable_by(case.identity),
         )

@@ -11,6 +11,7 @@ import msgspec
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun
+from evalkit.records.span import Use
 from evalkit.records.verdict import Verdict
 from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
 from evalkit.sources.indexes import read_index, readable_indexes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalkit.control.session import ControlSession
+    from evalkit.workflows.traces.sessions import SessionBooks
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +140,7 @@ class Project:
         """Use `Project.load`."""
         self.root = root
         self.assets = assets
+        self._books: SessionBooks | None = None
 
     @classmethod
     def load(cls, path: Path | str = ".") -> "Project":
@@ -182,13 +185,19 @@ class Project:
         approvals: Mapping[str, Mapping[str, str]] | None = None,
         live: bool = True,
         workflow: str = "",
+        prompt: str = "",
+        use: Use | None = None,
+        conversation: str = "",
     ) -> "AsyncIterator[ControlSession]":
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
         `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
         agreed to beforehand, by tool. What it spends is counted on the budgets of the identity, the
-        route and the `workflow`. Raises UsageError for an unknown route, Refused for a model that
-        cannot be reached, ConfigError for an index whose files are not in order.
+        route and the `workflow`. `prompt` (such as triage@v2) and `conversation` are for its trace,
+        and so is `use`, what that may become (default: the route's).
+
+        Raises UsageError for an unknown route, Refused for a model that cannot be reached,
+        ConfigError for an index whose files are not in order.
         """
         from evalkit.workflows.wiring import Wiring
 
@@ -196,6 +205,7 @@ class Project:
         if known is None:
             names = ", ".join(each.name for each in self.assets.config.routes) or "none"
             raise UsageError(f"there is no route {route!r}; there is {names}")
+        books = self._open_books()
         wiring = Wiring(self.root, live=live)
         plane = wiring.control_plane(
             self.assets.config,
@@ -209,12 +219,40 @@ class Project:
                 if self.assets.config.indexes[name].folder is not None
             },
         )
+        who = msgspec.structs.asdict(identity)
+        session = plane.open_for(
+            who,
+            documents=documents,
+            approvals=approvals or {},
+            workflow=workflow,
+            prompt=prompt,
+            use=use or known.use,
+            conversation=conversation,
+            heard=books.hear(known, who),
+        )
+        ended: BaseException | None = None
         try:
-            yield plane.open_for(
-                msgspec.structs.asdict(identity),
-                documents=documents,
-                approvals=approvals or {},
-                workflow=workflow,
-            )
+            yield session
+        except BaseException as error:
+            ended = error
+            raise
         finally:
             await wiring.close()
+            await books.keep(
+                session, who, use=use or known.use, conversation=conversation, error=ended
+            )
+
+    def _open_books(self) -> "SessionBooks":
+        from evalkit.workflows.traces.sessions import SessionBooks
+        from evalkit.workflows.wiring import SystemClock
+
+        if self._books is None:
+            self._books = SessionBooks(self.root, self.assets.config, clock=SystemClock())
+        return self._books
+
+    def close(self) -> None:
+        """Send what is left of traces to the collector, if there is one; the end of the program
+        does so too."""
+        if self._books is not None:
+            self._books.close()
+            self._books = None

@@ -194,6 +194,7 @@ async def prepare_run(
             *ended_quarantines({setup.name: setup.assets.suite for setup in setups}, day),
         ),
         clock=wiring.clock,
+        content=assets.config.telemetry.content == "redacted",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,7 @@ from evalkit.records.plan import PlannedAttempt
 from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
+from evalkit.workflows.auditing import audit_run
 from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.history.keeping import open_synced, record_run
 from evalkit.workflows.interrupting import passing_signals
@@ -29,7 +31,11 @@ from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
 from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
 from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.traces.exporting import TracedJournal, exporting
 from evalkit.workflows.wiring import Wiring
+
+if TYPE_CHECKING:
+    from evalkit.control.telemetry.otlp import OtlpExporter
 
 
 def run_suites(
@@ -98,10 +104,22 @@ async def _run(
             if before is not None:
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
-            bundle = store.create(record) if resumed is None else resumed
-            return await _execute(
-                prepared, record, bundle, wiring, history, emit, resumed=resumed is not None
-            )
+            with exporting(
+                prepared.config.telemetry,
+                note=lambda text: emit(RunNoted(message=text)),
+                environ=wiring.environ,
+            ) as exporter:
+                bundle = store.create(record) if resumed is None else resumed
+                return await _execute(
+                    prepared,
+                    record,
+                    bundle,
+                    wiring,
+                    history,
+                    emit,
+                    resumed=resumed is not None,
+                    exporter=exporter,
+                )
     finally:
         await wiring.close()
 
@@ -115,6 +133,7 @@ async def _execute(
     emit: EventSink,
     *,
     resumed: bool,
+    exporter: "OtlpExporter | None",
 ) -> StoredRun:
     started = wiring.clock.monotonic()
     results = RunResults({each.suite: SuiteScoring(each) for each in prepared.snapshots})
@@ -136,13 +155,14 @@ async def _execute(
                 results.take(attempt)
         _take_judgments(prepared, results, bundle)
         stop = StopSignal()
+        told = journal if exporter is None else TracedJournal(journal, exporter, record.id)
 
         async def make(attempts: Sequence[PlannedAttempt]) -> ExecutionEnd:
             made = await execute(
                 attempts,
                 prepared.make,
                 done=set(results.attempts),
-                journal=journal,
+                journal=told,
                 emit=emit,
                 concurrency=record.concurrency,
                 stop=stop,
@@ -179,6 +199,7 @@ async def _execute(
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
         )
     for trouble in (
+        audit_run(wiring.root, stored, clock=wiring.clock),
         record_run(wiring.root, stored, history),
         queue_spot_checks(wiring.root, stored),
     ):

@@ -1,0 +1,165 @@
+"""What a session outside of runs leaves behind: its trace, its spans at a collector, its audit."""
+
+import asyncio
+import atexit
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.config.model import Config
+from evalkit.config.routes import Route
+from evalkit.control.factory import pseudonym
+from evalkit.control.telemetry import attributes as names
+from evalkit.errors import StoreError
+from evalkit.ports import Clock
+from evalkit.records.call import Decision
+from evalkit.records.digest import digest_of
+from evalkit.records.span import SessionTrace, Span, Use
+from evalkit.store.traces import TraceStore
+from evalkit.workflows.auditing import open_audit, whoever_runs
+from evalkit.workflows.traces.exporting import open_exporter
+
+if TYPE_CHECKING:
+    from evalkit.control.session import ControlSession
+
+_log = logging.getLogger("evalkit")
+
+
+class SessionBooks:
+    """Keeps what the sessions of one loaded project leave behind. Shared by all of them.
+
+    Nothing of it may end a session: what cannot be written is told once, and counted.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        config: Config,
+        *,
+        clock: Clock,
+        note: Callable[[str], None] = _log.warning,
+    ) -> None:
+        """Nothing is opened before the first session."""
+        self._config = config
+        self._clock = clock
+        self._note = note
+        self._traces = TraceStore(root)
+        self._audit = open_audit(root, now=clock.now)
+        self._told: set[str] = set()
+        self._in_force: set[str] = set()
+        self._exporter = open_exporter(config.telemetry, note=note)
+        self.lost = 0
+        if self._exporter is not None:
+            atexit.register(self.close)
+
+    def hear(self, route: Route, identity: Mapping[str, str]) -> Callable[[Decision], None]:
+        """What is told of the decisions of one session: its denials go into the audit log at once.
+
+        The policies in force are entered when a route's session is opened for the first time.
+        """
+        digest = digest_of(route.model_dump(mode="json"))
+        if digest not in self._in_force:
+            self._in_force.add(digest)
+            about = {"route": route.name, "digest": digest}
+            self._try(lambda: self._audit.note("policy.in_force", whoever_runs(), about))
+
+        def heard(decision: Decision) -> None:
+            if decision.outcome != "denied":
+                return
+            kind = "budget.exhausted" if decision.act == "budget" else "policy.denied"
+            about = {
+                "route": route.name,
+                "act": decision.act,
+                "rule": decision.rule,
+                "message": decision.message,
+            }
+            self._try(lambda: self._audit.note(kind, identity, about))
+
+        return heard
+
+    async def keep(
+        self,
+        session: "ControlSession",
+        identity: Mapping[str, str],
+        *,
+        use: Use,
+        conversation: str,
+        error: BaseException | None,
+    ) -> None:
+        """Write the trace of a session that has ended. Off the event loop: other sessions go on."""
+        trace = self._trace_of(session, identity, use=use, conversation=conversation, error=error)
+        await asyncio.to_thread(self._write, trace)
+
+    def _trace_of(
+        self,
+        session: "ControlSession",
+        identity: Mapping[str, str],
+        *,
+        use: Use,
+        conversation: str,
+        error: BaseException | None,
+    ) -> SessionTrace:
+        content = self._config.telemetry.content == "redacted"
+        spans = session.spans(content=content)
+        root = spans[0]
+        began = datetime.fromtimestamp(root.start_ns / 1e9, UTC)
+        return SessionTrace(
+            trace_id=secrets.token_hex(16),
+            at=began.isoformat(timespec="milliseconds"),
+            route=root.name,
+            identity=session.identity,
+            user=pseudonym_of("user", identity.get("user", "")),
+            org=pseudonym_of("org", identity.get("org", "")),
+            team=pseudonym_of("team", identity.get("team", "")),
+            use=use,
+            conversation=session.redacted(conversation),
+            duration_s=root.duration_s,
+            calls=session.tries,
+            denied=root.attributes.get(names.DENIED, 0),
+            input_tokens=_sum(spans, names.INPUT_TOKENS),
+            output_tokens=_sum(spans, names.OUTPUT_TOKENS),
+            cost_usd=root.attributes.get(names.COST_USD),
+            billed_usd=session.billed_usd,
+            error=None if error is None else type(error).__name__,
+            content=content,
+            spans=spans,
+            decisions=tuple(session.decisions),
+        )
+
+    def _write(self, trace: SessionTrace) -> None:
+        if self._exporter is not None:
+            self._exporter.take(trace.trace_id, trace.spans, trace.decisions)
+        if self._config.telemetry.traces:
+            self._try(lambda: self._traces.append(trace))
+        if trace.denied or self._in_force:
+            self._try(self._audit.seal)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do it; what the disk refuses is told once and counted."""
+        try:
+            act()
+        except StoreError as error:
+            self.lost += 1
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                self._note(f"a session's trace or audit entry is lost: {error}")
+
+    def close(self) -> None:
+        """Send what is left to the collector; what it did not take is told. Harmless twice."""
+        if self._exporter is not None:
+            exporter, self._exporter = self._exporter, None
+            atexit.unregister(self.close)
+            if (warning := exporter.close().warning) is not None:
+                self._note(warning)
+
+
+def pseudonym_of(key: str, name: str) -> str:
+    """The pseudonym of a user, an org or a team alone; empty for nobody."""
+    return pseudonym({key: name}) if name else ""
+
+
+def _sum(spans: tuple[Span, ...], name: str) -> int:
+    return sum(int(span.attributes.get(name, 0)) for span in spans)
