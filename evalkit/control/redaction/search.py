@@ -8,6 +8,7 @@ from evalkit.control.redaction.addresses import find_ips
 from evalkit.control.redaction.credentials import find_credentials
 from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.identifiers import find_cards, find_emails, find_ibans, find_ssns
+from evalkit.control.redaction.national_ids import FISCALE_SIGN, find_announced_ids, find_ids
 from evalkit.control.redaction.phones import find_phones
 from evalkit.control.redaction.spoken import find_spoken
 
@@ -39,10 +40,14 @@ def _find(text: str, lead: str) -> tuple[Finding, ...]:
     found = _uncovered(find_credentials(view, lowered), covered)
     found += _uncovered(find_emails(view, lowered), covered)
     found += _uncovered(find_spoken(lowered), covered)
+    if FISCALE_SIGN.search(lowered):
+        found += _uncovered(find_ids(view), covered)
     if _NUMBER_SIGNS.search(view):
         found += _uncovered(find_ibans(view), covered)
+        found += _uncovered(find_announced_ids(view, lowered, lead), covered)
         found += _uncovered(find_cards(view), covered)
-        found += _uncovered(find_ssns(view, lowered), covered)
+        found += _uncovered(find_ssns(view), covered)
+        found += _uncovered(find_ids(view), covered)
         found += _uncovered(find_ips(view, lead), covered)
         found += _uncovered(find_phones(view, lead), covered)
     elif "::" in view:
