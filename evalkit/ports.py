@@ -1,7 +1,7 @@
 """What the stages ask of each other; `workflows` hands each of them an object that has it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -13,6 +13,7 @@ from evalkit.records.call import (
     Completion,
     Decision,
     Message,
+    Piece,
     PreparedCall,
     Reply,
     Request,
@@ -72,6 +73,29 @@ class Transport(Protocol):
         """Give the connections back."""
 
 
+class HttpStream(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP reply whose body is still arriving; header names are in lower case.
+
+    `chunks` raises what `Transport` raises, and ends where the body ends.
+    """
+
+    status: int
+    headers: dict[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class StreamingTransport(Transport, Protocol):
+    """A transport that also hands over a body as it arrives."""
+
+    def stream(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> AbstractAsyncContextManager[HttpStream]:
+        """POST, and read the reply's body piece by piece; leaving the context ends the exchange.
+
+        `timeout_s` bounds how long the server is waited for in all, not how long a reader takes.
+        """
+
+
 class Provider(Protocol):
     """A source of replies. Raises ProviderError.
 
@@ -96,6 +120,13 @@ class Provider(Protocol):
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once."""
+
+    def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """Ask once, and hand over the reply as it arrives; the last piece is the whole reply.
+
+        An error may come after pieces: whoever has passed them on cannot ask again. A reader that
+        stops early closes it (`contextlib.aclosing`), which ends the call.
+        """
 
     async def close(self) -> None:
         """Give everything back."""

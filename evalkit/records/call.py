@@ -115,6 +115,30 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     request_id: str = ""
 
 
+class CallPiece(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A piece of a tool call. `arguments` is more of its JSON's text; id and name come once.
+
+    `index` tells the calls of a reply apart, counted from 0.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A piece of a reply that is streamed: more of its text, of a refusal, or of a tool call.
+
+    The last piece holds nothing but the whole reply.
+    """
+
+    text: str = ""
+    refusal: str = ""
+    call: CallPiece | None = None
+    reply: Reply | None = None
+
+
 class Fallback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A hop to the next model and why."""
 

@@ -5,7 +5,8 @@ for each prompt: an embedded model's prompt cache makes its answers depend on wh
 and this order can be repeated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +16,7 @@ from evalkit.control.factory import ControlPlane
 from evalkit.errors import ProviderError, Refused
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Provider
-from evalkit.records.call import Reply, Request
+from evalkit.records.call import Piece, Reply, Request
 from evalkit.records.recording import Recording
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
@@ -52,6 +53,17 @@ class _Capturing:
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         reply = await self._provider.complete(request, timeout_s=timeout_s)
+        self._take(request, reply)
+        return reply
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        async with aclosing(self._provider.stream(request, timeout_s=timeout_s)) as pieces:
+            async for piece in pieces:
+                if piece.reply is not None:
+                    self._take(request, piece.reply)
+                yield piece
+
+    def _take(self, request: Request, reply: Reply) -> None:
         about = request.attribution
         self._taken.append(
             Recording(
@@ -62,7 +74,6 @@ class _Capturing:
                 trial=request.trial,
             )
         )
-        return reply
 
     async def close(self) -> None:
         await self._provider.close()

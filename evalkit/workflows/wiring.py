@@ -18,7 +18,7 @@ from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.traffic import Lane, Traffic
 from evalkit.errors import Refused
-from evalkit.ports import Cache, Clock, EventSink, Transport
+from evalkit.ports import Cache, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
@@ -55,7 +55,7 @@ class Wiring:
         *,
         live: bool = False,
         clock: Clock | None = None,
-        transport: Transport | None = None,
+        transport: StreamingTransport | None = None,
         environ: Mapping[str, str] = os.environ,
         traffic: Traffic | None = None,
     ) -> None:
@@ -295,7 +295,7 @@ class Wiring:
             clock=self.clock,
         )
 
-    def transport(self) -> Transport:
+    def transport(self) -> StreamingTransport:
         """HTTP out, opened once."""
         if self._transport is None:
             from evalkit.control.providers.transport import build_transport

@@ -9,12 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Exchange:
-    """A reply of JSON or bytes; `missing` bytes are promised and not sent."""
+    """A reply of JSON or bytes; `missing` bytes are promised and not sent, and where it `stalls`
+    the connection stays open until the reader is gone. The body is sent in pieces that end at
+    `cuts`."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     missing: int = 0
+    cuts: tuple[int, ...] = ()
+    stalls: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,11 @@ class ReplayServer:
                 self.send_header("content-length", str(len(body) + reply.missing))
                 self.send_header("connection", "close")
                 self.end_headers()
-                self.wfile.write(body)
+                for start, end in zip((0, *reply.cuts), (*reply.cuts, len(body)), strict=True):
+                    self.wfile.write(body[start:end])
+                    self.wfile.flush()
+                if reply.stalls:
+                    self.rfile.read(1)  # returns when the reader closes
 
             def log_message(self, format: str, *args: Any) -> None:
                 return None

@@ -5,7 +5,14 @@ from typing import Any
 
 import msgspec
 
-from evalkit.control.providers.answers import REFUSED, Answer, MalformedAnswer, counted
+from evalkit.control.providers.answers import (
+    REFUSED,
+    Answer,
+    MalformedAnswer,
+    call_from_text,
+    counted,
+)
+from evalkit.control.providers.anthropic_stream import MESSAGES_STREAM
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.guardrails import with_block
@@ -53,6 +60,7 @@ class _Block(msgspec.Struct):
     name: str | None = None
     id: str | None = None
     input: dict[str, Any] | None = None
+    partial_json: str | None = None  # of a stream, in the place of `input`
 
 
 class _OutputDetails(msgspec.Struct):
@@ -155,7 +163,10 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         elif block.type == "tool_use":
             if block.name is None:
                 raise MalformedAnswer("a tool call of the reply names no tool")
-            calls.append(ToolCall(name=block.name, arguments=block.input, id=block.id or ""))
+            if block.partial_json is None:
+                calls.append(ToolCall(name=block.name, arguments=block.input, id=block.id or ""))
+            else:
+                calls.append(call_from_text(block.name, block.partial_json, block.id))
     stop = message.stop_reason or ("tool_use" if calls else "end_turn")
     refusal: str | None = None
     found: tuple[Guardrail, ...] = ()
@@ -198,6 +209,7 @@ MESSAGES = WireProtocol(
     url_of=lambda base_url, model: below(base_url, "/messages"),
     payload_of=payload_of,
     answer_of=answer_of,
+    stream=MESSAGES_STREAM,
     key_headers=lambda key, base_url: {"x-api-key": key},
     headers={"anthropic-version": VERSION},
     id_header="request-id",

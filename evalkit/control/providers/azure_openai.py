@@ -5,6 +5,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from evalkit.control.providers.openai_reply import read_completion
 from evalkit.control.providers.openai_request import payload_of as chat_payload_of
+from evalkit.control.providers.openai_stream import CHAT_STREAM
 from evalkit.control.providers.protocol import WireProtocol, below
 from evalkit.records.call import Request
 
@@ -39,6 +40,7 @@ AZURE = WireProtocol(
     url_of=url_of,
     payload_of=payload_of,
     answer_of=read_completion,
+    stream=CHAT_STREAM,
     key_headers=lambda key, base_url: {"api-key": key},
     id_header="apim-request-id",
 )

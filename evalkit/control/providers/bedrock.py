@@ -6,8 +6,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from evalkit.control.providers.answers import FILTERED, Answer, MalformedAnswer, counted
+from evalkit.control.providers.answers import (
+    FILTERED,
+    Answer,
+    MalformedAnswer,
+    call_from_text,
+    counted,
+)
 from evalkit.control.providers.bedrock_signing import sign
+from evalkit.control.providers.bedrock_stream import CONVERSE_STREAM
 from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.control.providers.guardrails import bedrock_findings, with_block
@@ -67,6 +74,7 @@ class _ToolUse(msgspec.Struct, rename="camel"):
     name: str
     input: dict[str, Any] | None = None
     tool_use_id: str | None = None
+    partial_json: str | None = None  # of a stream, in the place of `input`
 
 
 class _Block(msgspec.Struct, rename="camel"):
@@ -161,11 +169,7 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     if message is None or message.content is None:
         raise MalformedAnswer("the reply has no message")
     text = "".join(block.text or "" for block in message.content)
-    calls = tuple(
-        ToolCall(name=use.name, arguments=use.input, id=use.tool_use_id or "")
-        for block in message.content
-        if (use := block.tool_use) is not None
-    )
+    calls = tuple(_call(use) for block in message.content if (use := block.tool_use) is not None)
     stop = reply.stop_reason or ("tool_use" if calls else "end_turn")
     finish_reason = _ENDS.get(stop, stop)
     found = tuple(dict.fromkeys(bedrock_findings(reply.trace)))
@@ -182,6 +186,12 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
         generated=stop in _BAD_ENDS,
         guardrails=found,
     )
+
+
+def _call(use: _ToolUse) -> ToolCall:
+    if use.partial_json is not None:
+        return call_from_text(use.name, use.partial_json, use.tool_use_id)
+    return ToolCall(name=use.name, arguments=use.input, id=use.tool_use_id or "")
 
 
 def error_of(reply: HttpReply) -> ErrorBody:
@@ -233,6 +243,7 @@ CONVERSE = WireProtocol(
     url_of=url_of,
     payload_of=payload_of,
     answer_of=answer_of,
+    stream=CONVERSE_STREAM,
     error_of=error_of,
     id_header="x-amzn-requestid",
     sign=sign,

@@ -4,11 +4,12 @@ Every call ends as it would with a provider that is down, too slow or over its r
 call leaves the process: nothing can be billed, and a timeout is not waited for.
 """
 
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request
+from evalkit.records.call import Piece, Reply, Request
 
 Fault = Literal["down", "slow", "429"]
 FAULTS: tuple[Fault, ...] = ("down", "slow", "429")
@@ -50,6 +51,10 @@ class FaultyProvider:
         raise ProviderError(
             code, f"provider {self.name}: {meaning} (a drill: it was not asked)", retryable=True
         )
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """Raises as `complete` does, before any piece."""
+        yield Piece(reply=await self.complete(request, timeout_s=timeout_s))
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -1,6 +1,5 @@
 """Google's generateContent format, of the Gemini API and of Vertex AI."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,7 +13,9 @@ from evalkit.control.providers.answers import (
     MalformedAnswer,
     counted,
 )
-from evalkit.control.providers.error_bodies import ErrorBody, error_in
+from evalkit.control.providers.error_bodies import ErrorBody
+from evalkit.control.providers.gemini_errors import error_of, google_error
+from evalkit.control.providers.gemini_stream import CONTENT_STREAM
 from evalkit.control.providers.guardrails import google_ratings, with_block
 from evalkit.control.providers.protocol import (
     WireProtocol,
@@ -30,7 +31,6 @@ from evalkit.control.providers.turns import (
     link_results,
     split_system,
 )
-from evalkit.ports import HttpReply
 from evalkit.records.call import Message, Request, ToolCall, Usage
 from evalkit.records.json_text import decode_json
 
@@ -264,54 +264,6 @@ def answer_of(body: bytes) -> Answer | ErrorBody:
     )
 
 
-def error_of(reply: HttpReply) -> ErrorBody:
-    """The error of another status."""
-    try:
-        data = msgspec.json.decode(reply.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return error_in(reply.body)
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    return google_error(data.get("error", data) if isinstance(data, dict) else None)
-
-
-def google_error(error: Any) -> ErrorBody:
-    """An error with its status by name, and the wait that stands among its details."""
-    if not isinstance(error, dict):
-        return ErrorBody(message=error if isinstance(error, str) else "")
-    message, code, status = error.get("message"), error.get("code"), error.get("status")
-    given = error.get("details")
-    details = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
-    exact = next((name for each in details if (name := _exact_name(each))), None)
-    return ErrorBody(
-        message=message if isinstance(message, str) else "",
-        code=exact or (status if isinstance(status, str) else ""),
-        kind=str(code) if isinstance(code, int | str) and not isinstance(code, bool) else "",
-        retry_after_s=next((s for each in details if (s := _delay_s(each)) is not None), None),
-    )
-
-
-def _exact_name(detail: Mapping[str, Any]) -> str | None:
-    """What a detail says that the status does not: a wrong key is an INVALID_ARGUMENT otherwise,
-    and a quota of the day, which no run can wait for, looks like one of the minute."""
-    if detail.get("reason") in ("API_KEY_INVALID", "API_KEY_EXPIRED"):
-        return "API_KEY_INVALID"
-    violations = detail.get("violations")
-    for violation in violations if isinstance(violations, list) else ():
-        if isinstance(violation, dict) and "PerDay" in str(violation.get("quotaId")):
-            return "QUOTA_PER_DAY"
-    return None
-
-
-def _delay_s(detail: Mapping[str, Any]) -> float | None:
-    """Seconds of a RetryInfo: `{"@type": "…/google.rpc.RetryInfo", "retryDelay": "34.5s"}`."""
-    delay = detail.get("retryDelay")
-    if not isinstance(delay, str):
-        return None
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)s", delay)
-    return float(number.group(1)) if number else None
-
-
 def _usage(usage: _Usage | None) -> Usage | None:
     """Thoughts stand beside the reply's tokens here, tool results beside the prompt's: summed."""
     if usage is None or usage.prompt_token_count is None:
@@ -335,4 +287,5 @@ GENERATE_CONTENT = WireProtocol(
     answer_of=answer_of,
     key_headers=key_headers,
     error_of=error_of,
+    stream=CONTENT_STREAM,
 )

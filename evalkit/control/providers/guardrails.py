@@ -12,6 +12,7 @@ from evalkit.records.call import Guardrail
 
 Side = Literal["request", "reply"]
 _LOWEST = frozenset({"safe", "NEGLIGIBLE", "HARM_SEVERITY_NEGLIGIBLE"})
+_SEVERITIES = ("safe", "low", "medium", "high")
 _ACTIONS: Mapping[str, Literal["blocked", "changed"]] = {
     "BLOCKED": "blocked",
     "ANONYMIZED": "changed",
@@ -58,6 +59,21 @@ def azure_filters(results: Any, where: Side) -> Iterator[Guardrail]:
                 where=where,
                 message=f"severity {severity}" if isinstance(severity, str) else "",
             )
+
+
+def merge_filters(merged: dict[str, Any], results: Any) -> None:
+    """Put the filter results of one more piece of a stream into `merged`: by category the worst."""
+    for name, result in results.items() if isinstance(results, dict) else ():
+        if _badness(result) >= _badness(merged.get(name)):
+            merged[name] = result
+
+
+def _badness(result: Any) -> tuple[bool, bool, int]:
+    if not isinstance(result, dict):
+        return False, False, -1
+    severity = result.get("severity")
+    known = _SEVERITIES.index(severity) if severity in _SEVERITIES else 0
+    return result.get("filtered") is True, result.get("detected") is True, known
 
 
 def azure_prompt_filters(results: Any) -> Iterator[Guardrail]:

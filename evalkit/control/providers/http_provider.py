@@ -1,9 +1,11 @@
 """One provider for every wire format over HTTP."""
 
+import importlib.util
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import UTC
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +20,7 @@ from evalkit.control.providers.error_bodies import ErrorBody
 from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.identity import ProviderKind, identity_of
 from evalkit.control.providers.meanings import CONTENT_FILTER, meaning_of
+from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.providers.protocol import (
     UnsentParameter,
     Unsigned,
@@ -25,10 +28,12 @@ from evalkit.control.providers.protocol import (
     check_address,
 )
 from evalkit.control.providers.provider_errors import as_provider_error
+from evalkit.control.providers.stream_reading import StreamReading, is_stream
+from evalkit.control.providers.streaming import StreamProtocol
 from evalkit.errors import ProviderError
-from evalkit.ports import Clock, HttpReply, Transport
+from evalkit.ports import Clock, HttpReply, StreamingTransport
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request, Usage
+from evalkit.records.call import Piece, Reply, Request, Usage
 
 
 class HttpProvider:
@@ -49,7 +54,7 @@ class HttpProvider:
         base_url: str,
         api_key_env: str | None,
         environ: Mapping[str, str],
-        transport: Transport,
+        transport: StreamingTransport,
         clock: Clock,
     ) -> None:
         """`name` is the configured provider's, for messages. The transport is not closed here."""
@@ -73,17 +78,58 @@ class HttpProvider:
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once. Raises ProviderError."""
-        body = self._body(request)
+        body = self._body(request, {})
         url = self._protocol.url_of(self._base_url, request.model)
-        headers, secret = self._headers(url, body)
+        headers, secret = self._headers(url, body, "application/json")
         started = self._clock.monotonic()
-        answer = await self._transport.post(url, headers=headers, body=body, timeout_s=timeout_s)
-        return self._read(request, answer, secret, self._clock.monotonic() - started)
+        reply = await self._transport.post(url, headers=headers, body=body, timeout_s=timeout_s)
+        return self._read(request, reply, secret, self._clock.monotonic() - started)
 
-    def _headers(self, url: str, body: bytes) -> tuple[Mapping[str, str], str | None]:
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """Ask once, and hand over the reply as it arrives. Raises ProviderError.
+
+        A server that does not stream is read whole. What breaks off, or goes on with an error,
+        may be billed as far as it came.
+        """
+        way = self._protocol.stream
+        self._check_stream(way)
+        body = self._body(request, way.settings)
+        url = (way.url_of or self._protocol.url_of)(self._base_url, request.model)
+        headers, secret = self._headers(url, body, way.accept)
+        started = self._clock.monotonic()
+        async with self._transport.stream(
+            url, headers=headers, body=body, timeout_s=timeout_s
+        ) as arriving:
+            reply = HttpReply(status=arriving.status, headers=arriving.headers, body=b"")
+            if is_stream(arriving, way):
+                reading = StreamReading(way)
+                async with aclosing(reading.pieces(arriving.chunks)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                whole = self._assembled(reading, reply, secret)
+                took_s = self._clock.monotonic() - started
+                yield Piece(reply=self._reply(request, whole, reply, took_s))
+                return
+            text = b"".join([chunk async for chunk in arriving.chunks])
+        reply = HttpReply(status=reply.status, headers=reply.headers, body=text)
+        took_s = self._clock.monotonic() - started
+        for piece in pieces_of(self._read(request, reply, secret, took_s)):
+            yield piece
+
+    def _check_stream(self, way: StreamProtocol) -> None:
+        """Raises ProviderError where a stream could not be read."""
+        if way.needs is not None and importlib.util.find_spec(way.needs[0]) is None:
+            module, extra = way.needs
+            raise ProviderError(
+                FailureMode.BAD_REQUEST,
+                f"provider {self.name} was not asked: reading its stream needs {module}: "
+                f"pip install 'evalkit[{extra}]'",
+            )
+
+    def _headers(self, url: str, body: bytes, accept: str) -> tuple[Mapping[str, str], str | None]:
         """The headers of a call, and the secret among them. Raises ProviderError."""
         key = self._key()
-        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers = {"content-type": "application/json", "accept": accept}
         headers |= self._protocol.headers
         if key is not None:
             return {**headers, **self._protocol.key_headers(key, self._base_url)}, key
@@ -97,10 +143,10 @@ class HttpProvider:
             ) from None
         return signed, signed.get("x-amz-security-token")
 
-    def _body(self, request: Request) -> bytes:
+    def _body(self, request: Request, settings: Mapping[str, Any]) -> bytes:
         """Raises ProviderError(bad_request) for a parameter that cannot be sent."""
         try:
-            return msgspec.json.encode(self._protocol.payload_of(request))
+            return msgspec.json.encode({**self._protocol.payload_of(request), **settings})
         except UnsentParameter as error:
             raise ProviderError(
                 FailureMode.BAD_REQUEST, f"provider {self.name} was not asked: {error}"
@@ -108,29 +154,60 @@ class HttpProvider:
 
     def _read(self, request: Request, reply: HttpReply, secret: str | None, took_s: float) -> Reply:
         """The reply in an HTTP reply. Raises ProviderError."""
-        now = self._clock.now()
-        answer: Answer | ErrorBody
         if 200 <= reply.status < 300:
             answer = self._answer(reply.body)
         else:
             answer = self._protocol.error_of(reply)
         if isinstance(answer, ErrorBody):
-            if meaning_of(reply.status, answer) is not CONTENT_FILTER:
-                raise as_provider_error(self.name, reply, error=answer, secret=secret, now=now)
-            # The filter stopped the prompt before the model: nothing was used.
-            name = next(iter(answer.names), "content_filter")
-            answer = Answer(
-                finish_reason="content_filter",
-                refusal=PROMPT_FILTERED,
-                usage=Usage(),
-                guardrails=with_block(answer.guardrails, name, where="request"),
+            answer = self._filtered(answer, reply, secret)
+        return self._reply(request, answer, reply, took_s)
+
+    def _assembled(self, reading: StreamReading, reply: HttpReply, secret: str | None) -> Answer:
+        """What a stream that has ended says. Raises ProviderError."""
+        if reading.malformed is not None:
+            raise malformed(self.name, f"no {self._protocol.noun}: {reading.malformed}")
+        error = reading.error
+        if error is None and not reading.is_whole:
+            if not reading.events:
+                raise malformed(self.name, f"no {self._protocol.noun}: the stream is empty")
+            raise ProviderError(
+                FailureMode.CONNECTION,
+                f"provider {self.name}: the stream ended before the reply was whole",
+                retryable=True,
+                may_be_billed=True,
             )
+        answer = error or self._answer(reading.body())
+        if not isinstance(answer, ErrorBody):
+            return answer
+        try:
+            return self._filtered(answer, reply, secret)
+        except ProviderError as failed:
+            # What was said before the error was generated, and may be charged.
+            failed.may_be_billed = failed.may_be_billed or reading.has_said
+            raise
+
+    def _filtered(self, error: ErrorBody, reply: HttpReply, secret: str | None) -> Answer:
+        """A prompt that the vendor's filter stopped. Raises ProviderError for any other error."""
+        if meaning_of(reply.status, error) is not CONTENT_FILTER:
+            raise as_provider_error(
+                self.name, reply, error=error, secret=secret, now=self._clock.now()
+            )
+        # The filter stopped the prompt before the model: nothing was used.
+        name = next(iter(error.names), "content_filter")
+        return Answer(
+            finish_reason="content_filter",
+            refusal=PROMPT_FILTERED,
+            usage=Usage(),
+            guardrails=with_block(error.guardrails, name, where="request"),
+        )
+
+    def _reply(self, request: Request, answer: Answer, reply: HttpReply, took_s: float) -> Reply:
         return reply_from(
             self.name,
             request,
             answer,
             measurement_id=self._measurement(answer, reply),
-            measured_at=now.astimezone(UTC).isoformat(timespec="milliseconds"),
+            measured_at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
             latency_s=took_s,
             request_id=reply.headers.get(self._protocol.id_header, "") or answer.id,
         )

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError, StoreError
 from evalkit.ports import Clock
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Message, Reply, Request
+from evalkit.records.call import Message, Piece, Reply, Request
 
 FIXED_PARTS = ("system", "examples")
 
@@ -68,12 +68,33 @@ class LocalProvider:
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once; `timeout_s` counts from when the call's turn comes. Raises ProviderError."""
+        return await self._ask(request, timeout_s, lambda text: None)
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """Ask once, and hand over the text as it is made. Raises as `complete` does."""
+        heard: asyncio.Queue[str | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def hear(text: str) -> None:
+            loop.call_soon_threadsafe(heard.put_nowait, text)
+
+        asked = asyncio.ensure_future(self._ask(request, timeout_s, hear))
+        asked.add_done_callback(lambda _: heard.put_nowait(None))
+        try:
+            while (text := await heard.get()) is not None:
+                yield Piece(text=text)
+            yield Piece(reply=await asked)
+        finally:
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+
+    async def _ask(self, request: Request, timeout_s: float, hear: Callable[[str], None]) -> Reply:
         if request.tools or has_tool_turns(request.messages):
             raise self._error(FailureMode.BAD_REQUEST, "the embedded model takes no tools")
         stop = threading.Event()
         async with self._turn:
             work = asyncio.get_running_loop().run_in_executor(
-                self._worker, self._answer, request, timeout_s, stop
+                self._worker, self._answer, request, timeout_s, stop, hear
             )
             try:
                 return await asyncio.shield(work)
@@ -87,7 +108,13 @@ class LocalProvider:
         self._engine = None
         self._computed.clear()
 
-    def _answer(self, request: Request, timeout_s: float, stop: threading.Event) -> Reply:
+    def _answer(
+        self,
+        request: Request,
+        timeout_s: float,
+        stop: threading.Event,
+        hear: Callable[[str], None],
+    ) -> Reply:
         engine = self._loaded()
         started = self._clock.monotonic()
         prefix = fixed_prefix(request.messages)
@@ -104,6 +131,8 @@ class LocalProvider:
 
         def take(chunk: dict[str, Any]) -> bool:
             chunks.append(chunk)
+            if text := _text_of(chunk):
+                hear(text)
             return stop.is_set() or self._clock.monotonic() - started > timeout_s
 
         try:
@@ -203,11 +232,10 @@ def fixed_prefix(messages: tuple[Message, ...]) -> str:
 
 def _assembled(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The streamed chunks as one chat completion; None for a stream that was stopped."""
-    content = ""
+    content = "".join(_text_of(chunk) for chunk in chunks)
     finish_reason = None
     for chunk in chunks:
         for choice in chunk.get("choices") or ():
-            content += choice["delta"].get("content") or ""
             finish_reason = choice.get("finish_reason") or finish_reason
     if finish_reason is None or "usage" not in chunks[-1]:
         return None
@@ -216,3 +244,8 @@ def _assembled(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
         "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
         "usage": chunks[-1]["usage"],
     }
+
+
+def _text_of(chunk: dict[str, Any]) -> str:
+    """What a chunk adds to the text."""
+    return "".join(choice["delta"].get("content") or "" for choice in chunk.get("choices") or ())

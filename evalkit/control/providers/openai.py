@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from evalkit.control.providers.http_provider import HttpProvider
 from evalkit.control.providers.openai_reply import read_completion
 from evalkit.control.providers.openai_request import payload_of, token_cap_of
+from evalkit.control.providers.openai_stream import CHAT_STREAM
 from evalkit.control.providers.protocol import WireProtocol, below
-from evalkit.ports import Clock, Transport
+from evalkit.ports import Clock, StreamingTransport
 
 PATH = "/chat/completions"
 
@@ -21,7 +22,7 @@ class OpenAIProvider(HttpProvider):
         base_url: str,
         api_key_env: str | None,
         environ: Mapping[str, str],
-        transport: Transport,
+        transport: StreamingTransport,
         clock: Clock,
     ) -> None:
         """`name` is the configured provider's, for messages. The transport is not closed here."""
@@ -52,4 +53,5 @@ def chat_completions(base_url: str) -> WireProtocol:
         url_of=lambda base, model: below(base, PATH),
         payload_of=lambda request: payload_of(request, token_cap=token_cap),
         answer_of=read_completion,
+        stream=CHAT_STREAM,
     )

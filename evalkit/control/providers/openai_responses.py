@@ -15,6 +15,7 @@ from evalkit.control.providers.answers import (
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.openai_request import is_closed, strict_schema
+from evalkit.control.providers.openai_responses_stream import RESPONSES_STREAM
 from evalkit.control.providers.protocol import WireProtocol, below, translated
 from evalkit.control.providers.turns import arguments_text, is_result, link_results
 from evalkit.records.call import Message, Request, ToolCall, Usage
@@ -209,4 +210,5 @@ RESPONSES = WireProtocol(
     url_of=lambda base_url, model: below(base_url, "/responses"),
     payload_of=payload_of,
     answer_of=answer_of,
+    stream=RESPONSES_STREAM,
 )

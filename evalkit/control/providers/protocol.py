@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from evalkit.control.providers.answers import Answer
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
+from evalkit.control.providers.streaming import StreamProtocol
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import HttpReply
 from evalkit.records.call import Request
@@ -42,14 +43,15 @@ class WireProtocol:
     `url_of(base_url, model)` is where a model is asked; `key_headers(key, base_url)` carry the key.
     `payload_of` raises UnsentParameter. `answer_of` reads the body of a success; it raises
     MalformedAnswer or msgspec's errors. `error_of` reads any other reply. `id_header` is where the
-    vendor's request id stands. `sign(environ, url, headers, body)` signs the requests of a provider
-    that has no key of its own; it raises Unsigned.
+    vendor's request id stands, `stream` how the format streams. `sign(environ, url, headers, body)`
+    signs the requests of a provider that has no key of its own; it raises Unsigned.
     """
 
     noun: str
     url_of: Callable[[str, str], str]
     payload_of: Callable[[Request], dict[str, Any]]
     answer_of: Callable[[bytes], Answer | ErrorBody]
+    stream: StreamProtocol
     key_headers: Callable[[str, str], Mapping[str, str]] = bearer
     headers: Mapping[str, str] = field(default_factory=dict)
     error_of: Callable[[HttpReply], ErrorBody] = error_of_reply

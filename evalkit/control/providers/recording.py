@@ -1,5 +1,6 @@
 """Recordings: a real model's replies from files of the project, found by the key of the request."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Literal
 
@@ -7,9 +8,10 @@ import msgspec
 
 from evalkit.config.json_lines import decode_lines
 from evalkit.config.problems import capped
+from evalkit.control.providers.pieces import pieces_of
 from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request
+from evalkit.records.call import Piece, Reply, Request
 from evalkit.records.recording import Recording
 
 
@@ -57,6 +59,11 @@ class RecordingProvider:
         if reply is None:
             raise ProviderError(FailureMode.NOT_RECORDED, self.missing(request) or "")
         return reply
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """The same in pieces. Raises as `complete` does."""
+        for piece in pieces_of(await self.complete(request, timeout_s=timeout_s)):
+            yield piece
 
     async def close(self) -> None:
         """Forget what was read."""

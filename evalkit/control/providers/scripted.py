@@ -4,6 +4,7 @@ They measure no model, and say so wherever they show: origin and model are `scri
 estimated from the lengths of the texts.
 """
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +14,11 @@ from evalkit.config.json_lines import decode_lines
 from evalkit.config.problems import capped
 from evalkit.control.providers.answers import BYTES_A_TOKEN, estimate_usage
 from evalkit.control.providers.identity import identity_of
+from evalkit.control.providers.pieces import pieces_of
 from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.ports import Clock
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request, ToolCall
+from evalkit.records.call import Piece, Reply, Request, ToolCall
 
 
 class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,6 +112,11 @@ class ScriptedProvider:
             finish_reason="length" if is_cut else ends,
             refusal=scripted.refusal,
         )
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        """The same in pieces. Raises as `complete` does."""
+        for piece in pieces_of(await self.complete(request, timeout_s=timeout_s)):
+            yield piece
 
     async def close(self) -> None:
         """Forget what was read."""

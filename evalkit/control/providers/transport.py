@@ -5,14 +5,15 @@ aiohttp's connections it is 0.3 (benchmarks/floor.py).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from evalkit._version import __version__
 from evalkit.control.providers.transport_errors import CONNECT_TIMEOUT_S, host_of, map_error
 from evalkit.errors import ProviderError
-from evalkit.ports import HttpReply
+from evalkit.ports import HttpReply, HttpStream
 from evalkit.records.attempt import FailureMode
 
 if TYPE_CHECKING:
@@ -79,45 +80,105 @@ class HttpxTransport:
         """The same by any method. Raises as `post` does."""
         try:
             async with asyncio.timeout(timeout_s):
-                client = self._client(url)
-                timeouts = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": None}
-                request = client.build_request(
-                    method,
-                    url,
-                    headers=dict(headers),
-                    content=body,
-                    extensions={"timeout": timeouts},
-                )
-                return await self._exchange(client, request, url)
+                reply = await self._send(method, url, headers, body, timeout_s)
+                try:
+                    whole = b"".join([chunk async for chunk in self._bytes_of(reply, url)])
+                finally:
+                    await reply.aclose()
         except ProviderError:
             raise
         except Exception as error:
             mapped = map_error(error, where=host_of(url), timeout_s=timeout_s)
             if mapped is None:
                 raise
+        else:
+            return HttpReply(status=reply.status_code, headers=_headers_of(reply), body=whole)
         # Raised out here: the cause holds the request with its headers, so it must not be chained.
         raise mapped
 
-    async def _exchange(
-        self, client: "httpx.AsyncClient", request: "httpx.Request", url: str
-    ) -> HttpReply:
-        reply = await client.send(request, stream=True)
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> AsyncGenerator[HttpStream, None]:
+        """POST, and read the reply's body piece by piece. Raises as `post` does.
+
+        `timeout_s` bounds how long the server is waited for in all, not how long a reader takes.
+        """
+        waiting = _Waiting(timeout_s)
+        where = host_of(url)
+        mapped: ProviderError | None = None
         try:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in reply.aiter_bytes():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > self._max_reply_bytes:
-                    raise ProviderError(
-                        FailureMode.MALFORMED_REPLY,
-                        f"{host_of(url)} sent more than {self._max_reply_bytes} bytes",
-                        may_be_billed=True,
-                    )
-            names = {name.lower(): value for name, value in reply.headers.items()}
-            return HttpReply(status=reply.status_code, headers=names, body=b"".join(chunks))
+            async with waiting.turn():
+                reply = await self._send("POST", url, headers, body, timeout_s)
+        except ProviderError:
+            raise
+        except Exception as error:
+            mapped = map_error(error, where=where, timeout_s=timeout_s)
+            if mapped is None:
+                raise
+        if mapped is not None:
+            raise mapped
+        chunks = self._chunks_of(reply, url, waiting)
+        try:
+            yield HttpStream(status=reply.status_code, headers=_headers_of(reply), chunks=chunks)
         finally:
+            await chunks.aclose()
             await reply.aclose()
+
+    async def _chunks_of(
+        self, reply: "httpx.Response", url: str, waiting: "_Waiting"
+    ) -> AsyncGenerator[bytes, None]:
+        """The body as it arrives. Raises ProviderError."""
+        source = self._bytes_of(reply, url)
+        try:
+            while True:
+                mapped: ProviderError | None = None
+                try:
+                    async with waiting.turn():
+                        chunk = await anext(source, None)
+                except ProviderError:
+                    raise
+                except Exception as error:
+                    where = host_of(url)
+                    mapped = map_error(error, where=where, timeout_s=waiting.timeout_s)
+                    if mapped is None:
+                        raise
+                if mapped is not None:
+                    raise mapped
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            await source.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+    ) -> "httpx.Response":
+        """The reply with its body still to be read."""
+        client = self._client(url)
+        timeouts = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": None}
+        request = client.build_request(
+            method, url, headers=dict(headers), content=body, extensions={"timeout": timeouts}
+        )
+        return await client.send(request, stream=True)
+
+    async def _bytes_of(self, reply: "httpx.Response", url: str) -> AsyncGenerator[bytes, None]:
+        """The body, up to the size that is read at all."""
+        size = 0
+        async for chunk in reply.aiter_bytes():
+            size += len(chunk)
+            if size > self._max_reply_bytes:
+                raise ProviderError(
+                    FailureMode.MALFORMED_REPLY,
+                    f"{host_of(url)} sent more than {self._max_reply_bytes} bytes",
+                    may_be_billed=True,
+                )
+            yield chunk
 
     def _client(self, url: str) -> "httpx.AsyncClient":
         """The client for a URL's host: one for every proxy, one without."""
@@ -136,6 +197,29 @@ class HttpxTransport:
         self._clients.clear()
         for client in clients:
             await client.aclose()
+
+
+class _Waiting:
+    """How long the server may still be waited for; a reader's own time does not count."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._left_s = timeout_s
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None, None]:
+        """Wait once. Raises TimeoutError when no time is left."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(self._left_s):
+                yield
+        finally:
+            self._left_s = max(0.0, self._left_s - (clock() - began))
+
+
+def _headers_of(reply: "httpx.Response") -> dict[str, str]:
+    return {name.lower(): value for name, value in reply.headers.items()}
 
 
 def _open_client(proxy: str | None) -> "httpx.AsyncClient":

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from evalkit.control.requests import build_request
 from evalkit.errors import ProviderError, StoreError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Attribution, Message, Reply, Request, Usage
+from evalkit.records.call import Attribution, Message, Piece, Reply, Request, Usage
 from tests.unit.control.providers.fakes import FixedClock, request, run
 
 Chunk = dict[str, Any]
@@ -116,6 +117,47 @@ def test_the_reply_is_put_together_from_its_chunks() -> None:
     assert (reply.content, reply.finish_reason, reply.origin) == ("yes", "stop", "live")
     assert reply.model == "SmolLM2-135M-Instruct.Q4_1"
     assert reply.usage == Usage(input_tokens=8, output_tokens=2, cached_tokens=5)
+
+
+def test_the_text_is_handed_over_as_it_is_made() -> None:
+    async def work() -> list[Piece]:
+        embedded = provider(WatchedEngine())
+        try:
+            asked = of_prompt("Say: ", "on?")
+            return [piece async for piece in embedded.stream(asked, timeout_s=5)]
+        finally:
+            await embedded.close()
+
+    *pieces, last = run(work())
+    assert [piece.text for piece in pieces] == ["ye", "s"]
+    assert last.reply is not None and last.reply.content == "yes"
+
+
+def test_a_stream_that_is_left_stops_the_engine() -> None:
+    engine = WatchedEngine()
+
+    async def work() -> None:
+        embedded = provider(engine)
+        async with aclosing(embedded.stream(of_prompt("Say: ", "on?"), timeout_s=5)) as pieces:
+            async for _ in pieces:
+                break
+        again = await embedded.complete(of_prompt("Say: ", "on?"), timeout_s=5)
+        assert again.content == "yes"
+        await embedded.close()
+
+    run(work())
+
+
+def test_a_stream_fails_as_a_whole_reply_does() -> None:
+    engine = WatchedEngine()
+    engine.error = {"code": 400, "message": "too big", "type": "exceed_context_size_error"}
+
+    async def work() -> None:
+        async for _ in provider(engine).stream(of_prompt("p", "x"), timeout_s=5):
+            pass
+
+    with pytest.raises(ProviderError, match="too big"):
+        run(work())
 
 
 def test_parameters_and_a_seed_are_sent() -> None:

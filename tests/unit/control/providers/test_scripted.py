@@ -9,7 +9,7 @@ import pytest
 from evalkit.control.providers.scripted import ScriptedProvider
 from evalkit.errors import ConfigError, ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Attribution, Message, Reply, ToolCall
+from evalkit.records.call import Attribution, CallPiece, Message, Piece, Reply, ToolCall
 from tests.unit.control.providers.fakes import FixedClock, request, run
 
 
@@ -90,6 +90,19 @@ def test_a_line_with_both_or_neither_way_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="either a `reply` or at least one of `replies`"):
         scripted.missing(request())
+
+
+def test_a_script_streams_its_reply_whole(tmp_path: Path) -> None:
+    calls = [{"name": "f", "arguments": {"a": 1}, "id": "c1"}]
+    scripted = provider(tmp_path, line(content="I look.", tool_calls=calls))
+
+    async def work() -> list[Piece]:
+        return [piece async for piece in scripted.stream(request(), timeout_s=5)]
+
+    text, call, last = run(work())
+    assert text == Piece(text="I look.")
+    assert call.call == CallPiece(index=0, id="c1", name="f", arguments='{"a":1}')
+    assert last.reply is not None and last.reply.content == "I look."
 
 
 def test_a_reply_is_cut_at_the_output_cap_as_a_models_is(tmp_path: Path) -> None:

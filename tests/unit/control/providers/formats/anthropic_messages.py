@@ -14,6 +14,7 @@ from tests.unit.control.providers.formats.wire_format import (
     TEXT,
     TIME,
     WireFormat,
+    sse,
 )
 
 
@@ -47,6 +48,78 @@ def error(status: int, name: str, words: str) -> Exchange:
 THOUGHT = {"type": "thinking", "thinking": "When did it leave?", "signature": "c2ln"}
 SAID = {"type": "text", "text": TEXT}
 USE = {"type": "tool_use", "id": CALL.id, "name": CALL.name, "input": CALL.arguments}
+
+
+def block(index: int, start: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    at = {"index": index}
+    return [
+        {"type": "content_block_start", **at, "content_block": start},
+        *({"type": "content_block_delta", **at, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", **at},
+    ]
+
+
+def words(index: int, *texts: str) -> list[dict[str, Any]]:
+    deltas = [{"type": "text_delta", "text": text} for text in texts]
+    return block(index, {"type": "text", "text": ""}, *deltas)
+
+
+THINKING = block(
+    0,
+    {"type": "thinking", "thinking": "", "signature": ""},
+    {"type": "thinking_delta", "thinking": "When did it leave?"},
+    {"type": "signature_delta", "signature": "c2ln"},
+)
+CALLED = block(
+    1,
+    {"type": "tool_use", "id": CALL.id, "name": CALL.name, "input": {}},
+    {"type": "input_json_delta", "partial_json": ""},
+    {"type": "input_json_delta", "partial_json": '{"order": "A-'},
+    {"type": "input_json_delta", "partial_json": '17", "items": [1, 2.5]}'},
+)
+
+
+def streamed(*events: dict[str, Any], stop: str = "end_turn", **end: Any) -> Exchange:
+    """The usage at the start has counted the input, the one at the end is of the whole reply."""
+    whole = message()
+    used = whole.body["usage"]
+    begun = whole.body | {"stop_reason": None, "usage": used | {"output_tokens": 1}}
+    usage = end.pop("usage", USED_IN_ALL)
+    return sse(
+        {"type": "message_start", "message": begun},
+        {"type": "ping"},
+        *events,
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": stop, "stop_sequence": None, **end},
+            "usage": usage,
+        },
+        {"type": "message_stop"},
+        headers=whole.headers,
+        named=True,
+    )
+
+
+USED_IN_ALL = {"output_tokens": 30, "output_tokens_details": {"thinking_tokens": 20}}
+MONDAY = words(1, "It left", " on Mon", "day.")
+STREAMS = {
+    "text": streamed(*THINKING, *MONDAY),
+    "tool_call": streamed(*words(0, "I ", "look."), *CALLED, stop="tool_use"),
+    "refusal": streamed(
+        stop="refusal",
+        stop_details={"type": "refusal", "category": "cyber", "explanation": "Not this."},
+    ),
+    "cut": streamed(*MONDAY, stop="max_tokens"),
+    "no_usage": streamed(*MONDAY, usage=None),
+}
+BEGUN = {"type": "message_start", "message": {"id": "msg_01", "content": []}}
+BROKEN = {
+    "server": sse(
+        BEGUN,
+        *MONDAY,
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Words."}},
+    )
+}
 
 FORMAT = WireFormat(
     kind="anthropic",
@@ -116,6 +189,8 @@ FORMAT = WireFormat(
     },
     request_id="msg_01",
     reply_id="req_01",
+    streams=STREAMS,
+    broken_streams=BROKEN,
     guarded=(
         (
             message(

@@ -1,6 +1,8 @@
 """Amazon Bedrock's Converse, as its service model describes it; the texts are ours."""
 
 import json
+import struct
+import zlib
 from typing import Any
 
 from msgspec import structs
@@ -104,6 +106,100 @@ TRACE = {
     }
 }
 
+
+def header(name: str, value: str) -> bytes:
+    """A header of Amazon's event stream: name, the type of a text, value."""
+    return (
+        struct.pack(">B", len(name))
+        + name.encode()
+        + struct.pack(">BH", 7, len(value))
+        + value.encode()
+    )
+
+
+def frame(payload: dict[str, Any], **headers: str) -> bytes:
+    """A message of Amazon's event stream, as its specification lays it out: two lengths and their
+    checksum, headers, payload, the checksum of all."""
+    given = {f":{name.replace('_', '-')}": text for name, text in headers.items()}
+    names = b"".join(header(name, text) for name, text in given.items())
+    body = json.dumps(payload).encode()
+    lengths = struct.pack(">II", len(names) + len(body) + 16, len(names))
+    message = lengths + struct.pack(">I", zlib.crc32(lengths)) + names + body
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def event(name: str, payload: dict[str, Any]) -> bytes:
+    return frame(payload, event_type=name, content_type="application/json", message_type="event")
+
+
+def frames(*messages: bytes) -> Exchange:
+    kind = {"content-type": "application/vnd.amazon.eventstream"}
+    return Exchange(b"".join(messages), headers=ID | kind)
+
+
+def streamed(*deltas: bytes, stop: str = "end_turn", **metadata: Any) -> Exchange:
+    """The usage comes last, with the trace of a guardrail."""
+    known = {"usage": converse().body["usage"], "metrics": {"latencyMs": 420}} | metadata
+    return frames(
+        event("messageStart", {"role": "assistant"}),
+        *deltas,
+        event("messageStop", {"stopReason": stop}),
+        event("metadata", {name: value for name, value in known.items() if value is not None}),
+    )
+
+
+def delta(index: int, said: dict[str, Any]) -> bytes:
+    return event("contentBlockDelta", {"contentBlockIndex": index, "delta": said})
+
+
+def stop(index: int) -> bytes:
+    return event("contentBlockStop", {"contentBlockIndex": index})
+
+
+MONDAY = (
+    delta(0, {"reasoningContent": {"text": "When?"}}),
+    delta(0, {"reasoningContent": {"signature": "c2ln"}}),
+    stop(0),
+    delta(1, {"text": "It left"}),
+    delta(1, {"text": " on Mon"}),
+    delta(1, {"text": "day."}),
+    stop(1),
+)
+BEGUN_USE = {"toolUse": {"toolUseId": CALL.id, "name": CALL.name}}
+CALLED = (
+    event("contentBlockStart", {"contentBlockIndex": 0, "start": BEGUN_USE}),
+    delta(0, {"toolUse": {"input": '{"order": "A-'}}),
+    delta(0, {"toolUse": {"input": '17", "items": [1, 2.5]}'}}),
+    stop(0),
+)
+STREAMS = {
+    "text": streamed(*MONDAY),
+    "tool_call": streamed(*CALLED, stop="tool_use"),
+    "filtered": streamed(delta(0, {"text": "Blocked."}), stop="guardrail_intervened"),
+    "cut": streamed(*MONDAY, stop="max_tokens"),
+    "no_usage": streamed(*MONDAY, usage=None),
+}
+BROKEN = {
+    "server": frames(
+        *MONDAY,
+        frame(
+            {"message": "Words."},
+            exception_type="serviceUnavailableException",
+            content_type="application/json",
+            message_type="exception",
+        ),
+    ),
+    "server, told as an error": frames(
+        *MONDAY,
+        frame(
+            {},
+            error_code="InternalServerException",
+            error_message="Words.",
+            message_type="error",
+        ),
+    ),
+}
+
 FORMAT = WireFormat(
     kind="bedrock",
     base="",
@@ -175,6 +271,9 @@ FORMAT = WireFormat(
     names=NAMES,
     request_id="req-01",
     reply_id="req-01",
+    streams=STREAMS,
+    broken_streams=BROKEN,
+    stream_path="/model/asked-model/converse-stream",
     usage=structs.replace(wire_format.USAGE, reasoning_tokens=0),
     guarded=(
         (

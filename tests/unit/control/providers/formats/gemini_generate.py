@@ -17,6 +17,7 @@ from tests.unit.control.providers.formats.wire_format import (
     TEXT,
     TIME,
     WireFormat,
+    sse,
 )
 
 USAGE = {
@@ -62,6 +63,31 @@ RATED = {
         {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "NEGLIGIBLE"},
     ],
 }
+
+
+def streamed(*parts: dict[str, Any], end: str = "STOP", usage: Any = USAGE) -> Exchange:
+    """Chunks that are replies of their own; usage is counted anew in each."""
+    so_far = usage and {"promptTokenCount": 120, "totalTokenCount": 120}
+    known = {"usageMetadata": so_far, "modelVersion": MODEL, "responseId": "resp-01"}
+    chunks = [
+        {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0}], **known}
+        for part in parts
+    ]
+    last = {"content": {"role": "model", "parts": [{"text": ""}]}, "finishReason": end, "index": 0}
+    return sse(*chunks, {"candidates": [last], **known, "usageMetadata": usage})
+
+
+MONDAY = ({"text": "It left"}, {"text": " on Mon"}, {"text": "day.", "thoughtSignature": "c2ln"})
+STREAMS = {
+    "text": streamed(THOUGHT, *MONDAY),
+    "tool_call": streamed(USE),
+    "filtered": streamed({"text": "It"}, end="SAFETY"),
+    "prompt_filtered": sse(BLOCKED),
+    "cut": streamed(*MONDAY, end="MAX_TOKENS"),
+    "no_usage": streamed(*MONDAY, usage=None),
+}
+BEGUN = {"candidates": [{"content": {"parts": [{"text": "It"}]}, "index": 0}]}
+BROKEN = {"server": sse(BEGUN, error(503, "UNAVAILABLE", "Words.").body)}
 
 GEMINI = WireFormat(
     kind="gemini",
@@ -145,6 +171,9 @@ GEMINI = WireFormat(
     },
     request_id="resp-01",
     reply_id="resp-01",
+    streams=STREAMS,
+    broken_streams=BROKEN,
+    stream_path="/v1beta/models/asked-model:streamGenerateContent?alt=sse",
     usage=structs.replace(wire_format.USAGE, cache_write_tokens=0),
     guarded=(
         (
@@ -182,5 +211,6 @@ VERTEX = replace(
     GEMINI,
     base=PROJECT,
     path=f"{PROJECT}/models/asked-model:generateContent",
+    stream_path=f"{PROJECT}/models/asked-model:streamGenerateContent?alt=sse",
     key_header=("authorization", "Bearer {key}"),
 )

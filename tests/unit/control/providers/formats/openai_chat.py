@@ -18,6 +18,7 @@ from tests.unit.control.providers.formats.wire_format import (
     TEXT,
     TIME,
     WireFormat,
+    sse,
 )
 
 # The gateway of Azure has an id of its own beside that of the service behind it.
@@ -62,6 +63,53 @@ def azure_error(status: int, name: str, words: str) -> Exchange:
     return error(status, name, words)
 
 
+def chunk(delta: dict[str, Any], **choice: Any) -> dict[str, Any]:
+    said = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **choice}
+    return CHUNK | {"choices": [said]}
+
+
+def streamed(*deltas: dict[str, Any], end: str = "stop", usage: bool = True) -> Exchange:
+    """The chunks of one reply, with the usage in a chunk of its own."""
+    used = completion().body["usage"]
+    chunks: list[Any] = [chunk(each) for each in ({"role": "assistant", "content": ""}, *deltas)]
+    chunks += [chunk({}, finish_reason=end)]
+    chunks += [CHUNK | {"choices": [], "usage": used}] if usage else []
+    return sse(*chunks, "[DONE]", headers=IDS)
+
+
+CHUNK: dict[str, Any] = {
+    "id": "chatcmpl-01",
+    "object": "chat.completion.chunk",
+    "created": 1790000000,
+    "model": MODEL,
+    "system_fingerprint": None,
+    "usage": None,
+}
+SAID = ({"content": "It left"}, {"content": " on Mon"}, {"content": "day."})
+CALLED = (
+    {
+        "tool_calls": [
+            {
+                "index": 0,
+                "id": CALL.id,
+                "type": "function",
+                "function": {"name": CALL.name, "arguments": ""},
+            }
+        ]
+    },
+    {"tool_calls": [{"index": 0, "function": {"arguments": '{"order":"A-'}}]},
+    {"tool_calls": [{"index": 0, "function": {"arguments": '17","items":[1,2.5]}'}}]},
+)
+STREAMS = {
+    "text": streamed(*SAID),
+    "tool_call": streamed(*CALLED, end="tool_calls"),
+    "refusal": streamed({"refusal": "Not "}, {"refusal": "this."}),
+    "filtered": streamed({"content": "It"}, end="content_filter"),
+    "cut": streamed(*SAID, end="length"),
+    "no_usage": streamed(*SAID, usage=False),
+}
+OVERLOADED = {"error": {"message": "Words.", "type": "server_error", "param": None, "code": None}}
+BROKEN = {"server": sse(chunk({"content": "It"}), OVERLOADED)}
 FUNCTION = {"name": CALL.name, "arguments": json.dumps(CALL.arguments)}
 EMPTY_USAGE = {"prompt_tokens": 120, "completion_tokens": 0, "total_tokens": 120}
 
@@ -145,6 +193,8 @@ CHAT = WireFormat(
     },
     request_id="chatcmpl-01",
     reply_id="req_01",
+    streams=STREAMS,
+    broken_streams=BROKEN,
     guarded=(
         (
             completion(content="It", finish_reason="content_filter"),
@@ -193,6 +243,15 @@ STOPPED = {
         "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": HATE},
     }
 }
+# The prompt's results come before all else, the reply's with the piece that they are about.
+AZURE_FILTERED = (
+    CHUNK | {"choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+    chunk({"role": "assistant", "content": ""}),
+    chunk({}, finish_reason="content_filter", content_filter_results=HATE),
+    chunk({}, content_filter_results={"hate": SAFE}),
+    CHUNK | {"choices": [], "usage": completion().body["usage"]},
+    "[DONE]",
+)
 SENT = {key: value for key, value in CHAT.payload.items() if key != "max_tokens"}
 
 AZURE_V1 = replace(
@@ -206,6 +265,7 @@ AZURE_V1 = replace(
     prompt_filtered=Exchange(STOPPED, 400),
     error=azure_error,
     reply_id="req_02",
+    streams=STREAMS | {"filtered": sse(*AZURE_FILTERED, headers=IDS)},
     guarded=(
         (completion(body={"choices": [WITHHELD]}), (HATE_FOUND,)),
         (Exchange(STOPPED, 400), (structs.replace(HATE_FOUND, where="request"),)),

@@ -16,6 +16,7 @@ from tests.unit.control.providers.formats.wire_format import (
     TEXT,
     TIME,
     WireFormat,
+    sse,
 )
 
 THOUGHT = {"type": "reasoning", "id": "rs_01", "summary": []}
@@ -64,6 +65,70 @@ def said(text: str, **part: Any) -> dict[str, Any]:
 def unfinished(reason: str) -> dict[str, Any]:
     return {"status": "incomplete", "incomplete_details": {"reason": reason}}
 
+
+def streamed(kind: str, whole: Exchange, *events: dict[str, Any]) -> Exchange:
+    """A response's events: it begins empty, and comes whole at the end."""
+    begun = whole.body | {"status": "in_progress", "output": [], "usage": None}
+    numbered = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": THOUGHT},
+        {"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": "When?"},
+        {"type": "response.output_item.done", "output_index": 0, "item": THOUGHT},
+        *events,
+        {"type": f"response.{kind}", "response": whole.body},
+    ]
+    events = tuple(each | {"sequence_number": n} for n, each in enumerate(numbered))
+    return sse(*events, headers=whole.headers, named=True)
+
+
+def words(*deltas: str, kind: str = "output_text") -> list[dict[str, Any]]:
+    at = {"item_id": "msg_01", "output_index": 1, "content_index": 0}
+    item = {"type": "message", "id": "msg_01", "content": [], "role": "assistant"}
+    part = {"type": "output_text", "text": "", "annotations": []}
+    return [
+        {"type": "response.output_item.added", "output_index": 1, "item": item},
+        {"type": "response.content_part.added", **at, "part": part},
+        *({"type": f"response.{kind}.delta", **at, "delta": delta} for delta in deltas),
+        {"type": f"response.{kind}.done", **at, "text": "".join(deltas)},
+    ]
+
+
+def called(*deltas: str) -> list[dict[str, Any]]:
+    at = {"item_id": "fc_01", "output_index": 1}
+    kind = "response.function_call_arguments"
+    return [
+        {"type": "response.output_item.added", **at, "item": USE | {"arguments": ""}},
+        *({"type": f"{kind}.delta", **at, "delta": delta} for delta in deltas),
+        {"type": f"{kind}.done", **at, "arguments": "".join(deltas)},
+        {"type": "response.output_item.done", **at, "item": USE},
+    ]
+
+
+SAID = words("It left", " on Mon", "day.")
+STREAMS = {
+    "text": streamed("completed", response(said(TEXT)), *SAID),
+    "tool_call": streamed(
+        "completed", response(USE), *called('{"order": "A-', '17", "items": [1, 2.5]}')
+    ),
+    "refusal": streamed(
+        "completed",
+        response(said("", type="refusal", refusal="Not this.")),
+        *words("Not ", "this.", kind="refusal"),
+    ),
+    "filtered": streamed(
+        "incomplete", response(said("It"), **unfinished("content_filter")), *words("It")
+    ),
+    "cut": streamed("incomplete", response(said(TEXT), **unfinished("max_output_tokens")), *SAID),
+    "no_usage": streamed("completed", response(said(TEXT), usage=None), *SAID),
+}
+FAILED = {"code": "server_error", "message": "Words."}
+BROKEN = {
+    "server": sse(*SAID, {"type": "error", **FAILED, "param": None, "sequence_number": 9}),
+    "server, told as the response's": streamed(
+        "failed", response(status="failed", error=FAILED), *SAID
+    ),
+}
 
 FORMAT = WireFormat(
     kind="openai_responses",
@@ -134,6 +199,8 @@ FORMAT = WireFormat(
     },
     request_id="resp_01",
     reply_id="req_01",
+    streams=STREAMS,
+    broken_streams=BROKEN,
     guarded=(
         (
             response(said("It"), **unfinished("content_filter")),

@@ -4,6 +4,7 @@ Every format says the same things in its own way: a text of `TEXT`, tokens of `U
 `CALL`, and so on.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,17 @@ SCHEMA = {
 SENT_SCHEMA = {key: value for key, value in SCHEMA.items() if key != "$schema"}
 
 
+def sse(*events: Any, headers: dict[str, str] | None = None, named: bool = False) -> Exchange:
+    """Server-sent events of JSON, or of a text as it is; `named` after their own type."""
+    lines = [": what a server sends to keep the connection open\n\n"]
+    for event in events:
+        lines.append(f"event: {event['type']}\n" if named else "")
+        text = event if isinstance(event, str) else json.dumps(event)
+        lines.append(f"data: {text}\n\n")
+    kind = {"content-type": "text/event-stream; charset=utf-8"}
+    return Exchange("".join(lines).encode(), headers=kind | (headers or {}))
+
+
 @dataclass(frozen=True, kw_only=True)
 class WireFormat:
     """One wire format: where it is asked, what it is sent, and what it answers.
@@ -53,7 +65,9 @@ class WireFormat:
     limit, a server that fails, a bad request and a key that is not accepted. `unsent` are
     parameters of the full request that the format has no place for; `model` is what a reply
     says of its model. `usage` is USAGE without what the vendor does not count; `guarded` are
-    replies with what its guardrails found; `reply_id` is its own id of an exchange.
+    replies with what its guardrails found; `reply_id` is its own id of an exchange. `streams` are
+    the exchanges of those names as they are streamed, from `stream_path` where that is another;
+    `broken_streams` begin with words and go on with an error.
     """
 
     kind: ProviderKind
@@ -80,5 +94,8 @@ class WireFormat:
     refused_parameters: tuple[str, ...] = ()
     unsent: tuple[str, ...] = ()
     usage: Usage = USAGE
+    streams: dict[str, Exchange] = field(default_factory=dict)
+    broken_streams: dict[str, Exchange] = field(default_factory=dict)
+    stream_path: str = ""
     guarded: tuple[tuple[Exchange, tuple[Guardrail, ...]], ...] = ()
     reply_id: str = ""
