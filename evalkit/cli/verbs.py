@@ -3,6 +3,7 @@
 import typer
 
 from evalkit.cli import (
+    audit,
     check,
     diff,
     fetch,
@@ -13,6 +14,7 @@ from evalkit.cli import (
     judge,
     local,
     plan,
+    prune,
     publish,
     record,
     route,
@@ -20,6 +22,7 @@ from evalkit.cli import (
     schema,
     score,
     show,
+    trace,
     waive,
 )
 
@@ -37,6 +40,7 @@ _VERBS = (
     ("gate", gate.gate, gate.EXAMPLE, "Decide on a stored run, or on result files."),
     ("waive", waive.waive, waive.EXAMPLE, "Accept for a while that a part does not pass."),
     ("record", record.record, record.EXAMPLE, "Keep a real model's answers in the repository."),
+    ("prune", prune.prune, prune.EXAMPLE, "Remove private state that is old enough."),
     ("schema", schema.schema, schema.EXAMPLE, "Print JSON Schemas for editors and programs."),
 )
 
@@ -49,4 +53,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(golden.app)
     app.add_typer(local.app)
     app.add_typer(route.app)
+    app.add_typer(trace.app)
+    app.add_typer(audit.app)
     app.add_typer(publish.app)

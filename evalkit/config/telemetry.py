@@ -20,6 +20,11 @@ def age_of(text: str) -> timedelta:
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
+def is_age(text: str) -> bool:
+    """Whether it is an age such as `30d`."""
+    return re.fullmatch(AGE, text) is not None
+
+
 def size_of(text: str) -> int:
     """The bytes of a size such as `2GB`."""
     return int(float(text[:-2]) * _BYTES[text[-2:]])
@@ -111,8 +116,5 @@ class Retention(Part):
     audit: Annotated[
         Age | None,
         Field(description="Audit entries; a checkpoint stays, so that the rest can be verified."),
-    ] = None
-    approvals: Annotated[
-        Age | None, Field(description="Approvals that are decided or expired.")
     ] = None
     cache: Annotated[CacheRetention, Field(description="The reply cache.")] = CacheRetention()

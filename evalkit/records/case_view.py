@@ -12,6 +12,7 @@ from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
+from evalkit.records.span import Span
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,6 +20,8 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `passed` is None without a result. `traced` tells that `decisions` are the whole trace; without
     it they are the policy events that the journal keeps. `judgments` are what judges said of it.
+    `spans` are what its session did, empty in bundles of an older evalkit; `trace_id` is the id
+    under which a collector has them.
     """
 
     attempt: Attempt
@@ -27,6 +30,8 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     decisions: tuple[Decision, ...]
     traced: bool
     judgments: tuple[Judgment, ...] = ()
+    spans: tuple[Span, ...] = ()
+    trace_id: str = ""
 
 
 class SuiteCaseView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

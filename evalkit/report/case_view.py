@@ -9,6 +9,7 @@ from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import StoredRun, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
+from evalkit.records.span import trace_id_of
 from evalkit.report.arms import Passes, judges_apart
 
 
@@ -22,7 +23,7 @@ def build_case_view(
     snapshots = [each for each in run.snapshots if any(known.id == case for known in each.cases)]
     if not snapshots:
         raise UsageError(_unknown(run, case))
-    decisions = {trace.place: trace.decisions for trace in traces if trace.case == case}
+    traced = {trace.place: trace for trace in traces if trace.case == case}
     scores: dict[Place, list[Score]] = {}
     for score in run.scores:
         if score.case == case:
@@ -33,13 +34,16 @@ def build_case_view(
             judgments.setdefault(judgment.place, []).append(judgment)
 
     def view(attempt: Attempt) -> AttemptView:
+        trace = traced.get(attempt.place)
         return AttemptView(
             attempt=attempt,
             passed=passes.get(attempt.place),
             scores=tuple(scores.get(attempt.place, ())),
-            decisions=decisions.get(attempt.place, attempt.decisions),
-            traced=attempt.place in decisions,
+            decisions=attempt.decisions if trace is None else trace.decisions,
+            traced=trace is not None,
             judgments=tuple(judgments.get(attempt.place, ())),
+            spans=() if trace is None else trace.spans,
+            trace_id=trace_id_of(run.record.id, *attempt.place) if trace and trace.spans else "",
         )
 
     attempts = sorted(

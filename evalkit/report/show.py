@@ -2,11 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.case_view import AttemptView, CaseView, SuiteCaseView
 from evalkit.records.score import Score
@@ -19,24 +17,14 @@ from evalkit.report.output_diff import call_text
 from evalkit.report.run_json import run_json
 from evalkit.report.run_summary import run_summary
 from evalkit.report.screen import Page, Screen, screen_of, styled
-from evalkit.report.structures import encode
+from evalkit.report.story import tell
+from evalkit.report.story_block import put_decisions, put_story, put_total
 from evalkit.report.untrusted import clip, one_line, visible
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 __all__ = ["build_case_view", "case_json", "case_text", "run_json", "run_summary"]
 
 _MOST_TEXT = 20_000
-_MOST_DATA = 200
 _LABEL = 11
-_OUTCOME_STYLES = {
-    "denied": "red",
-    "failed": "magenta",
-    "changed": "yellow",
-    "allowed": "green",
-    "answered": "green",
-}
 
 
 def case_json(view: CaseView) -> str:
@@ -102,7 +90,7 @@ def _put_attempt(page: Page, view: AttemptView, apart: Sequence[str]) -> None:
         page.labelled(label, text, width=_LABEL)
     _put_said(page, view)
     page.labelled("cost", _cost(view), width=_LABEL)
-    _put_decisions(page, view)
+    _put_happened(page, view)
     _put_scores(page, view, apart)
     for judgment in view.judgments:
         for label, words in judgment_rows(judgment):
@@ -181,23 +169,20 @@ def _cost(view: AttemptView) -> str:
     )
 
 
-def _put_decisions(page: Page, view: AttemptView) -> None:
-    if not view.decisions:
+def _put_happened(page: Page, view: AttemptView) -> None:
+    """The story: what it did step by step, what each step cost, why each decision was made."""
+    attempt = view.attempt
+    told, nobodys = tell(attempt.steps, view.spans, view.decisions)
+    if not told and not nobodys:
         words = "no decision was recorded" if view.traced else "no trace is stored"
         page.labelled("why", words, width=_LABEL)
         return
-    for number, decision in enumerate(view.decisions):
-        page.labelled("" if number else "why", _decision(decision), width=_LABEL, hang=2)
+    page.line(styled("step by step", "dim"), indent=2)
+    put_story(page, told)
+    put_decisions(page, nobodys)
+    put_total(page, told)
     if not view.traced:
         page.labelled("", "(only what a policy denied or changed is stored)", width=_LABEL)
-
-
-def _decision(decision: Decision) -> "Text":
-    """`authorize denied by policies.disallow_actions: send_email is … {"tool": …}`."""
-    text = styled(f"{decision.act} ")
-    text.append(decision.outcome, style=_OUTCOME_STYLES[decision.outcome])
-    data = f" {clip(encode(decision.data), _MOST_DATA)}" if decision.data else ""
-    return text.append(f" by {one_line(f'{decision.rule}: {decision.message}{data}')}")
 
 
 def _put_scores(page: Page, view: AttemptView, apart: Sequence[str]) -> None:

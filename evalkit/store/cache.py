@@ -6,7 +6,8 @@ History of `user_version`: 1 is the first.
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,37 @@ class ReplyCache:
                 (key, raw, _digest(key, raw), reply.measured_at),
             )
 
+    def prune(
+        self, *, before: datetime | None, max_bytes: int | None, dry_run: bool = False
+    ) -> tuple[int, int]:
+        """Drop replies measured before that moment, then the oldest until the rest take at most
+        `max_bytes`: how many, and how many bytes they took."""
+        sizes = "SELECT key, length(reply), measured_at FROM replies ORDER BY measured_at DESC, key"
+        gone: list[str] = []
+        kept_bytes = gone_bytes = 0
+        with self._explained():
+            for key, size, measured_at in self._connection.execute(sizes).fetchall():
+                old = before is not None and _moment(measured_at) < before
+                if old or (max_bytes is not None and kept_bytes + size > max_bytes):
+                    gone.append(key)
+                    gone_bytes += size
+                else:
+                    kept_bytes += size
+            if gone and not dry_run:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    self._connection.executemany(
+                        "DELETE FROM replies WHERE key = ?", [(key,) for key in gone]
+                    )
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+                with suppress(sqlite3.OperationalError):  # another process reads: the file stays
+                    self._connection.execute("VACUUM")
+        return len(gone), gone_bytes
+
     def __len__(self) -> int:
         """How many replies are stored."""
         with self._explained():
@@ -151,6 +183,15 @@ class ReplyCache:
 def _digest(key: str, raw: bytes) -> bytes:
     """Over the key too: a reply under another request's key is as wrong as a damaged one."""
     return hashlib.sha256(key.encode() + b"\0" + raw).digest()
+
+
+def _moment(text: str) -> datetime:
+    """A time as replies have it; one that cannot be read is older than any."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _code(error: sqlite3.Error) -> int:

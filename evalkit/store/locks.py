@@ -8,6 +8,25 @@ from evalkit.errors import StoreError
 from evalkit.store.files import explained
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock at that path; a file that is not there is held by nobody.
+
+    Raises StoreError.
+    """
+    with explained("read", path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
 class RunLock:
     """Held from construction to `release` (or the end of the process, however it ends).
 

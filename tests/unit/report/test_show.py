@@ -103,8 +103,12 @@ candidate, trial 1: failed
   tool call  send_email({}), not allowed
   cost       400 tokens in (300 of them cached), 4 out; $0.000404 list price, $0.000404 billed, 250
              ms
-  why        authorize allowed by approvals.on_execute: legal_ops approved it {"tool": "refund"}
-             authorize denied by policies.disallow_actions: send_email is never allowed
+  step by step
+  1. Called the tool refund
+     why        authorize allowed by approvals.on_execute: legal_ops approved it {"tool":
+                  "refund"}
+  2. Wanted to call a tool: denied by policies.disallow_actions
+     why        authorize denied by policies.disallow_actions: send_email is never allowed
   scores     exact: fail: expected "payment", found "wish"
 """
     )

@@ -1,0 +1,336 @@
+"""`evalkit trace`, `audit` and `prune`, over what real sessions and runs left behind."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from evalkit import Identity, Project
+from evalkit.errors import PolicyBlocked
+from evalkit.records.asset import Tool
+from evalkit.records.call import Message, ToolCall
+from evalkit.store.audit import AuditFile
+from tests.cli.conftest import Ask, Evalkit
+from tests.cli.project import ProjectFiles
+from tests.servers.openai_server import OpenAIServer
+
+ADA = "ada.lovelace@example.org"
+CARD = "4111 1111 1111 1111"
+PAY = Tool(name="pay", effect="execute", description="Pay.", parameters={"type": "object"})
+
+
+@pytest.fixture(scope="module")
+def produced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project in which two people had sessions: one was denied something."""
+    root = tmp_path_factory.mktemp("produced") / "project"
+    server = OpenAIServer().start()
+    files = ProjectFiles(root, cases=2)
+    files.config["providers"]["own"] = {"kind": "openai", "base_url": server.url}
+    files.config["models"]["served"] = {"provider": "own", "id": "served-1"}
+    files.config["routes"].append(
+        {
+            "name": "help",
+            "models": {"primary": "served"},
+            "approvals": {"on_execute": "ops"},
+            "use": "evaluation",
+        }
+    )
+    files.write()
+    project = Project.load(root)
+
+    async def work() -> None:
+        async with project.session(
+            "help", Identity(user=ADA, team="support"), prompt="ask@v2", conversation="c-7"
+        ) as session:
+            message = Message(role="user", content=f"my card is {CARD}, write to {ADA}")
+            await session.complete([message], tools=[PAY])
+            with pytest.raises(PolicyBlocked):
+                session.authorize(ToolCall(name="pay", arguments={"to": ADA}, id="1"))
+        async with project.session("help", Identity(user="bob")) as session:
+            await session.complete([Message(role="user", content="hello")])
+
+    asyncio.run(work())
+    project.close()
+    server.stop()
+    yield root
+
+
+def listed(ask: Ask, root: Path, *arguments: str) -> list[dict[str, Any]]:
+    said = ask("trace", "list", *arguments, "--json", cwd=root)
+    assert (said.code, said.err) == (0, "")
+    traces: list[dict[str, Any]] = json.loads(said.out)["traces"]
+    return traces
+
+
+def test_sessions_are_found_by_the_real_name_of_their_user(ask: Ask, produced: Path) -> None:
+    assert len(listed(ask, produced)) == 2
+    (ada,) = listed(ask, produced, "--user", ADA, "--since", "1h", "--route", "help")
+    assert (ada["denied"], ada["calls"], ada["use"]) == (1, 1, "evaluation")
+    assert ada["user"].startswith("u-")
+    assert listed(ask, produced, "--user", ada["user"]) == [ada]
+    assert listed(ask, produced, "--team", "support") == [ada]
+    assert listed(ask, produced, "--user", "nobody") == []
+    assert listed(ask, produced, "--since", "2099-01-01") == []
+    assert listed(ask, produced, "--limit", "1")[0]["user"] != ada["user"]
+
+
+def test_a_session_is_shown_step_by_step(ask: Ask, produced: Path) -> None:
+    (ada,) = listed(ask, produced, "--user", ADA)
+    said = ask("trace", "show", ada["trace_id"][:10], cwd=produced)
+    assert (said.code, said.err) == (0, "")
+    assert "1. Asked the model served" in said.out
+    assert "2. Wanted to call the tool pay: denied by approvals.on_execute" in said.out
+    assert "ask@v2" in said.out
+    assert "c-7" in said.out
+    assert ADA not in said.out
+    whole = json.loads(ask("trace", "show", ada["trace_id"], "--json", cwd=produced).out)
+    assert whole["schema"] == "evalkit.trace/1"
+    assert [span["operation"] for span in whole["spans"]] == [
+        "invoke_workflow",
+        "chat",
+        "execute_tool",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("trace", "show", "zzzz"), "no id of a trace"),
+        (("trace", "show", "ab"), "no id of a trace"),
+        (("trace", "show", "0123456789"), "there is no trace"),
+        (("trace", "list", "--since", "yesterday-ish"), "is no time"),
+        (("trace", "list", "--since", "99999999w"), "is no time"),
+        (("trace", "list", "--limit", "0"), "--limit"),
+        (("audit", "show", "--since", "2026-13-01"), "is no time"),
+        (("audit", "verify", "nowhere.jsonl"), "there is no file"),
+        (("prune", "--older-than", "a while"), "is no age"),
+        (("prune", "--kind", "runes", "--older-than", "1d"), "there is no kind 'runes'"),
+        (("prune",), "nothing says how long to keep"),
+    ],
+)
+def test_what_cannot_be_meant_is_2_and_says_why(
+    ask: Ask, produced: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    said = ask(*arguments, cwd=produced)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+
+
+def test_denials_are_audited_under_the_real_name_and_about_nobody_else(
+    ask: Ask, produced: Path
+) -> None:
+    said = ask("audit", "show", "--json", cwd=produced)
+    entries = json.loads(said.out)["entries"]
+    assert [entry["kind"] for entry in entries] == ["policy.in_force", "policy.denied"]
+    assert entries[1]["actor"] == {"user": ADA, "team": "support"}
+    assert entries[1]["about"]["rule"] == "approvals.on_execute"
+    text = ask("audit", "show", "--kind", "policy.denied", "--actor", ADA, cwd=produced).out
+    assert ADA in text
+    assert "policy.in_force" not in text
+    assert (
+        len(json.loads(ask("audit", "show", "--kind", "policy", "--json", cwd=produced).out)) == 2
+    )
+    assert "No entry" in ask("audit", "show", "--actor", "bob", cwd=produced).out
+
+
+def test_nothing_but_the_audit_log_tells_who_it_was(produced: Path) -> None:
+    state = produced / ".evalkit"
+    for path in state.rglob("*"):
+        if path.is_file() and "audit" not in path.relative_to(state).parts:
+            content = path.read_bytes()
+            assert ADA.encode() not in content, path
+            assert CARD.encode() not in content, path
+
+
+def test_an_audit_log_is_verified_exported_and_its_first_bad_line_named(
+    ask: Ask, produced: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(produced, root)
+    good = ask("audit", "verify", cwd=root)
+    assert (good.code, good.err) == (0, "")
+    assert good.out.startswith("The audit log holds: 2 entries")
+    exported = ask("audit", "export", "out.jsonl", cwd=root)
+    assert (exported.code, exported.out) == (0, "")
+    assert ask("audit", "export", "out.jsonl", cwd=root).code == 2
+    assert ask("audit", "verify", "out.jsonl", cwd=root).code == 0
+    anywhere = tmp_path / "elsewhere"
+    anywhere.mkdir()
+    assert ask("audit", "verify", str(root / "out.jsonl"), cwd=anywhere).code == 0
+    log = root / ".evalkit/audit/log.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"approvals.on_execute", b"approvals.on_executf"))
+    bad = ask("audit", "verify", cwd=root)
+    assert bad.code == 2
+    assert "does not hold: line 2" in bad.out
+    as_json = json.loads(ask("audit", "verify", "--json", cwd=root).out)
+    assert (as_json["holds"], as_json["line"]) == (False, 2)
+
+
+def test_with_a_key_an_unsigned_log_does_not_hold(evalkit: Evalkit, produced: Path) -> None:
+    done = evalkit("audit", "verify", cwd=produced, environ={"EVALKIT_AUDIT_KEY": "k"})
+    assert done.returncode == 2
+    assert "not signed with EVALKIT_AUDIT_KEY" in done.stdout
+
+
+def test_output_fits_a_narrow_terminal_and_a_reader_may_go_away(
+    evalkit: Evalkit, produced: Path
+) -> None:
+    for verb in (("trace", "list"), ("audit", "show"), ("audit", "verify")):
+        done = evalkit(*verb, cwd=produced, environ={"COLUMNS": "60", "FORCE_COLOR": "1"})
+        assert done.returncode == 0
+        assert "\x1b" not in done.stdout  # NO_COLOR wins
+        assert max(cell_len(line) for line in done.stdout.splitlines()) <= 80
+    piped = subprocess.run(
+        f"{sys.executable} -m evalkit audit show | head -1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=produced,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (piped.returncode, piped.stderr) == (0, "")
+
+
+def test_a_project_without_sessions_says_so(ask: Ask, tmp_path: Path) -> None:
+    root = ProjectFiles(tmp_path / "fresh", cases=2).write().root
+    assert ask("trace", "list", cwd=root).out == "No stored session fits.\n"
+    assert ask("audit", "show", cwd=root).out == "No entry of the audit log fits.\n"
+    assert ask("audit", "verify", cwd=root).out == "The audit log is empty.\n"
+    assert not (root / ".evalkit/audit").exists()
+
+
+def test_broken_lines_of_traces_are_told_and_the_rest_is_shown(
+    ask: Ask, produced: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(produced, root)
+    (day,) = (root / ".evalkit/traces").glob("*.jsonl")
+    day.write_bytes(b"\xff\n" + day.read_bytes() + b'{"torn')
+    said = ask("trace", "list", "--json", cwd=root)
+    assert said.code == 0
+    assert len(json.loads(said.out)["traces"]) == 2
+    assert "1 damaged line" in said.err
+
+
+# Pruning.
+
+
+def old_runs(root: Path, ask: Ask, *, ages: dict[int, str]) -> list[str]:
+    """Runs of the project, each made `age` days ago. Returns their ids, oldest first."""
+    ids = []
+    for _ in ages:
+        ask("run", cwd=root)
+    store = root / ".evalkit/runs"
+    made = sorted(path.name for path in store.iterdir() if not path.name.startswith("."))
+    for name, (days, change) in zip(made, sorted(ages.items(), reverse=True), strict=True):
+        at = datetime.now(UTC) - timedelta(days=days)
+        record = json.loads((store / name / "run.json").read_bytes())
+        record["id"] = f"{at:%Y%m%dT%H%M%SZ}-0001"
+        record["started_at"] = record["finished_at"] = at.isoformat()
+        if change == "failed":
+            record["exit_code"] = 1
+            record["verdict"]["outcome"] = "FAIL"
+        (store / name / "run.json").write_text(json.dumps(record))
+        (store / name).rename(store / record["id"])
+        ids.append(record["id"])
+    return ids
+
+
+def stored(root: Path) -> list[str]:
+    return sorted(
+        path.name for path in (root / ".evalkit/runs").iterdir() if not path.name.startswith(".")
+    )
+
+
+def test_old_runs_go_but_for_baselines_and_the_newest_that_passed(ask: Ask, tmp_path: Path) -> None:
+    files = ProjectFiles(tmp_path / "project").write()
+    ages = {50: "", 40: "", 30: "", 20: "failed", 1: "failed"}
+    oldest, old, passed, failed, newest = old_runs(files.root, ask, ages=ages)
+    files.config["baseline"] = oldest
+    files.write()
+    dry = ask("prune", "--older-than", "10d", "--kind", "runs", "--dry-run", cwd=files.root)
+    assert dry.code == 0
+    assert dry.out.startswith("Would remove\n")
+    assert len(stored(files.root)) == 5
+    said = ask("prune", "--older-than", "10d", "--kind", "runs", "--json", cwd=files.root)
+    assert said.code == 0
+    (runs,) = json.loads(said.out)["pruned"]
+    assert sorted(runs["names"]) == [old, failed]
+    assert set(runs["kept"]) == {oldest, passed}
+    assert stored(files.root) == [oldest, passed, newest]
+    history = ask("history", "--json", cwd=files.root)
+    assert history.code == 0
+    assert old not in history.out
+    entries = json.loads(ask("audit", "show", "--json", cwd=files.root).out)["entries"]
+    assert (entries[-1]["kind"], entries[-1]["about"]) == ("state.pruned", {"runs": 2})
+
+
+def test_keep_keeps_the_newest_runs_and_a_run_that_is_written_stays(
+    ask: Ask, tmp_path: Path
+) -> None:
+    from evalkit.store.bundle import Bundle
+
+    files = ProjectFiles(tmp_path / "project", cases=4).write()
+    ids = old_runs(files.root, ask, ages=dict.fromkeys((50, 40, 30, 20), "failed"))
+    with Bundle(files.root / ".evalkit/runs" / ids[0]).journal():
+        arguments = ("--older-than", "1d", "--kind", "runs", "--keep", "2")
+        assert ask("prune", *arguments, cwd=files.root).code == 0
+    assert stored(files.root) == [ids[0], *ids[2:]]
+
+
+def test_ages_of_the_configuration_prune_every_kind(
+    ask: Ask, produced: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(produced, root)
+    config = (root / "evalkit.yaml").read_text()
+    retention = "retention: {traces: 30d, audit: 365d, cache: {max_size: 1MB}}\n"
+    (root / "evalkit.yaml").write_text(config + retention)
+    (day,) = (root / ".evalkit/traces").glob("*.jsonl")
+    lines = day.read_text().splitlines(keepends=True)
+    long_ago = "2020-01-02"
+    (day.parent / f"{long_ago}.jsonl").write_text(lines[0].replace(day.stem, long_ago))
+    said = ask("prune", "--json", cwd=root)
+    assert said.code == 0
+    counts = {each["kind"]: each["count"] for each in json.loads(said.out)["pruned"]}
+    assert counts == {"traces": 1, "cache": 0, "audit": 0}
+    assert len(listed(ask, root)) == 2
+
+
+def test_pruning_the_audit_log_leaves_what_verify_holds_against(ask: Ask, tmp_path: Path) -> None:
+    files = ProjectFiles(tmp_path / "project", cases=2).write()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    log = AuditFile(files.root, now=lambda: long_ago, redact=str)
+    for _ in range(3):
+        log.append("approval.granted", {"user": ADA}, {})
+    said = ask("prune", "--kind", "audit", "--older-than", "52w", cwd=files.root)
+    assert (said.code, "3 audit entries" in said.out) == (0, True)
+    verified = ask("audit", "verify", cwd=files.root)
+    assert verified.code == 0
+    assert "holds: 1 entry" in verified.out
+    assert "3 older entries" in verified.out
+
+
+# Runs.
+
+
+def test_what_a_run_was_told_to_accept_is_audited(ask: Ask, tmp_path: Path) -> None:
+    files = ProjectFiles(tmp_path / "project").write()
+    files.commit()
+    files.suite["gate"]["max_drop_pp"] = 5
+    files.write()
+    assert ask("run", "--accept-gate-change", "--baseline", "HEAD", cwd=files.root).code == 0
+    entries = json.loads(ask("audit", "show", "--json", cwd=files.root).out)["entries"]
+    assert [entry["kind"] for entry in entries] == ["gate.accepted"]
+    assert "gate.max_drop_pp went from 3 to 5" in str(entries[0]["about"]["accepted"])
