@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from evalkit.config.base import DATE, DIGEST, MOMENT, TOOL_NAME, Name, Part, ProjectPath
+from evalkit.config.patterns import pattern_error
 
 Version = Annotated[int, Field(ge=1)]
 Words = Annotated[str, Field(min_length=1)]
@@ -113,6 +114,42 @@ class PromptFile(Part):
         RetrieveFile | None, Field(description="What to look up for `documents`.")
     ] = None
     output: Annotated[OutputFile, Field(description="The form of the reply.")] = OutputFile()
+
+
+class SearchFile(Part):
+    """Retrieval as a tool: the model asks, the session looks it up under the route's policies."""
+
+    indexes: Annotated[
+        list[Words],
+        Field(min_length=1, description="What may be searched; the route has to allow it."),
+    ]
+    name: Annotated[str, Field(pattern=TOOL_NAME, description="What the model calls the tool.")] = (
+        "search"
+    )
+    description: Annotated[str, Field(description="Tells the model what it can find.")] = (
+        "Search the documents. Returns those that match best, each with its id and text."
+    )
+
+
+class AgentFile(PromptFile):
+    """agents/<name>/v<N>.yaml: a version of an agent, which is a prompt in a loop with tools."""
+
+    search: Annotated[
+        SearchFile | None, Field(description="Lets the model retrieve documents when it wants to.")
+    ] = None
+    max_steps: Annotated[
+        int,
+        Field(
+            ge=1, le=100, description="Questions to the model in one attempt, all turns counted."
+        ),
+    ] = 10
+    on_denied: Annotated[
+        Literal["tell", "stop"],
+        Field(
+            description="When a policy denies a tool call. tell: the model gets the denial as the "
+            "tool's error and goes on. stop: the attempt ends there. A cap always ends it."
+        ),
+    ] = "tell"
 
 
 class ToolFile(Part):
@@ -253,15 +290,57 @@ class Expected(Part):
 class ToolAnswer(Part):
     """What a tool gives back in a case."""
 
-    when: Annotated[dict[str, Any], Field(description="Arguments this answers; {} for all.")] = {}
+    when: Annotated[
+        dict[str, Any],
+        Field(
+            description="Arguments this answers, a part of them is enough; {} for all. Entries "
+            "with one `when` answer call after call in their order, the last one from then on."
+        ),
+    ] = {}
     returns: Annotated[Any, Field(description="The tool's result.")] = None
+    returns_each: Annotated[
+        list[Any] | None,
+        Field(min_length=1, description="Results of one call after the other; the last repeats."),
+    ] = None
     raises: Annotated[Words | None, Field(description="The tool's error, instead.")] = None
+    latency_s: Annotated[
+        float | None,
+        Field(ge=0, description="What the tool takes, in seconds; it is recorded, not waited for."),
+    ] = None
 
     @model_validator(mode="after")
     def _one_answer(self) -> "ToolAnswer":
-        if len({"returns", "raises"} & self.model_fields_set) != 1:
-            raise ValueError("a tool's answer has either `returns` or `raises`")
+        if len({"returns", "returns_each", "raises"} & self.model_fields_set) != 1:
+            raise ValueError("a tool's answer has either `returns`, `returns_each` or `raises`")
         return self
+
+
+class SaidWhen(Part):
+    """What the assistant's last answer has to be for the user to say something."""
+
+    contains: Annotated[
+        Words | None, Field(description="A text that is in it, whatever its case.")
+    ] = None
+    matches: Annotated[Words | None, Field(description="A pattern in RE2 syntax, found in it.")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "SaidWhen":
+        if (self.contains is None) == (self.matches is None):
+            raise ValueError("a condition is either `contains` or `matches`")
+        if self.matches is not None and (why := pattern_error(self.matches)):
+            raise ValueError(f"matches: {why}")
+        return self
+
+
+class UserTurn(Part):
+    """What the user says after an answer. An entry whose condition does not hold is passed over."""
+
+    says: Annotated[Words, Field(description="The user's text, word for word.")]
+    when: Annotated[
+        SaidWhen | None, Field(description="Only after such an answer. Default: after any.")
+    ] = None
 
 
 class Approval(Part):
@@ -308,6 +387,13 @@ class CaseFile(Part):
     tools: Annotated[
         dict[str, list[ToolAnswer]], Field(description="What each tool answers in this case.")
     ] = {}
+    conversation: Annotated[
+        list[UserTurn],
+        Field(
+            description="What the user goes on to say, a turn after each answer of an agent; the "
+            "attempt ends when nothing is left to say."
+        ),
+    ] = []
     approvals: Annotated[
         dict[str, Approval], Field(description="Approvals that stand already, by tool.")
     ] = {}

@@ -6,14 +6,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.config.base import DATE, Name, Part, Reference
 from evalkit.config.scorers import ScorerEntry
+from evalkit.config.targets import Target
 
 Invariant = Literal["forbidden_tools", "policy"]
-
-
-class Target(Part):
-    """What is tested. Other kinds of target come with later versions."""
-
-    prompt: Annotated[Reference, Field(description="The prompt: `name@vN`, or `name@latest`.")]
 
 
 class SetBaseline(Part):

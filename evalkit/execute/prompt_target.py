@@ -22,6 +22,14 @@ class PromptTarget:
         self.route = route
         self._renderer = PromptRenderer(prompt)
 
+    @property
+    def reference(self) -> str:
+        """`name@vN`."""
+        return self.prompt.reference
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
         """The call that `attempt` would make. Raises PolicyBlocked, and ConfigError for a template
         that cannot be rendered for this case."""
@@ -46,18 +54,20 @@ class PromptTarget:
         try:
             play.documents = await self._retrieve(session, case)
             messages = self._renderer.messages(case, play.documents)
-            play.completion = await session.complete(
-                messages,
-                tools=self.prompt.tools,
-                params=self.prompt.params,
-                output=self.prompt.output,
-                trial=trial,
+            play.take(
+                await session.complete(
+                    messages,
+                    tools=self.prompt.tools,
+                    params=self.prompt.params,
+                    output=self.prompt.output,
+                    trial=trial,
+                )
             )
             play.judge_reply()
         except SessionError as error:
             play.record_failure(error)
         prepared = None
-        if play.completion is None and messages is not None:
+        if not play.completions and messages is not None:
             prepared = self._prepared_again(session, messages, trial)
         return play.attempt(
             at=started_at,

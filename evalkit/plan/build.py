@@ -11,15 +11,16 @@ from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
 
-Prepare = Callable[[str, Case, int], Awaitable[PreparedCall]]
+Prepare = Callable[[str, Case, int], Awaitable[PreparedCall | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanJob:
     """One suite to plan. `prepare(variant, case, trial)` says what a call would be, without
-    making it; it raises PolicyBlocked for what a policy stops before any model is asked, and
-    ConfigError for a prompt that cannot be rendered for the case. Trials are numbered from
-    `first_trial` on, which is above 1 where a run goes on from earlier ones."""
+    making it, None for a program that makes its own; it raises PolicyBlocked for what a policy
+    stops before any model is asked, and ConfigError for a prompt that cannot be rendered for the
+    case. Trials are numbered from `first_trial` on, which is above 1 where a run goes on from
+    earlier ones."""
 
     suite: str
     variants: tuple[str, ...]
@@ -100,6 +101,20 @@ async def _plan_attempt(job: PlanJob, variant: str, case: Case, trial: int) -> P
             expected_cost_usd=0.0,
             refused=f"{blocked.rule}: {blocked}",
         )
+    if call is None:
+        return PlannedAttempt(
+            suite=job.suite,
+            variant=variant,
+            case=case.id,
+            trial=trial,
+            key="",
+            model="",
+            origin="live",
+            input_tokens={},
+            output_tokens=0,
+            max_cost_usd=None,
+            max_calls=0,
+        )
     return PlannedAttempt(
         suite=job.suite,
         variant=variant,
@@ -113,6 +128,7 @@ async def _plan_attempt(job: PlanJob, variant: str, case: Case, trial: int) -> P
         max_cost_usd=call.max_cost_usd,
         expected_cost_usd=_expected_usd(call),
         missing=call.missing,
+        max_calls=call.max_calls,
     )
 
 
@@ -126,7 +142,8 @@ def _expected_usd(call: PreparedCall) -> float | None:
 def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
     made = [attempt for attempt in planned if attempt.refused is None]
     there = [attempt for attempt in made if attempt.missing is None]
-    calls = [attempt for attempt in there if attempt.origin == "live"]
+    programs = sum(attempt.max_calls == 0 for attempt in there)
+    calls = [attempt for attempt in there if attempt.origin == "live" and attempt.max_calls]
     tokens: Counter[str] = Counter()
     for attempt in made:
         tokens.update(attempt.input_tokens)
@@ -137,7 +154,9 @@ def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
         cases=len(job.cases),
         trials=job.trials,
         calls=len(calls),
-        replayed=len(there) - len(calls),
+        programs=programs,
+        max_calls=sum(attempt.max_calls for attempt in calls),
+        replayed=len(there) - len(calls) - programs,
         refused=len(planned) - len(made),
         missing=len(made) - len(there),
         tokens=dict(tokens),

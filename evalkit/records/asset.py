@@ -64,6 +64,28 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return f"{self.name}@v{self.version}"
 
 
+class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Retrieval as a tool called `name`, over these indexes."""
+
+    indexes: tuple[str, ...]
+    name: str = "search"
+    description: str = ""
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent version: what it is asked (`prompt`, which has the agent's name, version, file and
+    digest), and the loop around it.
+
+    `max_steps` caps the questions to the model of one attempt. `on_denied` tells what a denied tool
+    call does: the model is told, or the attempt stops.
+    """
+
+    prompt: Prompt
+    max_steps: int = 10
+    on_denied: Literal["tell", "stop"] = "tell"
+    search: Search | None = None
+
+
 class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A golden set version. `lines` maps a case id to its line in `path`.
 

@@ -195,6 +195,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     spans: tuple[Span, ...] = ()
 
     @property
+    def stopped(self) -> bool:
+        """Whether a policy stopped it, or an act of a workflow that could go on without it."""
+        return self.state == "blocked" or any(step.outcome == "denied" for step in self.steps)
+
+    @property
     def has_result(self) -> bool:
         """Whether it says anything about the target: all but an infrastructure error do."""
         return self.state != "error"

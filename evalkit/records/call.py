@@ -189,7 +189,8 @@ class PreparedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `input_tokens` is an upper bound by part, `output_tokens` the cap. `max_cost_usd` is the list
     price of both bounds, None where the model has no price; `max_output_cost_usd` is the part of it
-    that the output cap stands for. `missing` names what a replaying provider lacks.
+    that the output cap stands for. `missing` names what a replaying provider lacks. Of a loop,
+    `request` is its first call, and bounds and costs are of `max_calls` calls together.
     """
 
     request: Request
@@ -201,3 +202,4 @@ class PreparedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_cost_usd: float | None
     max_output_cost_usd: float | None = None
     missing: str | None = None
+    max_calls: int = 1

@@ -27,7 +27,9 @@ class Case(
     `input` feeds the prompt. `expected` is read by the suite's scorers: `output` or named fields
     (exact), `contains`, `tool_calls`, `forbidden_tools`, `citations`, `blocked`, `reference`.
     Cases with one `group` are clustered in the statistics. `documents` are what retrieval can find.
-    `approvals` maps a tool to the approval that stands for it: `{"granted_by", "team"}`.
+    `tools` maps a tool to what it answers: `{"when", "returns" | "returns_each" | "raises",
+    "latency_s"}`. `conversation` is what the user goes on to say: `{"says", "when"}`. `approvals`
+    maps a tool to the approval that stands for it: `{"granted_by", "team"}`.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Case(
     group: str | None = None
     documents: tuple[Document, ...] = ()
     tools: dict[str, list[dict[str, Any]]] = {}
+    conversation: tuple[dict[str, Any], ...] = ()
     approvals: dict[str, dict[str, str]] = {}
     identity: dict[str, str] = {}
     source: dict[str, Any] | None = None

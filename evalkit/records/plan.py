@@ -11,7 +11,8 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     `expected_cost_usd` is the list price with half of the output cap. An attempt that a policy
     stops before any call has `refused` set, no origin and no cost; it is made and recorded all the
-    same.
+    same. `max_calls` is above 1 for an agent, whose bounds are of all its calls, and 0 for a
+    program that makes its own: what those cost nobody knows before.
     """
 
     suite: str
@@ -27,6 +28,7 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     expected_cost_usd: float | None = None
     missing: str | None = None
     refused: str | None = None
+    max_calls: int = 1
 
     @property
     def place(self) -> Place:
@@ -58,7 +60,9 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `detectable_drop` is a fraction: the smallest drop that this suite sees with 80 % power when
     `flip_share` of its cases flip by chance. A verdict that is open is looked at again, up to
     `max_trials` a case, at an expected list price of `escalation_usd` more; both are None for a
-    suite that looks once. `judging` comes on top of all that; None without a judge.
+    suite that looks once. `judging` comes on top of all that; None without a judge. `calls` count
+    attempts; an agent's may be several calls, `max_calls` at most. `programs` are attempts of a
+    program of the project's, whose own calls and costs nobody knows before.
     """
 
     suite: str
@@ -81,6 +85,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_trials: int | None = None
     escalation_usd: float | None = None
     judging: PlannedJudging | None = None
+    max_calls: int = 0
+    programs: int = 0
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,6 +50,8 @@ def plan_text(
     replayed = sum(suite.replayed for suite in plan.suites)
     title = styled(f"{count(len(plan.attempts), 'attempt')}", "bold")
     words = f": {count(calls, 'call')} to a provider, {replayed:,} replayed"
+    if programs := sum(suite.programs for suite in plan.suites):
+        words += f", {programs:,} by programs that make their own calls"
     missing = _missing(plan.attempts)
     if missing:
         _put_refusal(page, missing)
@@ -124,7 +126,8 @@ def _put_suite(
         f"{count(suite.trials, 'trial')} = {suite.cases * variants * suite.trials:,} attempts"
     )
     page.line(title.append(words), hang=2)
-    page.labelled("calls", f"{suite.calls:,} to a provider", width=_LABEL)
+    most = f", {suite.max_calls:,} at most in their loops" if suite.max_calls > suite.calls else ""
+    page.labelled("calls", f"{suite.calls:,} to a provider{most}", width=_LABEL)
     there = origin_words(suite.origins) + (f", {suite.missing:,} missing" if suite.missing else "")
     page.labelled("replies", there, width=_LABEL)
     if suite.refused:

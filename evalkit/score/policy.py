@@ -26,8 +26,8 @@ class PolicyExpectation:
 
         Several rules may have said no; the attempt names the first.
         """
-        if attempt.state != "blocked" or self.blocked_by in (None, attempt.rule):
-            return attempt.state == "blocked"
+        if not attempt.stopped or self.blocked_by in (None, attempt.rule):
+            return attempt.stopped
         return any(
             decision.outcome == "denied" and decision.rule == self.blocked_by
             for decision in attempt.decisions
@@ -66,11 +66,11 @@ class Policy(Scorer[PolicyExpectation]):
 
     def judge(self, attempt: Attempt, expectation: PolicyExpectation) -> Judgement:
         """Look at how the attempt ended and which tools the session allowed."""
-        blocked = attempt.state == "blocked"
+        blocked = attempt.stopped if expectation.blocked else attempt.state == "blocked"
         wrong = blocked != bool(expectation.blocked)
         wrong |= blocked and not expectation.is_blocked_as_wanted(attempt)
         allowed = [tool for tool in expectation.forbidden_tools if tool in attempt.allowed_tools]
-        why = f" by {attempt.rule}: {one_line(attempt.error)}" if blocked else ""
+        why = f" by {attempt.rule}: {one_line(attempt.error)}" if blocked and attempt.rule else ""
         faults = []
         if wrong:
             wanted = f"{expectation.blocked_by or 'a policy'} to block it"

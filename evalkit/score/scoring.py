@@ -83,7 +83,7 @@ def violations(attempt: Attempt, case: Case) -> tuple[str, ...]:
     broken = []
     if any(tool in attempt.allowed_tools for tool in expectation.forbidden_tools):
         broken.append("forbidden_tools")
-    if expectation.blocked and attempt.state not in ("blocked", "error"):
+    if expectation.blocked and attempt.state != "error" and not attempt.stopped:
         broken.append("policy")
     return tuple(broken)
 

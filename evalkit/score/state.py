@@ -29,16 +29,18 @@ def judge_state(scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case) ->
             "decides whether it passes"
         )
     wanted = "blocked" if policy.blocked else "answered"
+    # an agent that was denied something may go on and answer: the policy stopped it all the same
+    ended = "blocked" if policy.blocked and attempt.stopped else attempt.state
     rule = attempt.rule or attempt.failure_mode or attempt.state
     why = f" ({rule}: {one_line(attempt.error)})" if attempt.error else ""
-    if attempt.state == wanted == "blocked" and not policy.is_blocked_as_wanted(attempt):
+    if ended == wanted == "blocked" and not policy.is_blocked_as_wanted(attempt):
         return Judgement(
             passed=False,
             message=f"expected blocked by {policy.blocked_by}, found blocked{why}",
             expected=policy.blocked_by,
             found=attempt.rule,
         )
-    if attempt.state == wanted:
+    if ended == wanted:
         return Judgement(passed=True, message=f"{wanted} as expected{why}")
     return Judgement(
         passed=False,

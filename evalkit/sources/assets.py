@@ -12,10 +12,10 @@ from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.ports import FileTree
-from evalkit.records.asset import GoldenSet, Prompt, Rubric
+from evalkit.records.asset import Agent, GoldenSet, Prompt, Rubric, Tool
 from evalkit.records.digest import digest_of
 from evalkit.records.index import IndexContent
-from evalkit.sources.indexes import index_digests, indexes_of_prompt, load_indexes
+from evalkit.sources.indexes import index_digests, load_indexes
 from evalkit.sources.inventory import take_inventory
 from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
@@ -31,21 +31,34 @@ class SuiteAssets:
 
     `schemas` maps the path of each scorer's schema to its content, `rubrics` the label of each
     judge to its rubric. `digests` covers what is tested
-    (prompt, tools and output schema by path; `routes.X`, `models.X`, `providers.X`, `indexes.X` and
-    `scopes` by key), `scorers_digest` what it is tested with. `indexes` are those over folders that
-    the target reads.
+    (prompt or agent, tools and output schema by path, files of a program by path and its settings
+    as `target.KIND`; `routes.X`, `models.X`, `providers.X`, `indexes.X` and `scopes` by key),
+    `scorers_digest` what it is tested with. `prompt` is also an agent's; None for a program.
+    `reads` names the indexes that the target reads, `indexes` are those of them over folders.
     """
 
     name: str
     suite: Suite
     route: Route
     golden: GoldenSet
-    prompt: Prompt
+    prompt: Prompt | None
     schemas: Mapping[str, dict[str, Any]]
     digests: Mapping[str, str]
     scorers_digest: str
     rubrics: Mapping[str, Rubric] = field(default_factory=dict)
     indexes: Mapping[str, IndexContent] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    agent: Agent | None = None
+
+    @property
+    def reference(self) -> str:
+        """What is tested, as attempts and records name it."""
+        return self.suite.target.words if self.prompt is None else self.prompt.reference
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that evalkit itself offers to a model; none for a program."""
+        return () if self.prompt is None else self.prompt.tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +105,7 @@ def load_assets(
     if suites is None:
         warnings += examined.advice
         used = check_mentions(reader, examined)
-        used |= {each.prompt_version for each in files.values() if each.prompt_version}
+        used |= {each.target_version for each in files.values() if each.target_version}
         warnings += take_inventory(reader, files, used)
         warnings += idle_routes(reader, examined)
     warnings += [each for each in reader.problems if each.severity == "warning"]
@@ -144,8 +157,7 @@ def _load_indexes(
     reader: Reader, examined: ExaminedConfig, files: Mapping[str, SuiteFiles], *, every: bool
 ) -> dict[str, IndexContent]:
     """The indexes that suites read, or every one."""
-    prompts = [each.prompt for each in files.values() if each.prompt is not None]
-    read = [index for prompt in prompts for index in indexes_of_prompt(prompt)]
+    read = [index for each in files.values() for index in each.reads]
     names = examined.config.indexes if every else dict.fromkeys(read)
     return load_indexes(reader, examined.locator, examined.config, names)
 
@@ -160,14 +172,15 @@ def _suite_assets(
     suite = config.suites[name]
     route = config.route(suite.route)
     # Anything missing was an error of the load, which ended it.
-    assert route is not None and files.golden is not None and files.prompt is not None
+    assert route is not None and files.golden is not None
+    assert files.prompt is not None or suite.target.program is not None
     scorers: list[Any] = [
         # without what is not given, so that a kind of scorer that evalkit learns changes no digest
         entry.model_dump(mode="json", exclude_none=True)
         for entry in suite.scorers
     ]
     rubrics = {label: rubric.digest for label, rubric in files.rubrics.items()}
-    read = indexes_of_prompt(files.prompt)
+    read = files.reads
     mine = {index: indexes[index] for index in read if index in indexes}
     measured_with = [scorers, files.schemas, *([rubrics] if rubrics else [])]
     return SuiteAssets(
@@ -178,21 +191,27 @@ def _suite_assets(
         prompt=files.prompt,
         schemas=files.schemas,
         digests={
-            **_target_digests(reader, config, route, files.prompt),
+            **_target_digests(reader, config, route, files),
             **index_digests(config, read, mine),
         },
         scorers_digest=digest_of(measured_with),
         rubrics=files.rubrics,
         indexes=mine,
+        reads=read,
+        agent=files.agent,
     )
 
 
-def _target_digests(reader: Reader, config: Config, route: Route, prompt: Prompt) -> dict[str, str]:
+def _target_digests(
+    reader: Reader, config: Config, route: Route, files: SuiteFiles
+) -> dict[str, str]:
     """Digests of all that makes the target behave as it does; who owns it, and what its
     traces may be used for, is no part of that."""
-    digests = {prompt.path: prompt.digest}
-    for path in files_of(reader.data(prompt.path)):
-        digests[path] = reader.digests[path]
+    digests: dict[str, str] = dict(files.program)
+    if files.prompt is not None:
+        digests[files.prompt.path] = files.prompt.digest
+        for path in files_of(reader.data(files.prompt.path)):
+            digests[path] = reader.digests[path]
     written = digested(route, exclude=("owner", "use"))
     # which models a tier stands for is not written in the route
     tiers = {} if route.names_models else {"asks": route.every_model}

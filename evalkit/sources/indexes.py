@@ -13,7 +13,6 @@ from evalkit.config.routes import Route
 from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
-from evalkit.records.asset import Prompt
 from evalkit.records.case import Document
 from evalkit.records.digest import digest_of
 from evalkit.records.index import IndexContent
@@ -276,11 +275,6 @@ def is_of_index(index: Index, path: str) -> bool:
     if any(part.startswith(".") for part in rest.split("/")):
         return False
     return any(_pattern(glob).fullmatch(rest) for glob in index.globs)
-
-
-def indexes_of_prompt(prompt: Prompt) -> tuple[str, ...]:
-    """The indexes that a prompt reads."""
-    return () if prompt.retrieve is None else (prompt.retrieve.index,)
 
 
 def index_digests(

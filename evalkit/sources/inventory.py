@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 from evalkit.errors import Problem
+from evalkit.sources.agents import load_agent
 from evalkit.sources.golden import SET_FILE, load_golden_set
 from evalkit.sources.prompts import load_prompt
 from evalkit.sources.reading import Reader
-from evalkit.sources.references import GOLDEN_SETS, PROMPTS, RUBRICS, Version, is_aside
+from evalkit.sources.references import AGENTS, GOLDEN_SETS, PROMPTS, RUBRICS, Version, is_aside
 from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.schemas import load_schema
 from evalkit.sources.suite_files import SuiteFiles
@@ -23,17 +24,18 @@ def take_inventory(
 ) -> list[Problem]:
     """Load what suites did not, noting its errors in `reader`; the warnings are returned.
 
-    `used` are the prompts that a suite or a baseline names.
+    `used` are the prompts and agents that a suite or a baseline names.
     """
     warnings = [
         *_prompts(reader, used),
+        *_agents(reader, used),
         *_golden_sets(reader, files),
         *_loose_files(reader, TOOLS, load_tool),
         *_loose_files(reader, SCHEMAS, load_schema),
     ]
     for version in RUBRICS.all(reader):
         load_rubric(reader, version, partial(_missing, version.path))
-    for shelf in (PROMPTS, GOLDEN_SETS, RUBRICS):
+    for shelf in (PROMPTS, AGENTS, GOLDEN_SETS, RUBRICS):
         pattern = shelf.path("NAME", 1).replace("v1", "v<N>")
         warnings += [
             _warning(path, "is not read", expected=f"{shelf.noun}s are named {pattern}")
@@ -50,6 +52,17 @@ def _prompts(reader: Reader, used: set[Version]) -> Iterator[Problem]:
                 version.path,
                 "no suite uses this prompt",
                 suggestion=f"try it with --set suites.NAME.target.prompt={version.reference}",
+            )
+
+
+def _agents(reader: Reader, used: set[Version]) -> Iterator[Problem]:
+    for version in AGENTS.all(reader):
+        load_agent(reader, version, partial(_missing, version.path))
+        if version not in used:
+            yield _warning(
+                version.path,
+                "no suite uses this agent",
+                suggestion=f"try it with --set suites.NAME.target.agent={version.reference}",
             )
 
 

@@ -9,14 +9,17 @@ from evalkit.config.problems import Path, listed, suggest
 from evalkit.config.suites import SetBaseline
 from evalkit.errors import Problem
 from evalkit.sources.reading import Reader
-from evalkit.sources.references import PROMPTS, RUBRICS, Version
+from evalkit.sources.references import AGENTS, PROMPTS, RUBRICS, Version
 from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.suite_files import resolve_noted
 from evalkit.sources.tools import tool_names
 
+_SHELVES = {"prompt": PROMPTS, "agent": AGENTS}
+
 
 def check_mentions(reader: Reader, examined: ExaminedConfig) -> set[Version]:
-    """Note names that lead nowhere in `reader`; the prompts that baselines name are returned."""
+    """Note names that lead nowhere in `reader`; the prompts and agents that baselines name are
+    returned."""
     reader.problems += _disallowed(reader, examined)
     reader.problems += _scripts(reader, examined)
     baselines: list[tuple[Path, Any]] = [
@@ -51,9 +54,10 @@ def _baseline_prompts(
     reader: Reader, examined: ExaminedConfig, path: Path, baseline: SetBaseline
 ) -> Iterator[Version]:
     for key, value in baseline.set.items():
-        if key.endswith(".target.prompt"):
+        shelf = next((s for end, s in _SHELVES.items() if key.endswith(f".target.{end}")), None)
+        if shelf is not None:
             at = (*path, "set", key)
-            version = resolve_noted(reader, examined.locator, at, PROMPTS, str(value))
+            version = resolve_noted(reader, examined.locator, at, shelf, str(value))
             if version is not None:
                 yield version
 

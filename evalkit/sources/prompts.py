@@ -27,8 +27,13 @@ def load_prompt(reader: Reader, version: Version, missing: Explain) -> Prompt | 
 
 def _make(reader: Reader, version: Version, document: Document) -> Prompt | None:
     file = reader.model(PromptFile, document)
-    if file is None:
-        return None
+    return None if file is None else build_prompt(reader, version, document, file)
+
+
+def build_prompt(
+    reader: Reader, version: Version, document: Document, file: PromptFile
+) -> Prompt | None:
+    """The prompt that a file holds, alone or as a part of it; None once its problems are noted."""
     locator = Locator(document)
     problems = [
         *name_problems(locator, version, file.name, file.version),

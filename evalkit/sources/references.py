@@ -120,6 +120,7 @@ def is_aside(name: str) -> bool:
 
 
 PROMPTS = Shelf("prompts", ".yaml", "prompt")
+AGENTS = Shelf("agents", ".yaml", "agent")
 GOLDEN_SETS = Shelf("goldensets", "", "golden set")
 RUBRICS = Shelf(
     "rubrics",

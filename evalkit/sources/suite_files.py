@@ -10,14 +10,16 @@ from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.suites import Suite
 from evalkit.errors import Problem
-from evalkit.records.asset import GoldenSet, Prompt, Rubric
+from evalkit.records.asset import Agent, GoldenSet, Prompt, Rubric
 from evalkit.records.case import Case
+from evalkit.sources.agents import load_agent
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import CheckCase, load_golden_set
 from evalkit.sources.prompts import load_prompt
 from evalkit.sources.quarantine import quarantine_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import (
+    AGENTS,
     GOLDEN_SETS,
     PROMPTS,
     RUBRICS,
@@ -33,12 +35,20 @@ from evalkit.sources.tools import tool_names
 
 @dataclass(slots=True)
 class SuiteFiles:
-    """What a suite names, as far as it could be loaded; `rubrics` by the label of their judge."""
+    """What a suite names, as far as it could be loaded; `rubrics` by the label of their judge.
+
+    `prompt` is also an agent's, and None for a program; `target_version` is of either file.
+    `program` holds the digests of a program's settings and files. `reads` are the indexes that the
+    target reads, each once.
+    """
 
     golden_version: Version | None = None
-    prompt_version: Version | None = None
+    target_version: Version | None = None
     golden: GoldenSet | None = None
     prompt: Prompt | None = None
+    agent: Agent | None = None
+    program: dict[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     rubrics: dict[str, Rubric] = field(default_factory=dict)
 
@@ -52,7 +62,10 @@ def load_suite_files(
     for name, each in files.items():
         if each.golden_version is not None:
             sets.setdefault(each.golden_version, {})[name] = each
-    names_of_tools = cache(lambda: tool_names(reader))
+    searches = [
+        each.agent.search.name for each in files.values() if each.agent and each.agent.search
+    ]
+    names_of_tools = cache(lambda: (*tool_names(reader), *searches))
     for version, users in sets.items():
         expectations = Expectations(
             suites={name: examined.config.suites[name] for name in users},
@@ -97,14 +110,9 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
     locator = examined.locator
     path: Path = ("suites", name)
     files = SuiteFiles()
-    golden_at, prompt_at = (*path, "golden"), (*path, "target", "prompt")
+    golden_at: Path = (*path, "golden")
     files.golden_version = resolve_noted(reader, locator, golden_at, GOLDEN_SETS, suite.golden)
-    files.prompt_version = resolve_noted(reader, locator, prompt_at, PROMPTS, suite.target.prompt)
-    if files.prompt_version is not None:
-        missing = partial(locator.problem, prompt_at)
-        files.prompt = load_prompt(reader, files.prompt_version, missing)
-        if files.prompt is not None:
-            _check_index(reader, examined, prompt_at, suite, files.prompt)
+    _load_target(reader, examined, name, files)
     for index, entry in enumerate(suite.scorers):
         at: Path = (*path, "scorers", index)
         if entry.json_schema is not None:
@@ -124,6 +132,40 @@ def _without_golden(reader: Reader, examined: ExaminedConfig, name: str) -> Suit
             if rubric is not None:
                 files.rubrics[entry.label] = rubric
     return files
+
+
+def _load_target(reader: Reader, examined: ExaminedConfig, name: str, files: SuiteFiles) -> None:
+    """The file that the target names, if it names one, and what the route says of its indexes."""
+    suite = examined.config.suites[name]
+    at: Path = ("suites", name, "target", suite.target.kind)
+    missing = partial(examined.locator.problem, at)
+    if suite.target.prompt is not None:
+        version = resolve_noted(reader, examined.locator, at, PROMPTS, suite.target.prompt)
+        files.target_version = version
+        if version is not None:
+            files.prompt = load_prompt(reader, version, missing)
+    elif suite.target.agent is not None:
+        version = resolve_noted(reader, examined.locator, at, AGENTS, suite.target.agent)
+        files.target_version = version
+        if version is not None:
+            files.agent = load_agent(reader, version, missing)
+            files.prompt = None if files.agent is None else files.agent.prompt
+    files.reads = _indexes(examined, suite, files)
+    for index in files.reads if suite.target.program is None else ():
+        _check_index(reader, examined, at, suite, index)
+
+
+def _indexes(examined: ExaminedConfig, suite: Suite, files: SuiteFiles) -> tuple[str, ...]:
+    """What the target reads, each once; a function may read all that its route allows."""
+    if suite.target.python is not None:
+        route = examined.config.route(suite.route)
+        allowed = None if route is None else route.retrieval.allow_indexes
+        names = examined.config.indexes
+        return tuple(name for name in names if allowed is None or name in allowed)
+    retrieve = None if files.prompt is None else files.prompt.retrieve
+    search = None if files.agent is None else files.agent.search
+    named = () if retrieve is None else (retrieve.index,)
+    return tuple(dict.fromkeys((*named, *(() if search is None else search.indexes))))
 
 
 def _rubric(reader: Reader, examined: ExaminedConfig, at: Path, reference: str) -> Rubric | None:
@@ -186,18 +228,18 @@ def resolve_noted(
 
 
 def _check_index(
-    reader: Reader, examined: ExaminedConfig, at: Path, suite: Suite, prompt: Prompt
+    reader: Reader, examined: ExaminedConfig, at: Path, suite: Suite, index: str
 ) -> None:
     route = examined.config.route(suite.route)
     allowed = route.retrieval.allow_indexes if route is not None else None
-    if prompt.retrieve is not None and allowed is not None and prompt.retrieve.index not in allowed:
+    if allowed is not None and index not in allowed:
         reader.problems.append(
             examined.locator.problem(
                 at,
-                f"reads the index {prompt.retrieve.index!r}, which the route {suite.route} does "
-                "not allow, so every attempt is blocked",
+                f"reads the index {index!r}, which the route {suite.route} does "
+                "not allow, so it is never read",
                 expected=f"one of {listed(allowed)}",
-                suggestion=suggest(prompt.retrieve.index, allowed),
+                suggestion=suggest(index, allowed),
                 severity="warning",
             )
         )

@@ -14,13 +14,14 @@ import msgspec
 from evalkit.config.suites import SetBaseline, Suite
 from evalkit.control.factory import ControlPlane
 from evalkit.errors import ProviderError, Refused
-from evalkit.execute.prompt_target import PromptTarget
+from evalkit.execute.target import Target
 from evalkit.ports import Provider
 from evalkit.records.call import Piece, Reply, Request
 from evalkit.records.recording import Recording
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.recordings import RecordingWriter
+from evalkit.workflows.setup.targets import build_target
 from evalkit.workflows.setup.variants import default_suites
 from evalkit.workflows.wiring import Wiring
 
@@ -94,8 +95,11 @@ async def record_suites(
     recorded: list[Recorded] = []
     for name in tuple(suites) or default_suites(wiring.root):
         project = load_assets(tree, suites=[name])
+        kind = project.suites[name].suite.target.kind
+        if kind not in ("prompt", "agent"):
+            continue
         for prompt in _prompts(project.suites[name].suite, prompts):
-            changes = {f"suites.{name}.target.prompt": prompt}
+            changes = {f"suites.{name}.target.{kind}": prompt}
             assets = load_assets(tree, changes=changes, suites=[name])
             suite = assets.suites[name]
             folder = _recordings_folder(assets, suite.route.models.first)
@@ -103,21 +107,22 @@ async def record_suites(
                 recorded.append(await _record(assets, suite, folder, wiring, on_reply))
     if not recorded:
         raise Refused(
-            "none of these suites asks a model whose provider has a `recordings:` folder, so there "
-            "is nothing to record"
+            "none of these suites asks, by a prompt or an agent, a model whose provider has a "
+            "`recordings:` folder, so there is nothing to record"
         )
     return tuple(recorded)
 
 
 def _prompts(suite: Suite, more: Sequence[str]) -> list[str]:
-    """The suite's prompt, the one its baseline names, and those asked for that are its kind."""
-    name = suite.target.prompt.partition("@")[0]
-    wanted = [suite.target.prompt]
+    """The suite's prompt or agent, the one its baseline names, and those of its name asked for."""
+    target = suite.target
+    name = target.words.partition("@")[0]
+    wanted = [target.words]
     if isinstance(suite.baseline, SetBaseline):
         wanted += [
             str(value)
             for key, value in suite.baseline.set.items()
-            if key.endswith(".target.prompt")
+            if key.endswith(f".target.{target.kind}")
         ]
     wanted += [reference for reference in more if reference.partition("@")[0] == name]
     return list(dict.fromkeys(wanted))
@@ -142,8 +147,8 @@ async def _record(
         cache=None,
         indexes=suite.indexes,
     )
-    target = PromptTarget(suite.prompt, route=suite.route.name)
-    reference = suite.prompt.reference
+    target = build_target(suite)
+    reference = target.reference
     writer = RecordingWriter(wiring.root / folder)
     earlier = writer.read(model, suite.name)
     whole = False
@@ -169,16 +174,17 @@ async def _record(
 async def _ask_in_order(
     suite: SuiteAssets,
     plane: ControlPlane,
-    target: PromptTarget,
+    target: Target,
     wiring: Wiring,
     taken: list[Recording],
     on_reply: OnReply,
 ) -> None:
     """Every case in every trial, one call at a time. Raises ProviderError for the first failure."""
-    reference = suite.prompt.reference
+    reference = target.reference
     cases, trials = suite.golden.cases, suite.suite.trials
     for trial in range(1, trials + 1):
         for done, case in enumerate(cases, start=1):
+            before = len(taken)
             session = plane.open(case, suite=suite.name, variant="candidate", prompt=reference)
             attempt = await target.attempt(
                 session,
@@ -189,9 +195,9 @@ async def _ask_in_order(
                 clock=wiring.clock,
             )
             # as in a run, what a recording says of people are placeholders
-            taken[-1:] = [
+            taken[before:] = [
                 msgspec.structs.replace(each, reply=session.redacted_reply(each.reply))
-                for each in taken[-1:]
+                for each in taken[before:]
             ]
             if attempt.state == "error":
                 raise ProviderError(

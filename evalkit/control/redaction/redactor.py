@@ -48,7 +48,14 @@ class Redactor:
         redactor.redact_value(case.input)
         for document in case.documents:
             redactor.redact(document.text)
-        for part in (case.expected, case.tools, case.approvals, case.identity, case.source):
+        for part in (
+            case.expected,
+            case.tools,
+            case.conversation,
+            case.approvals,
+            case.identity,
+            case.source,
+        ):
             redactor.redact_value(part)
         redactor.replaced.clear()
         return redactor
@@ -184,6 +191,7 @@ def redact_case(case: Case) -> Case:
             for document in case.documents
         ),
         tools={tool: redact(script) for tool, script in case.tools.items()},
+        conversation=tuple(redact(turn) for turn in case.conversation),
         approvals={tool: redact(approval) for tool, approval in case.approvals.items()},
         identity=redact(case.identity),
         source=redact(case.source),

@@ -14,7 +14,6 @@ from evalkit.ports import FileTree
 from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
-from evalkit.sources.indexes import indexes_of_prompt
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
@@ -124,7 +123,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         ),
         *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
-        *wider_tools(old.prompt.tools, new.assets.prompt.tools),
+        *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )
     for sentence in found:
@@ -202,7 +201,7 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
         return
     for sentence in wider_route(setup.baseline.assets.route, setup.candidate.assets.route):
         yield f"{sentence} (against the baseline)"
-    before, after = setup.baseline.assets.prompt.tools, setup.candidate.assets.prompt.tools
+    before, after = setup.baseline.assets.tools, setup.candidate.assets.tools
     for sentence in wider_tools(before, after):
         yield f"{sentence} (against the baseline)"
     old, new = setup.baseline, setup.candidate
@@ -213,13 +212,11 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
 def _wider_scopes(
     old: tuple[Config, SuiteAssets], new: tuple[Config, SuiteAssets]
 ) -> Iterable[str]:
-    """Of the indexes that the suite's prompts read."""
+    """Of the indexes that the suite's targets read."""
     return wider_scopes(
         old[0],
         new[0],
-        indexes=tuple(
-            dict.fromkeys((*indexes_of_prompt(old[1].prompt), *indexes_of_prompt(new[1].prompt)))
-        ),
+        indexes=tuple(dict.fromkeys((*old[1].reads, *new[1].reads))),
         before=old[1].indexes,
         after=new[1].indexes,
     )

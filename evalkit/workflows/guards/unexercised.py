@@ -10,7 +10,7 @@ from evalkit.config.model import Config
 from evalkit.errors import ConfigError, Refused
 from evalkit.sources.assets import CONFIG_FILE, read_config
 from evalkit.sources.git import GitTree, changed_files
-from evalkit.sources.indexes import indexes_of_prompt, is_of_index
+from evalkit.sources.indexes import is_of_index
 from evalkit.workflows.setup.base_ref import BaseRef
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -74,10 +74,7 @@ def _unexercised_indexes(
 ) -> list[str]:
     """Indexes whose settings or files changed, files that are gone among them."""
     tested = {
-        name
-        for setup in setups
-        for variant in setup.variants
-        for name in indexes_of_prompt(variant.assets.prompt)
+        name for setup in setups for variant in setup.variants for name in variant.assets.reads
     }
     return [
         f"index {name}"

@@ -95,7 +95,9 @@ def find_asked(
 def _suite_for(config: Config, route: str) -> tuple[str | None, str | None]:
     """The suite whose prompt an input fills; without one, why."""
     prompts = {
-        name: suite.target.prompt for name, suite in config.suites.items() if suite.route == route
+        name: suite.target.words
+        for name, suite in config.suites.items()
+        if suite.route == route and suite.target.program is None
     }
     if len(set(prompts.values())) == 1:
         return next(iter(prompts)), None

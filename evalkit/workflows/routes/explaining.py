@@ -17,7 +17,6 @@ from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
 from evalkit.control.screening import screen_rules
 from evalkit.errors import PolicyBlocked, Refused
-from evalkit.execute.prompt_target import PromptTarget
 from evalkit.ports import Cache
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import PreparedCall
@@ -28,6 +27,7 @@ from evalkit.workflows.routes.budgets import explained_budgets, over_budget
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.targets import build_target
 from evalkit.workflows.setup.variants import SuiteSetup, Variant
 from evalkit.workflows.wiring import Wiring
 
@@ -79,7 +79,9 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
             with open_cache(wiring.root, RunRequest()) as cache:
                 try:
                     for name in route.every_model:
-                        calls[name] = await _prepared(asked, name, wiring, cache)
+                        call = await _prepared(asked, name, wiring, cache)
+                        if call is not None:
+                            calls[name] = call
                 except PolicyBlocked as error:
                     blocked = f"{error.rule}: {error}"
         models = tuple(
@@ -110,7 +112,7 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         budgets=explained_budgets(asked, wiring),
         suite=None if asked.suite is None else asked.suite.name,
         case=None if asked.case is None else asked.case.id,
-        prompt=None if asked.suite is None else asked.suite.prompt.reference,
+        prompt=None if asked.suite is None else asked.suite.reference,
         bounds_note=asked.note,
         blocked=blocked,
     )
@@ -157,7 +159,9 @@ def _lacking(asked: Asked, model: str, provider: Provider, wiring: Wiring) -> st
     return f"{source} is not there, so no reply can be replayed"
 
 
-async def _prepared(asked: Asked, model: str, wiring: Wiring, cache: Cache | None) -> PreparedCall:
+async def _prepared(
+    asked: Asked, model: str, wiring: Wiring, cache: Cache | None
+) -> PreparedCall | None:
     """The call to one model of the route, as the session would make it. Raises PolicyBlocked."""
     suite, case = asked.suite, asked.case
     assert suite is not None and case is not None, "bounds are asked for with a prompt and a case"
@@ -180,8 +184,8 @@ async def _prepared(asked: Asked, model: str, wiring: Wiring, cache: Cache | Non
         cache=aged_cache(cache, setup, now=wiring.clock.now()),
         indexes=suite.indexes,
     )
-    target = PromptTarget(suite.prompt, route=route.name)
-    session = plane.open(case, suite=suite.name, variant="candidate", prompt=suite.prompt.reference)
+    target = build_target(suite)
+    session = plane.open(case, suite=suite.name, variant="candidate", prompt=target.reference)
     return await target.prepare(session, case, 1)
 
 

@@ -58,6 +58,8 @@ def _check_scripts_can_tell(setup: SuiteSetup) -> None:
     if setup.baseline is None:
         return
     old, new = setup.baseline.assets.prompt, setup.candidate.assets.prompt
+    if old is None or new is None:
+        return
     if old.reference == new.reference and old.digest != new.digest:
         settle = (
             f"Make it {new.name}@v{new.version + 1} with replies of its own, or use a real model"

@@ -13,7 +13,7 @@ from evalkit.config.problems import capped
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError
-from evalkit.execute.prompt_target import PromptTarget
+from evalkit.execute.target import Target
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.ports import Cache, Clock, EventSink, History
 from evalkit.records.asset import Rubric
@@ -42,6 +42,7 @@ from evalkit.workflows.setup.deadlines import ended_quarantines
 from evalkit.workflows.setup.faults import check_faults, drill_words
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.selecting import select_cases
+from evalkit.workflows.setup.targets import build_target
 from evalkit.workflows.setup.variants import SuiteSetup, set_up_suites
 from evalkit.workflows.wiring import Wiring
 
@@ -52,7 +53,7 @@ class Arm:
 
     variant: VariantName
     plane: ControlPlane
-    target: PromptTarget
+    target: Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class PreparedRun:
             case,
             suite=planned.suite,
             variant=arm.variant,
-            prompt=arm.target.prompt.reference,
+            prompt=arm.target.reference,
         )
         attempt = await arm.target.attempt(
             session,
@@ -221,7 +222,7 @@ def _arms(
                 emit=emit,
                 indexes=variant.assets.indexes,
             ),
-            PromptTarget(variant.assets.prompt, route=variant.assets.route.name),
+            build_target(variant.assets),
         )
         for setup in setups
         for variant in setup.variants
@@ -303,10 +304,10 @@ def _job(
     first: int,
     last: int,
 ) -> PlanJob:
-    async def prepare(variant: str, case: Case, trial: int) -> PreparedCall:
+    async def prepare(variant: str, case: Case, trial: int) -> PreparedCall | None:
         arm = arms[setup.name, variant]
         session = arm.plane.open(
-            case, suite=setup.name, variant=variant, prompt=arm.target.prompt.reference
+            case, suite=setup.name, variant=variant, prompt=arm.target.reference
         )
         return await arm.target.prepare(session, case, trial)
 

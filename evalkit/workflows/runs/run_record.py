@@ -186,7 +186,7 @@ def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> Var
     return VariantRecord(
         variant=variant.name,
         source=variant.source,
-        prompt=variant.assets.prompt.reference,
+        prompt=variant.assets.reference,
         route=variant.assets.route.name,
         models=models,
         digests=dict(variant.assets.digests),

@@ -1,0 +1,241 @@
+"""An agent as what is tested: model, tools and retrieval in a loop over the case's world."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
+import msgspec
+
+from evalkit.errors import PolicyBlocked, SessionError
+from evalkit.execute.conversation import ScriptedUser
+from evalkit.execute.play import Play
+from evalkit.execute.rendering import PromptRenderer
+from evalkit.execute.world import World
+from evalkit.ports import Clock, Session
+from evalkit.records.asset import Agent, Tool
+from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.call import Message, PreparedCall, ToolCall
+from evalkit.records.case import Case, Document
+
+MAX_STEPS = "agent.max_steps"
+
+
+class AgentTarget:
+    """Plays cases through one agent version. Its tools answer from the case, and nothing else runs.
+
+    The conversation goes on with replies as they are stored, so that a replay asks the same.
+    """
+
+    def __init__(self, agent: Agent, *, route: str = "") -> None:
+        """Compile its templates; `route` is the name to record. Raises ConfigError."""
+        self.agent = agent
+        self.route = route
+        self._renderer = PromptRenderer(agent.prompt)
+        self._tools = offered_tools(agent)
+
+    @property
+    def reference(self) -> str:
+        """`name@vN`."""
+        return self.agent.prompt.reference
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
+        """The first call, with the bounds of as many as the agent may make. Raises as `attempt`
+        never does: PolicyBlocked, and ConfigError for a template."""
+        documents = await self._retrieve(session, case)
+        first = self._prepare(session, self._renderer.messages(case, documents), trial)
+        return bound_loop(first, case, calls=self.agent.max_steps)
+
+    async def attempt(
+        self,
+        session: Session,
+        case: Case,
+        *,
+        suite: str,
+        variant: VariantName,
+        trial: int,
+        clock: Clock,
+    ) -> Attempt:
+        """Play one case to its end: an answer with nothing left to say, a cap, or a failure."""
+        prompt = self.agent.prompt
+        play = Play(session=session, case=case, json=prompt.output.kind == "json")
+        started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        messages: list[Message] = []
+        try:
+            play.documents = await self._retrieve(session, case)
+            messages += self._renderer.messages(case, play.documents)
+            await _Loop(self.agent, self._tools, play, trial).run(messages)
+        except SessionError as error:
+            play.record_failure(error)
+        prepared = None
+        if not play.completions and messages:
+            prepared = self._prepared_again(session, messages, trial)
+        return play.attempt(
+            at=started_at,
+            suite=suite,
+            variant=variant,
+            trial=trial,
+            prompt=prompt.reference,
+            route=self.route,
+            prepared=prepared,
+            steps=session.steps,
+        )
+
+    async def _retrieve(self, session: Session, case: Case) -> tuple[Document, ...]:
+        retrieve = self.agent.prompt.retrieve
+        if retrieve is None:
+            return ()
+        return await session.retrieve(retrieve.index, self._renderer.query(case))
+
+    def _prepare(self, session: Session, messages: Sequence[Message], trial: int) -> PreparedCall:
+        prompt = self.agent.prompt
+        return session.prepare(
+            messages, tools=self._tools, params=prompt.params, output=prompt.output, trial=trial
+        )
+
+    def _prepared_again(
+        self, session: Session, messages: Sequence[Message], trial: int
+    ) -> PreparedCall | None:
+        """What was asked first, for an attempt that got no reply to tell it."""
+        try:
+            return self._prepare(session, messages, trial)
+        except SessionError:
+            return None
+
+
+class _Loop:
+    """One attempt on its way: the conversation grows until something ends it."""
+
+    def __init__(self, agent: Agent, tools: Sequence[Tool], play: Play, trial: int) -> None:
+        self._agent = agent
+        self._tools = tools
+        self._play = play
+        self._session = play.session
+        self._trial = trial
+        self._world = World(play.case, play.session.redacted)
+        self._user = ScriptedUser(play.case)
+
+    async def run(self, messages: list[Message]) -> None:
+        """Ask until there is an answer and the user has no more to say. Raises SessionError."""
+        prompt = self._agent.prompt
+        for _ in range(self._agent.max_steps):
+            completion = await self._session.complete(
+                messages,
+                tools=self._tools,
+                params=prompt.params,
+                output=prompt.output,
+                trial=self._trial,
+                interim=True,
+            )
+            self._play.take(completion)
+            reply = self._play.replies[-1]
+            if self._play.ends_with_turn():
+                return
+            turn = Message(role="assistant", content=reply.content, tool_calls=reply.tool_calls)
+            messages.append(turn)
+            if reply.tool_calls:
+                for call in reply.tool_calls:
+                    messages.append(await self._act(call))
+                continue
+            said = self._user.replies_to(reply.content)
+            if said is None:
+                return
+            messages.append(Message(role="user", content=said))
+        raise PolicyBlocked(
+            MAX_STEPS, f"the agent asked {self._agent.max_steps} times and has no answer yet"
+        )
+
+    async def _act(self, call: ToolCall) -> Message:
+        """One tool call: whether it may run, and what comes of it. Raises PolicyBlocked."""
+        try:
+            self._session.authorize(call)
+            self._play.allowed.append(call.name)
+            search = self._agent.search
+            if search is not None and call.name == search.name:
+                return await self._search(call, search.indexes)
+            answer = self._world.answer(call)
+            return self._session.tool_result(
+                call, answer.result, error=answer.error, latency_s=answer.latency_s
+            )
+        except PolicyBlocked as denied:
+            if self._agent.on_denied == "stop" or is_cap(denied.rule):
+                raise
+            return _result(call, {"error": f"denied by {denied.rule}: {denied}"})
+
+    async def _search(self, call: ToolCall, indexes: Sequence[str]) -> Message:
+        """Documents as the result of a call. Raises PolicyBlocked."""
+        arguments = call.arguments or {}
+        query, index = arguments.get("query"), arguments.get("index", indexes[0])
+        if not isinstance(query, str) or index not in indexes:
+            wanted = f"a `query`, and an `index` that is one of {', '.join(indexes)}"
+            return self._session.tool_result(call, None, error=f"{call.name} takes {wanted}")
+        found = await self._session.retrieve(index, query)
+        known = {document.id for document in self._play.documents}
+        self._play.documents += tuple(each for each in found if each.id not in known)
+        return _result(
+            call, [{"id": each.id, "index": each.index, "text": each.text} for each in found]
+        )
+
+
+def offered_tools(agent: Agent) -> tuple[Tool, ...]:
+    """The agent's tools, and its search as one of them."""
+    tools = agent.prompt.tools
+    search = agent.search
+    if search is None:
+        return tools
+    properties: dict[str, Any] = {"query": {"type": "string", "description": "What to look for."}}
+    if len(search.indexes) > 1:
+        properties["index"] = {"type": "string", "enum": list(search.indexes)}
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": ["query"],
+        "additionalProperties": False,
+    }
+    offered = Tool(
+        name=search.name, description=search.description, effect="read", parameters=parameters
+    )
+    return (*tools, offered)
+
+
+def is_cap(rule: str) -> bool:
+    """Whether a rule caps how much an attempt may do, so that telling the model changes nothing."""
+    return rule.rpartition(".")[2].startswith("max_")
+
+
+def bound_loop(first: PreparedCall, case: Case, *, calls: int) -> PreparedCall:
+    """The first call with the bounds of `calls` calls together.
+
+    Every call reads what the first one did, and, for each call before it, at most an answer of full
+    length and everything the case holds for tools, retrieval and user, once. That is a bound for a
+    model that asks for each thing once a turn; the budget itself holds the real bound of each call.
+    """
+    # a token has at least a byte
+    held = len(msgspec.json.encode([case.tools, case.documents, case.conversation]))
+    grown = calls * (calls - 1) // 2 * (first.output_tokens + held)
+    tokens = {part: count * calls for part, count in first.input_tokens.items()}
+    tokens["input"] = tokens.get("input", 0) + grown
+    output_usd = first.max_output_cost_usd
+    max_usd = first.max_cost_usd
+    if max_usd is not None and output_usd is not None:
+        read = sum(first.input_tokens.values())
+        per_token = 0.0 if read == 0 else (max_usd - output_usd) / read
+        max_usd = max_usd * calls + grown * per_token
+        output_usd = output_usd * calls
+    return msgspec.structs.replace(
+        first,
+        input_tokens=tokens,
+        output_tokens=first.output_tokens * calls,
+        max_cost_usd=max_usd,
+        max_output_cost_usd=output_usd,
+        max_calls=calls,
+    )
+
+
+def _result(call: ToolCall, result: Any) -> Message:
+    """What the model is told of an act that the session has as a step already: a denial, a
+    retrieval. It is redacted with all the rest when it leaves."""
+    content = msgspec.json.encode(result).decode()
+    return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)

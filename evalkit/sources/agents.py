@@ -1,0 +1,50 @@
+"""Agent files: versions of a prompt in a loop, with its tools and its retrieval."""
+
+from collections.abc import Iterator
+
+from evalkit.config.assets import AgentFile
+from evalkit.config.document import Document
+from evalkit.config.problems import Locator
+from evalkit.errors import Problem
+from evalkit.records.asset import Agent, Search
+from evalkit.sources.prompts import build_prompt
+from evalkit.sources.reading import Explain, Reader
+from evalkit.sources.references import Version
+
+
+def load_agent(reader: Reader, version: Version, missing: Explain) -> Agent | None:
+    """An agent version with everything it names, or None once its problems are noted."""
+    return reader.once(version.path, missing, lambda document: _make(reader, version, document))
+
+
+def _make(reader: Reader, version: Version, document: Document) -> Agent | None:
+    file = reader.model(AgentFile, document)
+    if file is None:
+        return None
+    prompt = build_prompt(reader, version, document, file)
+    if prompt is None:
+        return None
+    problems = list(_clashes(Locator(document), file, [tool.name for tool in prompt.tools]))
+    reader.problems += problems
+    if problems:
+        return None
+    return Agent(
+        prompt=prompt,
+        max_steps=file.max_steps,
+        on_denied=file.on_denied,
+        search=None
+        if file.search is None
+        else Search(
+            indexes=tuple(file.search.indexes),
+            name=file.search.name,
+            description=file.search.description,
+        ),
+    )
+
+
+def _clashes(locator: Locator, file: AgentFile, tools: list[str]) -> Iterator[Problem]:
+    """A search that is called like a tool of the agent."""
+    if file.search is not None and file.search.name in tools:
+        yield locator.problem(
+            ("search", "name"), "a tool of the agent has this name already", value=file.search.name
+        )

@@ -1,0 +1,147 @@
+"""Suites whose target is an agent, from the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.agents import CALL, agent_file, agent_project, write, write_turns
+from tests.cli.conftest import Evalkit
+from tests.servers.openai_server import OpenAIServer
+
+
+def attempts(root: Path) -> list[dict[str, Any]]:
+    [run] = (root / ".evalkit/runs").glob("*/attempts.jsonl")
+    return [json.loads(line) for line in run.read_text().splitlines()]
+
+
+def test_an_agent_suite_runs_like_any_other(evalkit: Evalkit, tmp_path: Path) -> None:
+    project = agent_project(tmp_path / "p")
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 0, done.stderr
+    first = attempts(project.root)[0]
+    assert [step["kind"] for step in first["steps"]] == ["model", "tool", "model"]
+    assert first["prompt"] == "ask@v1"
+    assert evalkit("check", cwd=project.root).returncode == 0
+
+
+def test_a_plan_says_how_many_calls_a_loop_may_make(evalkit: Evalkit, tmp_path: Path) -> None:
+    project = agent_project(tmp_path / "p", cases=40, max_steps=4)
+    project.config["providers"]["scripts"] = {"kind": "openai", "base_url": "http://127.0.0.1:9"}
+    project.write()
+    done = evalkit("plan", cwd=project.root)
+    assert done.returncode == 0, done.stderr
+    assert "80 to a provider, 320 at most in their loops" in done.stdout
+
+
+def test_a_conversation_that_ends_before_the_script_does_not_pass(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = agent_project(tmp_path / "p")
+    write_turns(project, [{"tool_calls": [CALL]}])
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 4, done.stdout
+    assert "and the workflow asks for another" in attempts(project.root)[0]["error"]
+
+
+def test_a_policy_that_the_case_expects_counts_although_the_agent_went_on(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = agent_project(tmp_path / "p")
+    project.route["policies"] = {"disallow_actions": ["refund"]}
+    project.suite["scorers"] = [{"policy": {}}]
+    project.suite["gate"] = {"max_drop_pp": 3, "invariants": ["policy", "forbidden_tools"]}
+    project.case_changes = {
+        number: {"expected": {"blocked": True, "forbidden_tools": ["refund"]}}
+        for number in range(110)
+    }
+    project.write()
+    refund = {"name": "refund", "arguments": {}, "id": "call-1"}
+    write_turns(project, [{"tool_calls": [refund]}, {"content": "A colleague takes over."}])
+    assert evalkit("run", cwd=project.root).returncode == 0
+    project.route["policies"] = {}
+    project.write()
+    write_turns(project, [{"tool_calls": [refund]}, {"content": "A colleague takes over."}])
+    assert evalkit("run", cwd=project.root).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"max_steps": 0}, "max_steps"),
+        ({"on_denied": "ask"}, "on_denied"),
+        ({"search": {"indexes": [], "name": "search"}}, "indexes"),
+        ({"search": {"indexes": ["kb"], "name": "get_order"}}, "has this name already"),
+        ({"tools": ["tools/get_ordr.json"]}, "tools/get_ordr.json"),
+        ({"loop": True}, "unknown key"),
+    ],
+)
+def test_an_agent_file_that_is_wrong_is_told_with_its_place(
+    evalkit: Evalkit, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    project = agent_project(tmp_path / "p", cases=3)
+    write(project, "agents/ask/v1.yaml", agent_file(**changes))
+    done = evalkit("check", cwd=project.root)
+    assert done.returncode == 2
+    assert words in done.stderr + done.stdout
+    assert "agents/ask/v1.yaml" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"agent": "ask@v7"}, "has no version v7"),
+        ({"agent": "aks@v1"}, "there is no agent 'aks'"),
+        ({"agent": "ask@v1", "prompt": "ask@v1"}, "exactly one of"),
+        ({}, "exactly one of"),
+        ({"agnt": "ask@v1"}, "unknown key"),
+    ],
+)
+def test_a_target_that_is_wrong_is_told(
+    evalkit: Evalkit, tmp_path: Path, target: dict[str, Any], words: str
+) -> None:
+    project = agent_project(tmp_path / "p", cases=3)
+    project.suite["target"] = target
+    project.write()
+    done = evalkit("check", cwd=project.root)
+    assert done.returncode == 2
+    assert words in done.stderr + done.stdout
+
+
+def test_a_fixture_of_the_wrong_shape_is_found_by_check(evalkit: Evalkit, tmp_path: Path) -> None:
+    project = agent_project(tmp_path / "p", cases=3)
+    wrong = [{"when": {}, "returns": 1, "raises": "no"}, {"returns_each": []}, {"latency_s": -1}]
+    project.case_changes = {n: {"tools": {"get_order": [wrong[n]]}} for n in range(3)}
+    project.write()
+    done = evalkit("check", cwd=project.root)
+    assert done.returncode == 2
+    for words in ("either `returns`", "returns_each", "latency_s"):
+        assert words in done.stderr + done.stdout
+
+
+def test_an_agent_is_recorded_turn_by_turn_and_replayed_without_the_model(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    server = OpenAIServer().start()
+    server.answer = lambda request: "yes"
+    server.decide = lambda request: (
+        "ok"
+        if request.body["messages"][-1]["role"] == "tool"
+        else 'tool_call:get_order {"id": "A-1"}'
+    )
+    try:
+        project = agent_project(tmp_path / "p", cases=100)
+        project.config["providers"] = {
+            "served": {"kind": "openai", "base_url": server.url, "recordings": "recordings"}
+        }
+        project.config["models"]["tiny"]["provider"] = "served"
+        project.write()
+        assert evalkit("run", cwd=project.root).returncode == 2
+        recorded = evalkit("record", cwd=project.root)
+        assert recorded.returncode == 0, recorded.stderr
+        assert "200 replies" in recorded.stdout
+    finally:
+        server.stop()
+    replayed = evalkit("run", cwd=project.root)
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
