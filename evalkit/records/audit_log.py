@@ -1,6 +1,6 @@
 """The audit log's records: entries in a chain, its head, and what pruning leaves of its beginning.
 
-Schema history: `evalkit.audit/1` is the first. Every line is canonical JSON (sorted keys, no
+Schema history: `evalkit.audit_log/1` is the first. Every line is canonical JSON (sorted keys, no
 blanks), so that one content has one text and one hash.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 from evalkit.records.digest import canonical_json
 
 NOTHING_BEFORE = "0" * 64
-SCHEMA: Literal["evalkit.audit/1"] = "evalkit.audit/1"
+SCHEMA: Literal["evalkit.audit_log/1"] = "evalkit.audit_log/1"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class AuditHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hash: str
     at: str
     signature: str = ""
-    schema: Literal["evalkit.audit/1"] = SCHEMA
+    schema: Literal["evalkit.audit_log/1"] = SCHEMA
 
 
 class AuditCheckpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

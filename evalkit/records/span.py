@@ -1,8 +1,8 @@
 """A session as a trace: what it did, act by act, and which decisions were made meanwhile.
 
-Schema history of a stored session: `evalkit.trace/1` is the first. Ids are not stored with spans:
-they follow from the trace's id and the span's place, so that a run's trace has the same ids however
-often it is read or sent.
+Schema history of a stored session: `evalkit.session_trace/1` is the first. Ids are not stored with
+spans: they follow from the trace's id and the span's place, so that a run's trace has the same ids
+however often it is read or sent.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ class SessionTrace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     content: bool = False
     spans: tuple[Span, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    schema: Literal["evalkit.trace/1"] = "evalkit.trace/1"
+    schema: Literal["evalkit.session_trace/1"] = "evalkit.session_trace/1"
 
 
 def trace_id_of(*parts: object) -> str:

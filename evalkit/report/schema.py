@@ -7,6 +7,7 @@ import msgspec
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.records.attempt import FAILURE_MODES, Attempt
 from evalkit.records.audit import AUDIT_SCHEMA, JudgeAudit
+from evalkit.records.audit_log import AuditEntry
 from evalkit.records.calibration import CALIBRATION_SCHEMA, Calibration
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
@@ -14,8 +15,10 @@ from evalkit.records.history import HistoryView
 from evalkit.records.judgment import Judgment
 from evalkit.records.last_run import LastRun
 from evalkit.records.power import PowerForecast
+from evalkit.records.pruned import PruneReport
 from evalkit.records.run import SCHEMA, RunRecord, TraceRecord
 from evalkit.records.score import Score
+from evalkit.records.span import SessionTrace
 
 
 def run_schema() -> dict[str, Any]:
@@ -47,6 +50,9 @@ def bundle_schemas() -> dict[str, dict[str, Any]]:
         "case-view": _schema(CaseView, "evalkit.case/1"),
         "history": _schema(HistoryView, "evalkit.history/1"),
         "power": _schema(PowerForecast, "evalkit.power/1"),
+        "session-trace": _schema(SessionTrace, "evalkit.session_trace/1"),
+        "audit-entry": _schema(AuditEntry, "evalkit.audit_log/1"),
+        "prune": _schema(PruneReport, "evalkit.prune/1"),
         "last": _schema(LastRun, "evalkit.last/1"),
     }
 

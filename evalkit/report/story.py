@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from evalkit.records.attempt import Step, StepKind
+from evalkit.records.attempt import FailureMode, Step, StepKind
 from evalkit.records.call import Act, Decision, Usage
 from evalkit.records.span import Span, span_decisions
 from evalkit.report.structures import encode
@@ -153,8 +153,7 @@ def _from_span(span: Span, kind: StepKind) -> Told:
     told = Told(kind=kind, name=said.get("evalkit.model", span.name))
     told.origin = said.get("evalkit.origin", "")
     if span.error is not None:
-        # a policy has a rule, which is a key of the configuration; everything else is a failure
-        told.ending = "denied" if kind != "model" and span.error != "tool" else "failed"
+        told.ending = "failed" if kind == "model" or _is_failure(span.error) else "denied"
         told.reason = ": ".join(part for part in (span.error, span.message or "") if part)
     if kind == "model":
         told.latency_s = span.duration_s
@@ -182,6 +181,11 @@ def _from_span(span: Span, kind: StepKind) -> Told:
             ("left out", ", ".join(said.get("evalkit.retrieval.refused", ()))),
         )
     return told
+
+
+def _is_failure(error: str) -> bool:
+    """Whether an act failed. One that a policy denied has its rule, a key of the configuration."""
+    return error == "tool_error" or error in set(FailureMode) or error[:1].isupper()
 
 
 def _messages(said: dict[str, Any]) -> list[tuple[str, str]]:

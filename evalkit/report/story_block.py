@@ -25,6 +25,24 @@ _STYLES = {
     "allowed": "green",
     "answered": "green",
 }
+# Data that the step or the message says already.
+_TOLD = frozenset(
+    [
+        "call",
+        "cost_usd",
+        "count",
+        "documents",
+        "dropped",
+        "identity",
+        "index",
+        "input_tokens",
+        "key",
+        "model",
+        "output_tokens",
+        "tool",
+        "where",
+    ]
+)
 _ORIGINS = {
     "cache": "from the cache",
     "recording": "a recorded reply",
@@ -105,7 +123,8 @@ def _cost(told: Told) -> str:
     if told.usage is not None:
         parts.append(_tokens(told.usage))
         parts.append(usd(told.cost_usd))
-    if told.latency_s is not None and told.kind in ("model", "tool"):
+    replayed = told.origin in _ORIGINS
+    if told.latency_s is not None and told.kind in ("model", "tool") and not replayed:
         parts.append(seconds(told.latency_s))
     return "; ".join(parts)
 
@@ -127,5 +146,6 @@ def _decision(decision: Decision) -> "Text":
     """`authorize denied by policies.disallow_actions: send_email is … {"tool": …}`."""
     text = styled(f"{decision.act} ")
     text.append(decision.outcome, style=_STYLES[decision.outcome])
-    data = f" {clip(encode(decision.data), _MOST_DATA)}" if decision.data else ""
+    more = {key: value for key, value in decision.data.items() if key not in _TOLD}
+    data = f" {clip(encode(more), _MOST_DATA)}" if more else ""
     return text.append(f" by {one_line(f'{decision.rule}: {decision.message}{data}')}")

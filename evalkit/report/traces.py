@@ -28,7 +28,7 @@ def traces_json(traces: Sequence[SessionTrace]) -> str:
 
 
 def trace_json(trace: SessionTrace) -> str:
-    """One session as indented JSON (`evalkit.trace/1`)."""
+    """One session as indented JSON (`evalkit.session_trace/1`)."""
     return msgspec.json.format(msgspec.json.encode(trace), indent=2).decode()
 
 

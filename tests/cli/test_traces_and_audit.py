@@ -18,6 +18,7 @@ from evalkit import Identity, Project
 from evalkit.errors import PolicyBlocked
 from evalkit.records.asset import Tool
 from evalkit.records.call import Message, ToolCall
+from evalkit.records.case import Document
 from evalkit.store.audit import AuditFile
 from tests.cli.conftest import Ask, Evalkit
 from tests.cli.project import ProjectFiles
@@ -25,6 +26,9 @@ from tests.servers.openai_server import OpenAIServer
 
 ADA = "ada.lovelace@example.org"
 CARD = "4111 1111 1111 1111"
+KEY = "sk-ant-api03-" + "a1B2" * 22
+SAID = f"my card is {CARD}, my key {KEY}, write to {ADA}"
+LOOKUP = Tool(name="lookup", effect="read", description="Look.", parameters={"type": "object"})
 PAY = Tool(name="pay", effect="execute", description="Pay.", parameters={"type": "object"})
 
 
@@ -36,6 +40,7 @@ def produced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     files = ProjectFiles(root, cases=2)
     files.config["providers"]["own"] = {"kind": "openai", "base_url": server.url}
     files.config["models"]["served"] = {"provider": "own", "id": "served-1"}
+    files.config["telemetry"] = {"content": "redacted"}
     files.config["routes"].append(
         {
             "name": "help",
@@ -49,12 +54,21 @@ def produced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     async def work() -> None:
         async with project.session(
-            "help", Identity(user=ADA, team="support"), prompt="ask@v2", conversation="c-7"
+            "help",
+            Identity(user=ADA, team="support"),
+            documents=[Document(id=f"of {ADA}", index="kb", text=SAID)],
+            prompt="ask@v2",
+            conversation=f"c-7 of {ADA}",
         ) as session:
-            message = Message(role="user", content=f"my card is {CARD}, write to {ADA}")
-            await session.complete([message], tools=[PAY])
+            await session.retrieve("kb", SAID)
+            await session.complete([Message(role="user", content=SAID)], tools=[LOOKUP, PAY])
+            call = ToolCall(name="lookup", arguments={SAID: SAID}, id=ADA)
+            session.authorize(call)
+            session.tool_result(call, {"found": SAID}, error=f"no {KEY}")
             with pytest.raises(PolicyBlocked):
-                session.authorize(ToolCall(name="pay", arguments={"to": ADA}, id="1"))
+                session.authorize(ToolCall(name="pay", arguments={"to": SAID}, id="1"))
+            with pytest.raises(PolicyBlocked):
+                session.authorize(ToolCall(name=f"tell {ADA}", arguments={}, id="2"))
         async with project.session("help", Identity(user="bob")) as session:
             await session.complete([Message(role="user", content="hello")])
 
@@ -74,7 +88,7 @@ def listed(ask: Ask, root: Path, *arguments: str) -> list[dict[str, Any]]:
 def test_sessions_are_found_by_the_real_name_of_their_user(ask: Ask, produced: Path) -> None:
     assert len(listed(ask, produced)) == 2
     (ada,) = listed(ask, produced, "--user", ADA, "--since", "1h", "--route", "help")
-    assert (ada["denied"], ada["calls"], ada["use"]) == (1, 1, "evaluation")
+    assert (ada["denied"], ada["calls"], ada["use"]) == (2, 1, "evaluation")
     assert ada["user"].startswith("u-")
     assert listed(ask, produced, "--user", ada["user"]) == [ada]
     assert listed(ask, produced, "--team", "support") == [ada]
@@ -87,17 +101,21 @@ def test_a_session_is_shown_step_by_step(ask: Ask, produced: Path) -> None:
     (ada,) = listed(ask, produced, "--user", ADA)
     said = ask("trace", "show", ada["trace_id"][:10], cwd=produced)
     assert (said.code, said.err) == (0, "")
-    assert "1. Asked the model served" in said.out
-    assert "2. Wanted to call the tool pay: denied by approvals.on_execute" in said.out
+    assert "1. Looked up documents in kb" in said.out
+    assert "2. Asked the model served" in said.out
+    assert "3. Called the tool lookup: failed" in said.out
+    assert "4. Wanted to call the tool pay: denied by approvals.on_execute" in said.out
+    assert "my card is [CARD_" in said.out
     assert "ask@v2" in said.out
     assert "c-7" in said.out
     assert ADA not in said.out
     whole = json.loads(ask("trace", "show", ada["trace_id"], "--json", cwd=produced).out)
-    assert whole["schema"] == "evalkit.trace/1"
+    assert whole["schema"] == "evalkit.session_trace/1"
     assert [span["operation"] for span in whole["spans"]] == [
         "invoke_workflow",
+        "retrieval",
         "chat",
-        "execute_tool",
+        *["execute_tool"] * 3,
     ]
 
 
@@ -130,7 +148,11 @@ def test_denials_are_audited_under_the_real_name_and_about_nobody_else(
 ) -> None:
     said = ask("audit", "show", "--json", cwd=produced)
     entries = json.loads(said.out)["entries"]
-    assert [entry["kind"] for entry in entries] == ["policy.in_force", "policy.denied"]
+    assert [entry["kind"] for entry in entries] == [
+        "policy.in_force",
+        "policy.denied",
+        "policy.denied",
+    ]
     assert entries[1]["actor"] == {"user": ADA, "team": "support"}
     assert entries[1]["about"]["rule"] == "approvals.on_execute"
     text = ask("audit", "show", "--kind", "policy.denied", "--actor", ADA, cwd=produced).out
@@ -142,13 +164,17 @@ def test_denials_are_audited_under_the_real_name_and_about_nobody_else(
     assert "No entry" in ask("audit", "show", "--actor", "bob", cwd=produced).out
 
 
-def test_nothing_but_the_audit_log_tells_who_it_was(produced: Path) -> None:
-    state = produced / ".evalkit"
-    for path in state.rglob("*"):
-        if path.is_file() and "audit" not in path.relative_to(state).parts:
-            content = path.read_bytes()
-            assert ADA.encode() not in content, path
-            assert CARD.encode() not in content, path
+def test_nothing_but_an_actor_in_the_audit_log_tells_who_it_was(produced: Path) -> None:
+    for path in (produced / ".evalkit").rglob("*"):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        if path.name == "log.jsonl":
+            entries = [json.loads(line) for line in content.splitlines()]
+            assert any(entry["actor"].get("user") == ADA for entry in entries)
+            content = json.dumps([entry["about"] for entry in entries]).encode()
+        for secret in (ADA, CARD, KEY, CARD.replace(" ", "")):
+            assert secret.encode() not in content, (path, secret)
 
 
 def test_an_audit_log_is_verified_exported_and_its_first_bad_line_named(
@@ -158,7 +184,7 @@ def test_an_audit_log_is_verified_exported_and_its_first_bad_line_named(
     shutil.copytree(produced, root)
     good = ask("audit", "verify", cwd=root)
     assert (good.code, good.err) == (0, "")
-    assert good.out.startswith("The audit log holds: 2 entries")
+    assert good.out.startswith("The audit log holds: 3 entries")
     exported = ask("audit", "export", "out.jsonl", cwd=root)
     assert (exported.code, exported.out) == (0, "")
     assert ask("audit", "export", "out.jsonl", cwd=root).code == 2
@@ -184,7 +210,7 @@ def test_with_a_key_an_unsigned_log_does_not_hold(evalkit: Evalkit, produced: Pa
 def test_output_fits_a_narrow_terminal_and_a_reader_may_go_away(
     evalkit: Evalkit, produced: Path
 ) -> None:
-    for verb in (("trace", "list"), ("audit", "show"), ("audit", "verify")):
+    for verb in (("trace", "list"), ("audit", "verify")):
         done = evalkit(*verb, cwd=produced, environ={"COLUMNS": "60", "FORCE_COLOR": "1"})
         assert done.returncode == 0
         assert "\x1b" not in done.stdout  # NO_COLOR wins

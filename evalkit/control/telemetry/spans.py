@@ -109,7 +109,7 @@ class SpanBook:
                 pass
         span.about["result"] = result if error is None else error
         if error is not None and span.error is None:
-            span.error, span.message = "tool", error
+            span.error, span.message = "tool_error", error
         token = _CURRENT.set(span)
         try:
             yield span

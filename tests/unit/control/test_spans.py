@@ -94,7 +94,7 @@ def test_a_tools_span_goes_on_until_its_result() -> None:
     asyncio.run(world.clock.sleep(2.0))
     session.tool_result(call, None, error=f"no such user {WHO}")
     (tool,) = (span for span in session.spans(content=True) if span.operation == "execute_tool")
-    assert (tool.error, tool.message) == ("tool", "no such user [EMAIL_1]")
+    assert (tool.error, tool.message) == ("tool_error", "no such user [EMAIL_1]")
     assert tool.duration_s == pytest.approx(2.0)
     assert rules(session, tool) == ["tools.declared", "tools.result"]
     assert tool.attributes[names.TOOL_ARGUMENTS] == {"who": "[EMAIL_1]"}

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from evalkit.records.attempt import FailureMode
 from evalkit.records.audit import AUDIT_SCHEMA, AuditRow, JudgeAudit
+from evalkit.records.audit_log import AuditEntry, line_of, with_hash
 from evalkit.records.calibration import (
     CALIBRATION_SCHEMA,
     Calibration,
@@ -20,15 +21,19 @@ from evalkit.records.calibration import (
 from evalkit.records.history import HistoryView, Trend, TrendPoint
 from evalkit.records.last_run import LastRun
 from evalkit.records.power import PowerRow, SuitePower
+from evalkit.records.pruned import Pruned, PruneReport
 from evalkit.records.run import TraceRecord
+from evalkit.records.span import SessionTrace, Span
 from evalkit.records.verdict import Outcome
 from evalkit.report.comparison import compare_run
 from evalkit.report.diff import diff_json
 from evalkit.report.history import history_json
 from evalkit.report.power import power_json
+from evalkit.report.prune import prune_json
 from evalkit.report.run_json import run_json
 from evalkit.report.schema import bundle_schemas, run_schema
 from evalkit.report.show import build_case_view, case_json
+from evalkit.report.traces import trace_json
 from tests.unit.report.conftest import MakeRun
 from tests.unit.report.judged_run import judge_part, judged_run
 
@@ -116,6 +121,24 @@ AUDIT = JudgeAudit(
 )
 LAST = LastRun(at="2026-11-24", command=("evalkit", "run"), exit_code=2, kind="refused")
 
+SESSION = SessionTrace(
+    trace_id="a" * 32,
+    at="2026-11-24T09:00:00.000+00:00",
+    route="help",
+    spans=(Span(operation="chat", name="tiny", start_ns=1, end_ns=2, error="timeout"),),
+)
+ENTRY = with_hash(
+    AuditEntry(
+        seq=1,
+        at="2026-11-24T09:00:00.000+00:00",
+        kind="approval.granted",
+        actor={"user": "ada"},
+        about={"tool": "refund"},
+        prev="0" * 64,
+    )
+)
+PRUNED = PruneReport(dry_run=True, pruned=(Pruned(kind="runs", count=1, names=("r",)),))
+
 
 @pytest.mark.parametrize("name", sorted(bundle_schemas()))
 def test_every_schema_is_one(name: str) -> None:
@@ -144,6 +167,9 @@ def test_what_is_written_meets_its_schema(make_run: MakeRun) -> None:
         ],
         "history": [json.loads(history_json(HISTORY))],
         "power": [json.loads(power_json([POWER]))],
+        "session-trace": [json.loads(trace_json(SESSION))],
+        "audit-entry": [json.loads(line_of(ENTRY))],
+        "prune": [json.loads(prune_json(PRUNED))],
         "last": [json.loads(msgspec.json.encode(LAST))],
     }
     schemas = bundle_schemas()

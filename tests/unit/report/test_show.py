@@ -105,8 +105,7 @@ candidate, trial 1: failed
              ms
   step by step
   1. Called the tool refund
-     why        authorize allowed by approvals.on_execute: legal_ops approved it {"tool":
-                  "refund"}
+     why        authorize allowed by approvals.on_execute: legal_ops approved it
   2. Wanted to call a tool: denied by policies.disallow_actions
      why        authorize denied by policies.disallow_actions: send_email is never allowed
   scores     exact: fail: expected "payment", found "wish"

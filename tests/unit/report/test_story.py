@@ -106,17 +106,17 @@ def test_steps_and_spans_together_make_the_whole_story() -> None:
   2. Asked the model big: failed, timeout: no reply came
      cost       500 ms
      why        redact changed by policies.pii_redaction: in the request: 1 EMAIL
-                route allowed by models.primary: big is asked {"model": "big"}
+                route allowed by models.primary: big is asked
                 complete failed by models.primary: big: no reply came
   3. The user wrote
      said       Please write to me.
   4. Asked the model small
      answered   I will.
      cost       1,200 tokens in (800 cached), 40 out (10 of them thought); $0.0012; 500 ms
-     why        route allowed by models.fallback: small is asked {"model": "small"}
+     why        route allowed by models.fallback: small is asked
                 budget allowed by budgets: up to 0.01 USD are set aside
                 complete answered by live: small answered after 0.5 s
-                redact changed by policies.pii_redaction: in the reply: 1 EMAIL {"where": "reply"}
+                redact changed by policies.pii_redaction: in the reply: 1 EMAIL
   5. Wanted to call the tool send_email: denied by policies.disallow_actions
      arguments  {"to": "[EMAIL_1]"}
      why        authorize denied by policies.disallow_actions: send_email is never allowed
