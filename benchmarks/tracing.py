@@ -4,8 +4,8 @@
 
 `act_us` is the CPU of one act as a span (opened, two decisions, closed), `describe_us` that of a
 session of three acts described at its end, `describe_content_us` with what was said, `trace_us`
-that of writing a trace, `note_us` of a denial in the audit log, `append_us` the time (not CPU) of an
-entry that is made durable. Prints JSON lines.
+that of writing a trace, `note_us` of a denial in the audit log, `append_us` the time (not CPU) of
+an entry that is made durable. Prints JSON lines.
 """
 
 import asyncio
