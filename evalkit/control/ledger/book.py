@@ -22,7 +22,7 @@ from evalkit.records.ledger import Amount, Balance, Held, Refusal, Scopes
 
 # how often a call that waits looks at what other processes gave back
 POLL_S = 0.02
-MAX_POLL_S = 1.0
+MAX_POLL_S = 0.25
 _NOBODYS = Scopes()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
