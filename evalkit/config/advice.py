@@ -6,6 +6,9 @@ from evalkit.config.model import Config
 from evalkit.config.problems import Locator
 from evalkit.errors import Problem
 
+# how the warning begins that `check` drops for a model whose list price is known
+NO_PRICE = "the model has no price"
+
 
 def advice(config: Config, locator: Locator) -> list[Problem]:
     """Routes without a fallback, and models without a price."""
@@ -33,6 +36,6 @@ def _prices(config: Config, locator: Locator) -> Iterator[Problem]:
         if model.price is None and paid:
             yield locator.problem(
                 ("models", name),
-                f"the model has no price, so its calls are not counted in USD{refused}",
+                f"{NO_PRICE}, so its calls are not counted in USD{refused}",
                 severity="warning",
             )

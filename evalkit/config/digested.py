@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from evalkit.config.base import Part
+from evalkit.config.prices import Price
 from evalkit.config.route_models import RouteModels
 from evalkit.config.routes import (
     Approvals,
     Model,
     Policies,
-    Price,
     Provider,
     Retrieval,
     Route,

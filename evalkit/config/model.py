@@ -9,6 +9,7 @@ from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.matching import match_route
+from evalkit.config.prices import PriceList
 from evalkit.config.residence import refused_models, resolve_models
 from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
@@ -56,6 +57,9 @@ class Config(Part):
     scopes: Annotated[
         Scopes, Field(description="Who may read what an index or a document keeps to a scope.")
     ] = Scopes()
+    prices: Annotated[
+        PriceList, Field(description="Where the prices come from that no model names.")
+    ] = PriceList()
     budgets: Annotated[
         list[Budget], Field(description="Caps on what calls spend; every one of them holds.")
     ] = []

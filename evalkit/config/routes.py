@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from evalkit.config.base import URL, VARIABLE, Money, Name, Part, ProjectPath
-from evalkit.config.budgets import Budget as Budget  # where it stood
+from evalkit.config.base import URL, VARIABLE, Name, Part, ProjectPath
 from evalkit.config.permissions import (
     AllowActions,
     BlockedPhrase,
@@ -17,6 +16,7 @@ from evalkit.config.permissions import (
     Text,
     ToolArguments,
 )
+from evalkit.config.prices import Price
 from evalkit.config.route_models import Degrade, RouteModels, Tier, listed_choices
 from evalkit.config.traffic import Limits
 
@@ -409,17 +409,6 @@ class Provider(Part):
         return self
 
 
-class Price(Part):
-    """List prices in USD per million tokens."""
-
-    input_usd_per_mtok: Annotated[Money, Field(description="Tokens of the request.")]
-    output_usd_per_mtok: Annotated[Money, Field(description="Tokens of the reply.")]
-    cached_input_usd_per_mtok: Annotated[
-        Money | None,
-        Field(description="Request tokens that the provider had cached; default: as input."),
-    ] = None
-
-
 class Model(Part):
     """A name that routes use, and what is really called."""
 
@@ -429,7 +418,10 @@ class Model(Part):
     ] = None
     price: Annotated[
         Price | None,
-        Field(description="List price. Without one the model is refused where a USD cap applies."),
+        Field(
+            description="What it costs. Default: its provider's list price, where that is known. "
+            "Without any the model is refused where a USD cap applies."
+        ),
     ] = None
     tier: Annotated[
         Tier | None,

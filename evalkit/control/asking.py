@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.config.routes import Price
+from evalkit.config.prices import Price
 from evalkit.control.prices import input_bound_usd, output_bound_usd
 from evalkit.control.requests import build_request, cap_output, check_params
 from evalkit.control.tokens import bound_tokens
@@ -56,7 +56,9 @@ class Offer:
     @property
     def max_output_cost_usd(self) -> float | None:
         """The list price of the output cap."""
-        return output_bound_usd(self.model.price, self.output_tokens)
+        return output_bound_usd(
+            self.model.price, self.output_tokens, input_tokens=sum(self.input_tokens.values())
+        )
 
     @property
     def max_cost_usd(self) -> float | None:

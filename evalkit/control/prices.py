@@ -7,7 +7,7 @@ of floats drift and a cap is either kept or not.
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
-from evalkit.config.routes import Price
+from evalkit.config.prices import Price
 from evalkit.records.call import Usage
 
 NANO_PER_USD = 1_000_000_000
@@ -27,30 +27,42 @@ def to_usd(nano: int) -> float:
 def call_cost_usd(price: Price | None, usage: Usage) -> float | None:
     """The list price in USD of what was used, None without a price.
 
-    Cached tokens are inside the input tokens and are charged once, at their own price.
+    Tokens that were cached, and those that were put into the cache, are inside the input tokens and
+    are charged once, at their own price. The length of the whole request decides on the tier.
     """
     if price is None:
         return None
-    cached_price = price.cached_input_usd_per_mtok
+    rates = price.rates(usage.input_tokens)
     cached = min(usage.cached_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    plain = rates.input_usd_per_mtok
+    cached_rate, write_rate = rates.cached_input_usd_per_mtok, rates.cache_write_usd_per_mtok
     return _cost_usd(
-        (price.input_usd_per_mtok, usage.input_tokens - cached),
-        (price.input_usd_per_mtok if cached_price is None else cached_price, cached),
-        (price.output_usd_per_mtok, usage.output_tokens),
+        (plain, usage.input_tokens - cached - written),
+        (plain if cached_rate is None else cached_rate, cached),
+        (plain if write_rate is None else write_rate, written),
+        (rates.output_usd_per_mtok, usage.output_tokens),
     )
 
 
 def input_bound_usd(price: Price | None, input_tokens: int) -> float | None:
-    """The most that so many input tokens can cost in USD, cached or not; None without a price."""
+    """The most that up to so many input tokens can cost in USD, cached or not; None without a
+    price."""
     if price is None:
         return None
-    dearest = max(price.input_usd_per_mtok, price.cached_input_usd_per_mtok or 0.0)
+    dearest = max(rates.dearest_input for rates in price.reachable(input_tokens))
     return _cost_usd((dearest, input_tokens))
 
 
-def output_bound_usd(price: Price | None, output_tokens: int) -> float | None:
-    """The list price in USD of so many output tokens; None without a price."""
-    return None if price is None else _cost_usd((price.output_usd_per_mtok, output_tokens))
+def output_bound_usd(
+    price: Price | None, output_tokens: int, *, input_tokens: int = 0
+) -> float | None:
+    """The most that so many output tokens can cost in USD after up to so many input tokens; None
+    without a price."""
+    if price is None:
+        return None
+    dearest = max(rates.output_usd_per_mtok for rates in price.reachable(input_tokens))
+    return _cost_usd((dearest, output_tokens))
 
 
 def _cost_usd(*parts: tuple[float, int]) -> float:

@@ -14,6 +14,7 @@ from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
+from evalkit.records.prices import ListedPrices
 from evalkit.records.score import Score
 from evalkit.records.span import Span
 from evalkit.records.verdict import Look, PartVerdict, Quarantined, Verdict, Waiver
@@ -129,7 +130,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     A run that was killed stays `running`; `stopped` says why one ended before every attempt was
     made. `changes` are the candidate's, `baseline` what the command line named, `request` what else
-    a resumed run needs to plan the same attempts.
+    a resumed run needs to plan the same attempts. `prices` are those that no model names.
     """
 
     schema: Literal["evalkit.run/1"]
@@ -154,6 +155,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     changes: dict[str, Any] = {}
     baseline: str | None = None
     request: dict[str, Any] = {}
+    prices: ListedPrices | None = None
 
     @property
     def drill(self) -> bool:

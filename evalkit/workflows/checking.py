@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from evalkit.config.advice import NO_PRICE
 from evalkit.config.model import Config
+from evalkit.control.price_list import list_price
 from evalkit.errors import ConfigError, Problem
 from evalkit.gate.looks import minimum_cases_of, plan_looks
 from evalkit.gate.power import minimum_cases, smallest_margin
@@ -36,7 +38,7 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
         found = (*error.problems, *tracked_state_problems(root))
         return _refused((*found, *deadline_problems(root, None, day)))
     problems = (
-        *assets.warnings,
+        *(each for each in assets.warnings if not _is_listed(each, assets.config, day)),
         *(
             warning
             for suite in assets.suites.values()
@@ -49,6 +51,17 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
     if any(problem.severity == "error" for problem in problems):
         return _refused(problems)
     return Checked(problems, _summary(assets, len(problems)))
+
+
+def _is_listed(warning: Problem, config: Config, day: date) -> bool:
+    """Whether a model that names no price has one all the same, in the list."""
+    name = (warning.key or "").removeprefix("models.")
+    model = config.models.get(name)
+    if model is None or not warning.message.startswith(NO_PRICE):
+        return False
+    address = config.providers[model.provider].address
+    at = day if config.prices.at is None else date.fromisoformat(config.prices.at)
+    return address is not None and list_price(address, model.id or name, at) is not None
 
 
 def _refused(problems: Sequence[Problem]) -> Checked:

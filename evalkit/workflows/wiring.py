@@ -23,6 +23,7 @@ from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
 from evalkit.workflows.setup.faults import PRIMARY
+from evalkit.workflows.setup.list_prices import ListPrices
 
 OPENAI_URL = HTTP_KINDS["openai"]
 
@@ -72,6 +73,7 @@ class Wiring:
         self.broken: dict[str, set[str]] = {}
         self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
         self._ledgers: list[Ledger] = []
+        self.prices = ListPrices(root, self.clock)
 
     def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
         """Put something around every provider that is built from now on."""
@@ -132,11 +134,10 @@ class Wiring:
             raise Refused(f"route {route.name} may not ask model {name!r}: {reason}")
         if not route.models.order:
             raise Refused(f"route {route.name} has no model: none of its tier may be asked")
+        models = self.prices.priced(config).models
         return ControlPlane(
             route,
-            models={
-                name: config.models[name] for name in route.every_model if name in config.models
-            },
+            models={name: models[name] for name in route.every_model if name in models},
             providers={
                 name: self.provider(config, name, suite=suite, route=route if tested else None)
                 for name in route.every_model

@@ -58,6 +58,7 @@ def open_judge(
     anew. Raises ConfigError for a route that the project does not have or a file of verdicts that
     cannot be read, Refused for a model that cannot be reached.
     """
+    config = wiring.prices.priced(config)
     if rubric.recorded is not None:
         verdicts = read_recorded_verdicts(WorkingTree(wiring.root), rubric)
         return OpenedJudge(

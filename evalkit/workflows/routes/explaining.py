@@ -7,7 +7,7 @@ known all the same.
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalkit.config.route_models import RouteModels
@@ -69,6 +69,7 @@ def explain_route(asked: Asked, *, wiring: Wiring) -> RouteExplained:
 
 
 async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
+    asked = replace(asked, config=wiring.prices.priced(asked.config))
     route, config = asked.route, asked.config
     try:
         answering = {name: _answering(asked, name, wiring) for name in route.every_model}

@@ -18,7 +18,8 @@ def check_plan(prepared: PreparedRun) -> None:
     if unpriced and any(budget.max_usd is not None for budget in prepared.config.budgets):
         raise Refused(
             f"no price is known for {', '.join(unpriced)}, and a USD cap applies that could not be "
-            "kept; add `models.NAME.price`, or cap the budget in tokens (max_tokens)"
+            "kept; add `models.NAME.price` with input_usd_per_mtok and output_usd_per_mtok, or cap "
+            "the budget in tokens (max_tokens)"
         )
     for setup in prepared.setups:
         origins = {a.origin for a in attempts if a.suite == setup.name}

@@ -135,7 +135,13 @@ async def prepare_run(
     """
     refuse_tracked_state(wiring.root)
     wiring.drill(request.faults)
-    assets, setups = set_up_suites(wiring.root, request, store=store, environ=wiring.environ)
+    assets, setups = set_up_suites(
+        wiring.root,
+        request,
+        store=store,
+        environ=wiring.environ,
+        priced=wiring.prices.priced,
+    )
     base = find_base(wiring.root, wiring.environ)
     guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
     selected = select_cases(request, setups, store)

@@ -61,6 +61,7 @@ def started_record(
         changes=dict(request.changes),
         baseline=request.baseline,
         request=msgspec.to_builtins(request),
+        prices=wiring.prices.used,
     )
 
 

@@ -87,6 +87,8 @@ async def _run(
     before = None if resumed is None else resumed.read_record()
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     spent = (0.0, 0) if resumed is None else resumed.spent()
+    if before is not None and before.prices is not None:
+        wiring.prices.pin(before.prices.at)
     try:
         with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(

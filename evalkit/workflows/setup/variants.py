@@ -110,30 +110,33 @@ def set_up_suites(
     *,
     store: RunStore,
     environ: Mapping[str, str] = os.environ,
+    priced: Callable[[Config], Config] = lambda config: config,
 ) -> tuple[Assets, tuple[SuiteSetup, ...]]:
     """Load the candidate and find the baseline of every suite that `request` names.
 
+    `priced` fills in the prices that a configuration does not name.
     Raises ConfigError for assets, UsageError for unknown suites, Refused when there is no suite or
     a suite has nothing to hold against.
     """
     tree = WorkingTree(root)
     names = request.suites or default_suites(root)
     candidate = load_assets(tree, changes=request.changes, suites=names)
+    candidate = replace(candidate, config=priced(candidate.config))
     trees = _Trees(root, environ)
     setups = tuple(
-        _at_one_price(_set_up(candidate, candidate.suites[name], request, store, trees))
+        _at_one_price(_set_up(candidate, candidate.suites[name], request, store, trees), priced)
         for name in names
     )
     return candidate, setups
 
 
-def _at_one_price(setup: SuiteSetup) -> SuiteSetup:
+def _at_one_price(setup: SuiteSetup, listed: Callable[[Config], Config]) -> SuiteSetup:
     """The suite with every arm at the candidate's prices."""
 
     def priced(arm: Variant | None) -> Variant | None:
         if arm is None:
             return None
-        return replace(arm, config=with_prices_of(arm.config, setup.candidate.config))
+        return replace(arm, config=listed(with_prices_of(arm.config, setup.candidate.config)))
 
     return replace(setup, baseline=priced(setup.baseline), anchor=priced(setup.anchor))
 

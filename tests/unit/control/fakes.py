@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from evalkit.config.budgets import Budget
-from evalkit.config.routes import Model, Price, Route
+from evalkit.config.prices import Price
+from evalkit.config.routes import Model, Route
 from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.config.routes import Price
+from evalkit.config.prices import Price
 from evalkit.control.prices import call_cost_usd, input_bound_usd, output_bound_usd, to_nano
 from evalkit.control.tokens import bound_tokens
 from evalkit.records.asset import Tool
