@@ -27,18 +27,20 @@ from evalkit.control.providers.protocol import (
     WireProtocol,
     check_address,
 )
-from evalkit.control.providers.provider_errors import as_provider_error
+from evalkit.control.providers.provider_errors import as_provider_error, without_secrets
 from evalkit.control.providers.stream_reading import StreamReading, is_stream
 from evalkit.control.providers.streaming import StreamProtocol
-from evalkit.errors import ProviderError
+from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.ports import Clock, HttpReply, StreamingTransport
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Piece, Reply, Request, Usage
 
+Secrets = tuple[str, ...]
+
 
 class HttpProvider:
     """Asks one endpoint in one wire format; the key is read from `environ` at each call and kept
-    nowhere.
+    nowhere. A server that repeats it in an error or a reply is not believed: it is cut out.
 
     Raises ConfigError for a `base_url` that is no address or that carries a user or password.
     """
@@ -67,23 +69,35 @@ class HttpProvider:
         self._environ = environ
         self._transport = transport
         self._clock = clock
+        self._sendable: set[frozenset[str]] = set()
 
     def __repr__(self) -> str:
         """The name, and kind and address, nothing else."""
         return f"{type(self).__name__}(name={self.name!r}, identity={self.identity!r})"
 
     def missing(self, request: Request) -> str | None:
-        """Nothing: a live endpoint is asked."""
+        """Nothing: a live endpoint is asked.
+
+        Raises ConfigError for a parameter that the format has no place for, so that a plan tells
+        it and not every call.
+        """
+        names = frozenset(request.params)
+        if names not in self._sendable:
+            try:
+                self._protocol.payload_of(request)
+            except UnsentParameter as error:
+                raise ConfigError([Problem(message=f"provider {self.name}: {error}")]) from None
+            self._sendable.add(names)
         return None
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once. Raises ProviderError."""
         body = self._body(request, {})
         url = self._protocol.url_of(self._base_url, request.model)
-        headers, secret = self._headers(url, body, "application/json")
+        headers, secrets = self._headers(url, body, "application/json")
         started = self._clock.monotonic()
         reply = await self._transport.post(url, headers=headers, body=body, timeout_s=timeout_s)
-        return self._read(request, reply, secret, self._clock.monotonic() - started)
+        return self._read(request, reply, secrets, self._clock.monotonic() - started)
 
     async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
         """Ask once, and hand over the reply as it arrives. Raises ProviderError.
@@ -95,7 +109,7 @@ class HttpProvider:
         self._check_stream(way)
         body = self._body(request, way.settings)
         url = (way.url_of or self._protocol.url_of)(self._base_url, request.model)
-        headers, secret = self._headers(url, body, way.accept)
+        headers, secrets = self._headers(url, body, way.accept)
         started = self._clock.monotonic()
         async with self._transport.stream(
             url, headers=headers, body=body, timeout_s=timeout_s
@@ -106,14 +120,14 @@ class HttpProvider:
                 async with aclosing(reading.pieces(arriving.chunks)) as pieces:
                     async for piece in pieces:
                         yield piece
-                whole = self._assembled(reading, reply, secret)
+                whole = self._assembled(reading, reply, secrets)
                 took_s = self._clock.monotonic() - started
                 yield Piece(reply=self._reply(request, whole, reply, took_s))
                 return
             text = b"".join([chunk async for chunk in arriving.chunks])
         reply = HttpReply(status=reply.status, headers=reply.headers, body=text)
         took_s = self._clock.monotonic() - started
-        for piece in pieces_of(self._read(request, reply, secret, took_s)):
+        for piece in pieces_of(self._read(request, reply, secrets, took_s)):
             yield piece
 
     def _check_stream(self, way: StreamProtocol) -> None:
@@ -126,22 +140,25 @@ class HttpProvider:
                 f"pip install 'evalkit[{extra}]'",
             )
 
-    def _headers(self, url: str, body: bytes, accept: str) -> tuple[Mapping[str, str], str | None]:
-        """The headers of a call, and the secret among them. Raises ProviderError."""
+    def _headers(self, url: str, body: bytes, accept: str) -> tuple[Mapping[str, str], Secrets]:
+        """The headers of a call, and the secrets among them. Raises ProviderError."""
         key = self._key()
         headers = {"content-type": "application/json", "accept": accept}
         headers |= self._protocol.headers
         if key is not None:
-            return {**headers, **self._protocol.key_headers(key, self._base_url)}, key
+            return {**headers, **self._protocol.key_headers(key, self._base_url)}, (key,)
         if self._protocol.sign is None:
-            return headers, None
+            return headers, ()
         try:
             signed = self._protocol.sign(self._environ, url, headers, body)
         except Unsigned as error:
             raise ProviderError(
                 FailureMode.AUTHENTICATION, f"provider {self.name} was not asked: {error}"
             ) from None
-        return signed, signed.get("x-amz-security-token")
+        shown = signed.get("authorization", "")
+        identity = shown.partition("Credential=")[2].partition("/")[0]
+        secrets = (signed.get("x-amz-security-token", ""), identity, shown)
+        return signed, tuple(secret for secret in secrets if secret)
 
     def _body(self, request: Request, settings: Mapping[str, Any]) -> bytes:
         """Raises ProviderError(bad_request) for a parameter that cannot be sent."""
@@ -152,17 +169,18 @@ class HttpProvider:
                 FailureMode.BAD_REQUEST, f"provider {self.name} was not asked: {error}"
             ) from None
 
-    def _read(self, request: Request, reply: HttpReply, secret: str | None, took_s: float) -> Reply:
+    def _read(self, request: Request, reply: HttpReply, secrets: Secrets, took_s: float) -> Reply:
         """The reply in an HTTP reply. Raises ProviderError."""
+        reply = msgspec.structs.replace(reply, body=without_secrets(reply.body, secrets))
         if 200 <= reply.status < 300:
             answer = self._answer(reply.body)
         else:
             answer = self._protocol.error_of(reply)
         if isinstance(answer, ErrorBody):
-            answer = self._filtered(answer, reply, secret)
+            answer = self._filtered(answer, reply, secrets)
         return self._reply(request, answer, reply, took_s)
 
-    def _assembled(self, reading: StreamReading, reply: HttpReply, secret: str | None) -> Answer:
+    def _assembled(self, reading: StreamReading, reply: HttpReply, secrets: Secrets) -> Answer:
         """What a stream that has ended says. Raises ProviderError."""
         if reading.malformed is not None:
             raise malformed(self.name, f"no {self._protocol.noun}: {reading.malformed}")
@@ -176,21 +194,21 @@ class HttpProvider:
                 retryable=True,
                 may_be_billed=True,
             )
-        answer = error or self._answer(reading.body())
+        answer = error or self._answer(without_secrets(reading.body(), secrets))
         if not isinstance(answer, ErrorBody):
             return answer
         try:
-            return self._filtered(answer, reply, secret)
+            return self._filtered(answer, reply, secrets)
         except ProviderError as failed:
             # What was said before the error was generated, and may be charged.
             failed.may_be_billed = failed.may_be_billed or reading.has_said
             raise
 
-    def _filtered(self, error: ErrorBody, reply: HttpReply, secret: str | None) -> Answer:
+    def _filtered(self, error: ErrorBody, reply: HttpReply, secrets: Secrets) -> Answer:
         """A prompt that the vendor's filter stopped. Raises ProviderError for any other error."""
         if meaning_of(reply.status, error) is not CONTENT_FILTER:
             raise as_provider_error(
-                self.name, reply, error=error, secret=secret, now=self._clock.now()
+                self.name, reply, error=error, secrets=secrets, now=self._clock.now()
             )
         # The filter stopped the prompt before the model: nothing was used.
         name = next(iter(error.names), "content_filter")

@@ -138,7 +138,7 @@ class LocalProvider:
         try:
             engine.handle_chat_completions(body, take)
         except ValueError as error:  # a schema or parameter that the engine cannot take
-            words = shown(str(error), secret=None)
+            words = shown(str(error))
             raise self._error(FailureMode.BAD_REQUEST, words) from None
         if chunks and (problem := chunks[0].get("error")):
             raise self._refusal(error_from(problem))
@@ -203,9 +203,7 @@ class LocalProvider:
         """The engine's own error, in the format of its HTTP server."""
         status = int(error.code) if error.code.isdigit() else 500
         meaning = meaning_of(status, error)
-        return self._error(
-            meaning.mode, shown(error.message, secret=None), retryable=meaning.retryable
-        )
+        return self._error(meaning.mode, shown(error.message), retryable=meaning.retryable)
 
     def _error(self, code: FailureMode, words: str, *, retryable: bool = False) -> ProviderError:
         return ProviderError(code, f"provider {self.name}: {words}", retryable=retryable)

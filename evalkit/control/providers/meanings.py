@@ -4,6 +4,7 @@ The one table for every status and every vendor's codes. A code in the body is m
 status and wins where it is known.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,6 +59,7 @@ CODES: Mapping[str, Meaning] = {
     "context_length_exceeded": CONTEXT_LENGTH,
     "exceed_context_size_error": CONTEXT_LENGTH,
     "string_above_max_length": CONTEXT_LENGTH,
+    "request_too_large": CONTEXT_LENGTH,
     "content_filter": CONTENT_FILTER,
     "content_policy_violation": CONTENT_FILTER,
     "invalid_api_key": AUTHENTICATION,
@@ -88,6 +90,9 @@ CODES: Mapping[str, Meaning] = {
     "ServiceQuotaExceededException": QUOTA,
     "ModelNotReadyException": SERVER_ERROR,
     "ModelErrorException": SERVER_ERROR,
+    "ModelStreamErrorException": Meaning(
+        FailureMode.SERVER_ERROR, retryable=True, may_be_billed=True
+    ),
     "ModelTimeoutException": SLOW,
     "InternalServerException": SERVER_ERROR,
     "ServiceUnavailableException": SERVER_ERROR,
@@ -102,8 +107,29 @@ CODES: Mapping[str, Meaning] = {
 }
 
 
+# Anthropic, Google, Amazon and many compatible servers have no code for a prompt that is too long;
+# their words for it are all there is.
+_TOO_LONG = re.compile(
+    r"prompt is too long"
+    r"|input length and .{1,20} exceed context limit"
+    r"|input token count .{0,60}(exceeds the maximum|only supports up to)"
+    r"|input is too long for requested model"
+    r"|too many input tokens"
+    r"|number of input tokens exceeds"
+    r"|maximum context length",
+    re.IGNORECASE,
+)
+
+
 def meaning_of(status: int, error: ErrorBody) -> Meaning:
     """What the status and the error's code stand for together. Every integer has a meaning."""
+    meaning = _told(status, error)
+    if meaning == BAD_REQUEST and _TOO_LONG.search(error.message):
+        return CONTEXT_LENGTH
+    return meaning
+
+
+def _told(status: int, error: ErrorBody) -> Meaning:
     for name in error.names:
         if name in CODES:
             return CODES[name]

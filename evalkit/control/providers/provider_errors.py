@@ -5,6 +5,7 @@ of the server's words may be shown.
 """
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 
 from evalkit.control.providers.error_bodies import ErrorBody
@@ -15,6 +16,7 @@ from evalkit.ports import HttpReply
 from evalkit.records.attempt import FailureMode
 
 MAX_MESSAGE = 300
+HIDDEN = "[key]"
 
 
 def as_provider_error(
@@ -22,12 +24,12 @@ def as_provider_error(
     reply: HttpReply,
     *,
     error: ErrorBody,
-    secret: str | None,
+    secrets: Collection[str],
     now: datetime,
 ) -> ProviderError:
     """The error for a reply that carries none of the model's words.
 
-    `secret` is cut out of what the server wrote; a server's words about a key are left out whole,
+    `secrets` are cut out of what the server wrote; a server's words about a key are left out whole,
     because they quote parts of it.
     """
     meaning = meaning_of(reply.status, error)
@@ -36,14 +38,14 @@ def as_provider_error(
     if wish in ("true", "false"):
         retryable = wish == "true"
     label = ", ".join(dict.fromkeys((str(reply.status), *error.names)))
-    text = f"provider {provider} answered {shown(label, secret=secret)}"
+    text = f"provider {provider} answered {shown(label, secrets=secrets)}"
     if reply.status == 407:
         text += ": the proxy wants a login"
     elif meaning.mode is FailureMode.AUTHENTICATION:
         text += ": it does not accept the key, or the key may not use this model"
     elif 300 <= reply.status < 400:
         text += ": the endpoint has moved, and redirects are not followed; correct base_url"
-    elif words := shown(error.message, secret=secret):
+    elif words := shown(error.message, secrets=secrets):
         text += f": {words}"
     return ProviderError(
         meaning.mode,
@@ -64,12 +66,24 @@ def _wait_s(reply: HttpReply, error: ErrorBody, meaning: Meaning, now: datetime)
     return asked
 
 
-def shown(text: str, *, secret: str | None) -> str:
+def shown(text: str, *, secrets: Collection[str] = ()) -> str:
     """A server's words in one line without control characters, of bounded length, without a key."""
-    if secret:
-        text = text.replace(secret, "[key]")
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
         if len(secret) >= 12:  # servers quote a key's beginning
-            text = re.sub(re.escape(secret[:6]) + r"\S*", "[key]", text)
-    text = re.sub(r"\b(sk|key|pk)-[\w*.\-]{6,}", "[key]", text)
+            text = re.sub(re.escape(secret[:6]) + r"\S*", HIDDEN, text)
+    text = re.sub(r"\b(sk|key|pk)-[\w*.\-]{6,}", HIDDEN, text)
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def without_secrets(body: bytes, secrets: Collection[str]) -> bytes:
+    """A body without the keys of its request, which a server that shows what it was sent repeats.
+
+    Shorter ones than 8 characters are left: they would be found in the middle of words.
+    """
+    for secret in secrets:
+        if len(secret) >= 8:
+            for form in {secret, secret.replace("/", "\\/")}:
+                body = body.replace(form.encode(), HIDDEN.encode())
+    return body

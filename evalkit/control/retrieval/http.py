@@ -13,7 +13,7 @@ import msgspec
 
 from evalkit.config.indexes import HttpIndex
 from evalkit.control.providers.error_bodies import error_in
-from evalkit.control.providers.provider_errors import as_provider_error, shown
+from evalkit.control.providers.provider_errors import as_provider_error, shown, without_secrets
 from evalkit.errors import ProviderError, Refused
 from evalkit.ports import Clock, HttpReply, Transport
 from evalkit.records.attempt import FailureMode
@@ -110,7 +110,7 @@ class HttpRetriever:
         reply = await self._transport.post(
             self._settings.url, headers=headers, body=body, timeout_s=self._settings.timeout_s
         )
-        return self._read(reply, secret)
+        return self._read(reply, () if secret is None else (secret,))
 
     def _key(self) -> str | None:
         if self._settings.key_env is None:
@@ -123,19 +123,19 @@ class HttpRetriever:
             )
         return key
 
-    def _read(self, reply: HttpReply, secret: str | None) -> tuple[Document, ...]:
+    def _read(self, reply: HttpReply, secrets: tuple[str, ...]) -> tuple[Document, ...]:
         if not 200 <= reply.status < 300:
             raise as_provider_error(
                 f"of index {self._name}",
                 reply,
                 error=error_in(reply.body),
-                secret=secret,
+                secrets=secrets,
                 now=self._clock.now(),
             )
         try:
-            found = _DECODER.decode(reply.body).documents
+            found = _DECODER.decode(without_secrets(reply.body, secrets)).documents
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise self._malformed(shown(str(error), secret=secret)) from None
+            raise self._malformed(shown(str(error), secrets=secrets)) from None
         if any(not each.id.strip() for each in found):
             raise self._malformed("a document has no id")
         if len({each.id for each in found}) < len(found):

@@ -159,11 +159,11 @@ def test_the_wish_to_wait_reaches_the_caller() -> None:
     ],
 )
 def test_the_servers_words_are_found_in_every_shape(body: bytes, words: str) -> None:
-    assert shown(error_in(body).message, secret=None) == words
+    assert shown(error_in(body).message) == words
 
 
 def test_words_are_one_bounded_line_without_control_characters() -> None:
-    words = shown("a\x1b[31mred\r\n::error::b" + "x" * 1000, secret=None)
+    words = shown("a\x1b[31mred\r\n::error::b" + "x" * 1000)
     assert words.startswith("a [31mred ::error::b")
     assert len(words) == 300
 
@@ -180,7 +180,8 @@ def test_a_key_that_the_server_quotes_is_never_shown(status: int) -> None:
 def test_the_beginning_of_a_key_is_not_shown_either() -> None:
     key = "gsk_0123456789abcdef"
     assert (
-        shown("key gsk_0123… is wrong, gsk is not", secret=key) == "key [key] is wrong, gsk is not"
+        shown("key gsk_0123… is wrong, gsk is not", secrets=(key,))
+        == "key [key] is wrong, gsk is not"
     )
 
 

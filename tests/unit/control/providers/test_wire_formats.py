@@ -6,6 +6,7 @@ What is expected stands here once; how a vendor says it stands in `formats/`.
 import json
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -126,6 +127,21 @@ def ask(server: ReplayServer, wire: WireFormat, reply: Exchange, request: Reques
             await transport.close()
 
     return run(call())
+
+
+def provider_of(wire: WireFormat) -> HttpProvider:
+    """One that is not asked."""
+    base_url = f"https://llm.example{wire.base}"
+    return HttpProvider(
+        protocol_of(wire.kind, base_url),
+        kind=wire.kind,
+        name="hosted",
+        base_url=base_url,
+        api_key_env=None,
+        environ={},
+        transport=build_transport(),
+        clock=FixedClock(),
+    )
 
 
 def failure(
@@ -362,6 +378,27 @@ def test_an_error_in_a_success_is_the_same_error(
 
 
 @each_format
+def test_a_prompt_that_is_too_long_is_told_as_one(server: ReplayServer, wire: WireFormat) -> None:
+    for status, name, words in wire.too_long:
+        error = failure(server, wire, wire.error(status, name, words))
+        assert (error.code, error.retryable) == (FailureMode.CONTEXT_LENGTH, False), words
+    # a rate limit that speaks of too many tokens is none
+    status, name = wire.names["rate_limit"]
+    busy = wire.error(status, name, "Too many input tokens a minute, please wait.")
+    assert failure(server, wire, busy).code == FailureMode.RATE_LIMITED
+
+
+@each_format
+def test_a_server_that_repeats_the_key_in_its_reply_is_not_believed(
+    server: ReplayServer, wire: WireFormat
+) -> None:
+    text = json.dumps(wire.text.body).replace(TEXT, f"You sent {SECRET}.")
+    reply = ask(server, wire, replace(wire.text, body=json.loads(text)))
+    assert reply.content == "You sent [key]."
+    assert SECRET not in repr(reply)
+
+
+@each_format
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_proxys_page_is_a_server_error(
     server: ReplayServer, wire: WireFormat, status: int
@@ -399,6 +436,8 @@ def test_what_the_session_decides_cannot_be_a_parameter(
     asked = len(server.sent)
     for name in wire.refused_parameters:
         request = Request(model="m", messages=SHORT.messages, key="k", params={name: 1})
+        with pytest.raises(ConfigError, match=f"provider hosted: .*`{name}`"):
+            provider_of(wire).missing(request)
         error = failure(server, wire, wire.text, request)
         assert (error.code, error.retryable) == (FailureMode.BAD_REQUEST, False)
         assert f"`{name}`" in str(error)

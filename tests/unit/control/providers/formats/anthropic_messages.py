@@ -189,6 +189,15 @@ FORMAT = WireFormat(
     },
     request_id="msg_01",
     reply_id="req_01",
+    too_long=(
+        (400, "invalid_request_error", "prompt is too long: 207791 tokens > 200000 maximum"),
+        (
+            400,
+            "invalid_request_error",
+            "input length and `max_tokens` exceed context limit: 198214 + 8192 > 200000",
+        ),
+        (413, "request_too_large", "Request exceeds the maximum size"),
+    ),
     streams=STREAMS,
     broken_streams=BROKEN,
     guarded=(

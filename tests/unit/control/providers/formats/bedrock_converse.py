@@ -271,6 +271,14 @@ FORMAT = WireFormat(
     names=NAMES,
     request_id="req-01",
     reply_id="req-01",
+    too_long=(
+        (400, "ValidationException", "Input is too long for requested model."),
+        (
+            400,
+            "ValidationException",
+            "The model returned the following errors: prompt is too long: 227255 tokens > 200000",
+        ),
+    ),
     streams=STREAMS,
     broken_streams=BROKEN,
     stream_path="/model/asked-model/converse-stream",

@@ -171,6 +171,14 @@ GEMINI = WireFormat(
     },
     request_id="resp-01",
     reply_id="resp-01",
+    too_long=(
+        (
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (1200293) exceeds the maximum number of tokens allowed "
+            "(1048576).",
+        ),
+    ),
     streams=STREAMS,
     broken_streams=BROKEN,
     stream_path="/v1beta/models/asked-model:streamGenerateContent?alt=sse",

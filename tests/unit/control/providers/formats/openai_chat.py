@@ -193,6 +193,10 @@ CHAT = WireFormat(
     },
     request_id="chatcmpl-01",
     reply_id="req_01",
+    too_long=(
+        (400, "context_length_exceeded", "Too many tokens."),
+        (400, "BadRequestError", "This model's maximum context length is 4096 tokens."),
+    ),
     streams=STREAMS,
     broken_streams=BROKEN,
     guarded=(

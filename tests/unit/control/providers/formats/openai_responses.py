@@ -199,6 +199,7 @@ FORMAT = WireFormat(
     },
     request_id="resp_01",
     reply_id="req_01",
+    too_long=((400, "context_length_exceeded", "Your input exceeds the context window."),),
     streams=STREAMS,
     broken_streams=BROKEN,
     guarded=(

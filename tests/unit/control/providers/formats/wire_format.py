@@ -67,7 +67,8 @@ class WireFormat:
     says of its model. `usage` is USAGE without what the vendor does not count; `guarded` are
     replies with what its guardrails found; `reply_id` is its own id of an exchange. `streams` are
     the exchanges of those names as they are streamed, from `stream_path` where that is another;
-    `broken_streams` begin with words and go on with an error.
+    `broken_streams` begin with words and go on with an error. `too_long` are errors (status, name,
+    words) for a prompt that does not fit.
     """
 
     kind: ProviderKind
@@ -97,5 +98,6 @@ class WireFormat:
     streams: dict[str, Exchange] = field(default_factory=dict)
     broken_streams: dict[str, Exchange] = field(default_factory=dict)
     stream_path: str = ""
+    too_long: tuple[tuple[int, str, str], ...] = ()
     guarded: tuple[tuple[Exchange, tuple[Guardrail, ...]], ...] = ()
     reply_id: str = ""
