@@ -27,7 +27,11 @@ from evalkit.control.providers.protocol import (
     WireProtocol,
     check_address,
 )
-from evalkit.control.providers.provider_errors import as_provider_error, without_secrets
+from evalkit.control.providers.provider_errors import (
+    as_provider_error,
+    reply_without_secrets,
+    without_secrets,
+)
 from evalkit.control.providers.stream_reading import StreamReading, is_stream
 from evalkit.control.providers.streaming import StreamProtocol
 from evalkit.errors import ConfigError, Problem, ProviderError
@@ -115,6 +119,7 @@ class HttpProvider:
             url, headers=headers, body=body, timeout_s=timeout_s
         ) as arriving:
             reply = HttpReply(status=arriving.status, headers=arriving.headers, body=b"")
+            reply = reply_without_secrets(reply, secrets)
             if is_stream(arriving, way):
                 reading = StreamReading(way)
                 async with aclosing(reading.pieces(arriving.chunks)) as pieces:
@@ -171,7 +176,7 @@ class HttpProvider:
 
     def _read(self, request: Request, reply: HttpReply, secrets: Secrets, took_s: float) -> Reply:
         """The reply in an HTTP reply. Raises ProviderError."""
-        reply = msgspec.structs.replace(reply, body=without_secrets(reply.body, secrets))
+        reply = reply_without_secrets(reply, secrets)
         if 200 <= reply.status < 300:
             answer = self._answer(reply.body)
         else:

@@ -77,8 +77,20 @@ def shown(text: str, *, secrets: Collection[str] = ()) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
+def reply_without_secrets(reply: HttpReply, secrets: Collection[str]) -> HttpReply:
+    """A reply without the keys of its request, in headers and body."""
+    return HttpReply(
+        status=reply.status,
+        headers={
+            name: without_secrets(value.encode("latin-1", "replace"), secrets).decode("latin-1")
+            for name, value in reply.headers.items()
+        },
+        body=without_secrets(reply.body, secrets),
+    )
+
+
 def without_secrets(body: bytes, secrets: Collection[str]) -> bytes:
-    """A body without the keys of its request, which a server that shows what it was sent repeats.
+    """A text without the keys of its request, which a server that shows what it was sent repeats.
 
     Shorter ones than 8 characters are left: they would be found in the middle of words.
     """
