@@ -34,7 +34,7 @@ from evalkit.records.audit_log import (
 )
 from evalkit.records.stored import stored_text, stored_value
 from evalkit.store.audit_check import PRUNED, check_log
-from evalkit.store.files import explain, explained
+from evalkit.store.files import explain, explained, sync_folder
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.private_lines import (
     append_line,
@@ -42,6 +42,7 @@ from evalkit.store.private_lines import (
     locked,
     opened,
     replace_private,
+    written_private,
 )
 
 KEY_VARIABLE = "EVALKIT_AUDIT_KEY"
@@ -82,8 +83,8 @@ class AuditFile:
     def append(self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any]) -> None:
         """Write one entry so that it survives a power cut, and move the head to it."""
         with self._locked():
-            last = self._write(kind, actor, about, sync=True)
-            self._write_head(last)
+            last = self._write(kind, actor, about)
+        self._sync_up_to(last)
 
     def note(self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any]) -> None:
         """Write one entry and hand it to the operating system, which takes no wait for the disk.
@@ -92,19 +93,16 @@ class AuditFile:
         moves the head.
         """
         with self._locked():
-            self._write(kind, actor, about, sync=False)
+            self._write(kind, actor, about)
 
     def seal(self) -> None:
         """Make what was noted survive a power cut, and move the head to the newest entry."""
         if not self.path.exists():
             return
-        with self._locked():
-            with opened(self.path) as descriptor:
-                with explained("write", self.path):
-                    os.fsync(descriptor)
-                last = _last(descriptor, self.path)
-            if last is not None:
-                self._write_head(last)
+        with self._locked(), opened(self.path) as descriptor:
+            last = _last(descriptor, self.path)
+        if last is not None:
+            self._sync_up_to(last)
 
     def entries(self) -> Iterator[AuditEntry]:
         """Every entry, oldest first, up to a torn last line. Raises StoreError for a damaged one:
@@ -191,7 +189,7 @@ class AuditFile:
                 prev=last.hash,
             )
             replace_private(self.path, b"".join([*kept, line_of(told)]))
-            self._write_head(told)
+            replace_private(self.folder / HEAD, line_of(self._signed_head(told.seq, told.hash)))
             return len(gone)
 
     def _checkpoint(
@@ -212,9 +210,7 @@ class AuditFile:
         made = msgspec.structs.replace(made, hash=hash_of(made))
         return msgspec.structs.replace(made, signature=sign(made, self._key))
 
-    def _write(
-        self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any], *, sync: bool
-    ) -> AuditEntry:
+    def _write(self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any]) -> AuditEntry:
         """Add an entry behind the last one; the lock is held."""
         head = self._head()
         if head is None:
@@ -233,10 +229,23 @@ class AuditFile:
                 seq, prev = head.seq, head.hash
             entry = self._entry(kind, actor, about, seq=seq, prev=prev)
             append_line(descriptor, line_of(entry), self.path)
-            if sync:
-                with explained("write", self.path):
-                    os.fsync(descriptor)
             return entry
+
+    def _sync_up_to(self, last: AuditEntry | AuditCheckpoint) -> None:
+        """Put the log on the disk, then move the head. Waiting for the disk holds nobody up: the
+        lock is taken for the moment of the move alone."""
+        with opened(self.path) as descriptor, explained("write", self.path):
+            os.fsync(descriptor)
+        head = self._signed_head(_seq(last), _link(last))
+        path = self.folder / HEAD
+        with written_private(path, line_of(head)) as temporary, self._locked():
+            current = self._head()
+            # another writer may have moved it further, and a head that is gone stays gone
+            if current is not None and current.seq < head.seq:
+                with explained("write", path):
+                    os.replace(temporary, path)
+        with explained("write", path):
+            sync_folder(self.folder)
 
     def _entry(
         self, kind: str, actor: Mapping[str, str], about: Mapping[str, Any], *, seq: int, prev: str
@@ -266,9 +275,6 @@ class AuditFile:
             raise explain(error, "read", path) from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{path} is no head of an audit log ({error})") from error
-
-    def _write_head(self, last: AuditEntry | AuditCheckpoint) -> None:
-        replace_private(self.folder / HEAD, line_of(self._signed_head(_seq(last), _link(last))))
 
     def _signed_head(self, seq: int, digest: str) -> AuditHead:
         head = AuditHead(seq=seq, hash=digest, at=self._stamp())

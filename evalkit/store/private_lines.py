@@ -6,6 +6,7 @@ next writer, and left out by readers.
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,18 +92,25 @@ def append_line(descriptor: int, line: bytes, path: Path) -> None:
         raise explain(error, "append to", path) from error
 
 
+@contextmanager
+def written_private(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `path` with that content, on the disk, for the owner's eyes alone; to be moved
+    into its place. What was not moved is removed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    with explained("write", path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with explained("write", path), os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def replace_private(path: Path, content: bytes) -> None:
     """As `store.files.write_whole`, for the owner's eyes alone."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with explained("write", path):
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with written_private(path, content) as temporary, explained("write", path):
+        os.replace(temporary, path)
         sync_folder(path.parent)

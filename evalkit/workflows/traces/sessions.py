@@ -50,7 +50,8 @@ class SessionBooks:
         self._traces = TraceStore(root)
         self._audit = open_audit(root, now=clock.now)
         self._told: set[str] = set()
-        self._in_force: set[str] = set()
+        self._in_force: dict[str, Route] = {}
+        self._unsealed = False
         self._exporter = open_exporter(config.telemetry, note=note)
         self.lost = 0
         if self._exporter is not None:
@@ -61,11 +62,10 @@ class SessionBooks:
 
         The policies in force are entered when a route's session is opened for the first time.
         """
-        digest = digest_of(route.model_dump(mode="json"))
-        if digest not in self._in_force:
-            self._in_force.add(digest)
-            about = {"route": route.name, "digest": digest}
-            self._try(lambda: self._audit.note("policy.in_force", whoever_runs(), about))
+        if self._in_force.get(route.name) is not route:
+            self._in_force[route.name] = route
+            about = {"route": route.name, "digest": digest_of(route.model_dump(mode="json"))}
+            self._enter("policy.in_force", whoever_runs(), about)
 
         def heard(decision: Decision) -> None:
             if decision.outcome != "denied":
@@ -77,9 +77,13 @@ class SessionBooks:
                 "rule": decision.rule,
                 "message": decision.message,
             }
-            self._try(lambda: self._audit.note(kind, identity, about))
+            self._enter(kind, identity, about)
 
         return heard
+
+    def _enter(self, kind: str, actor: Mapping[str, str], about: Mapping[str, str]) -> None:
+        self._unsealed = True
+        self._try(lambda: self._audit.note(kind, actor, about))
 
     async def keep(
         self,
@@ -135,7 +139,8 @@ class SessionBooks:
             self._exporter.take(trace.trace_id, trace.spans, trace.decisions)
         if self._config.telemetry.traces:
             self._try(lambda: self._traces.append(trace))
-        if trace.denied or self._in_force:
+        if self._unsealed:
+            self._unsealed = False
             self._try(self._audit.seal)
 
     def _try(self, act: Callable[[], None]) -> None:
