@@ -237,10 +237,12 @@ class Project:
             ended = error
             raise
         finally:
-            await wiring.close()
-            await books.keep(
-                session, who, use=use or known.use, conversation=conversation, error=ended
-            )
+            try:
+                await wiring.close()
+            finally:
+                await books.keep(
+                    session, who, use=use or known.use, conversation=conversation, error=ended
+                )
 
     def _open_books(self) -> "SessionBooks":
         from evalkit.workflows.traces.sessions import SessionBooks

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from evalkit import Identity, Project
-from evalkit.errors import PolicyBlocked
+from evalkit.errors import BudgetExhausted, PolicyBlocked
 from evalkit.records.asset import Tool
 from evalkit.records.call import Message, ToolCall
 from evalkit.records.case import Document
@@ -164,6 +164,45 @@ def test_denials_are_audited_under_the_real_name_and_about_nobody_else(
     assert "No entry" in ask("audit", "show", "--actor", "bob", cwd=produced).out
 
 
+def test_approvals_that_are_used_and_budgets_that_are_exhausted_are_audited(
+    ask: Ask, tmp_path: Path
+) -> None:
+    server = OpenAIServer().start()
+    files = ProjectFiles(tmp_path / "project", cases=2)
+    files.config["providers"]["own"] = {"kind": "openai", "base_url": server.url}
+    files.config["models"]["served"] = {"provider": "own", "id": "served-1"}
+    files.config["budgets"] = [{"scope": "user", "max_tokens": 10_000, "window": "day"}]
+    files.config["routes"].append(
+        {
+            "name": "help",
+            "models": {"primary": "served"},
+            "max_tokens": 9_000,
+            "approvals": {"on_execute": "ops"},
+        }
+    )
+    root = files.write().root
+    project = Project.load(root)
+
+    async def work() -> None:
+        given = {"pay": {"granted_by": "eve", "team": "ops"}}
+        async with project.session("help", Identity(user=ADA), approvals=given) as session:
+            hello = Message(role="user", content="hello")
+            await session.complete([hello], tools=[PAY])
+            session.authorize(ToolCall(name="pay", arguments={}, id="1"))
+            with pytest.raises(BudgetExhausted):
+                for _ in range(500):
+                    await session.complete([Message(role="user", content="hello " * 500)])
+
+    asyncio.run(work())
+    server.stop()
+    entries = json.loads(ask("audit", "show", "--actor", ADA, "--json", cwd=root).out)["entries"]
+    assert [each["kind"] for each in entries] == ["approval.used", "budget.exhausted"]
+    assert "approved by ops" in entries[0]["about"]["message"]
+    (trace,) = listed(ask, root)
+    shown = ask("trace", "show", trace["trace_id"], cwd=root).out
+    assert "failed, budgets.user" in shown
+
+
 def test_nothing_but_an_actor_in_the_audit_log_tells_who_it_was(produced: Path) -> None:
     for path in (produced / ".evalkit").rglob("*"):
         if not path.is_file():
@@ -247,6 +286,46 @@ def test_broken_lines_of_traces_are_told_and_the_rest_is_shown(
     assert said.code == 0
     assert len(json.loads(said.out)["traces"]) == 2
     assert "1 damaged line" in said.err
+
+
+def test_a_session_goes_on_where_nothing_can_be_written_and_it_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = ProjectFiles(tmp_path / "project", cases=2)
+    files.config["routes"][0]["retrieval"] = {"allow_indexes": []}
+    root = files.write().root
+    (root / ".evalkit").mkdir()
+    for name in ("traces", "audit"):
+        (root / ".evalkit" / name).write_text("in the way")
+
+    project = Project.load(root)
+
+    async def share() -> None:
+        for _ in range(3):
+            async with project.session("ask", Identity(user="bob")) as session:
+                with pytest.raises(PolicyBlocked):
+                    await session.retrieve("kb", "hello")
+
+    asyncio.run(share())
+    told = [record.message for record in caplog.records if "is lost" in record.message]
+    assert len(told) == 2  # of the traces and of the audit log, not of each entry
+
+
+def test_a_session_that_ends_with_an_error_has_a_trace_that_says_so(
+    ask: Ask, tmp_path: Path
+) -> None:
+    root = ProjectFiles(tmp_path / "project", cases=2).write().root
+    project = Project.load(root)
+
+    async def work() -> None:
+        async with project.session("ask", Identity(user="bob")):
+            raise RuntimeError(f"not for {ADA}")
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(work())
+    (trace,) = listed(ask, root)
+    assert trace["error"] == "RuntimeError"
+    assert ADA not in json.dumps(trace)
 
 
 # Pruning.

@@ -26,6 +26,7 @@ from evalkit.workflows.traces.exporting import open_exporter
 if TYPE_CHECKING:
     from evalkit.control.session import ControlSession
 
+_APPROVED = "approvals.on_execute"
 _log = logging.getLogger("evalkit")
 
 
@@ -68,9 +69,9 @@ class SessionBooks:
             self._enter("policy.in_force", whoever_runs(), about)
 
         def heard(decision: Decision) -> None:
-            if decision.outcome != "denied":
+            kind = _audited_as(decision)
+            if kind is None:
                 return
-            kind = "budget.exhausted" if decision.act == "budget" else "policy.denied"
             about = {
                 "route": route.name,
                 "act": decision.act,
@@ -95,8 +96,14 @@ class SessionBooks:
         error: BaseException | None,
     ) -> None:
         """Write the trace of a session that has ended. Off the event loop: other sessions go on."""
-        trace = self._trace_of(session, identity, use=use, conversation=conversation, error=error)
-        await asyncio.to_thread(self._write, trace)
+        found: list[SessionTrace] = []
+        self._try(
+            lambda: found.append(
+                self._trace_of(session, identity, use=use, conversation=conversation, error=error)
+            )
+        )
+        if found:
+            await asyncio.to_thread(self._write, found[0])
 
     def _trace_of(
         self,
@@ -144,14 +151,15 @@ class SessionBooks:
             self._try(self._audit.seal)
 
     def _try(self, act: Callable[[], None]) -> None:
-        """Do it; what the disk refuses is told once and counted."""
+        """Do it; what goes wrong is told once and counted."""
         try:
             act()
-        except StoreError as error:
+        except Exception as error:  # whatever it is, the session's own outcome stands
             self.lost += 1
-            if str(error) not in self._told:
-                self._told.add(str(error))
-                self._note(f"a session's trace or audit entry is lost: {error}")
+            words = str(error) if isinstance(error, StoreError) else repr(error)
+            if words not in self._told:
+                self._told.add(words)
+                self._note(f"a session's trace or audit entry is lost: {words}")
 
     def close(self) -> None:
         """Send what is left to the collector; what it did not take is told. Harmless twice."""
@@ -160,6 +168,15 @@ class SessionBooks:
             atexit.unregister(self.close)
             if (warning := exporter.close().warning) is not None:
                 self._note(warning)
+
+
+def _audited_as(decision: Decision) -> str | None:
+    """The kind of a decision's audit entry; None for one that is none of the audit's business."""
+    if decision.outcome == "denied":
+        return "budget.exhausted" if decision.act == "budget" else "policy.denied"
+    if decision.act == "authorize" and decision.rule == _APPROVED and decision.outcome == "allowed":
+        return "approval.used"
+    return None
 
 
 def pseudonym_of(key: str, name: str) -> str:
