@@ -71,6 +71,16 @@ CasesFrom = Annotated[
 Regressed = Annotated[
     bool, typer.Option("--regressed", help="Only the cases that broke in --cases-from.")
 ]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="PROVIDER|primary=down|slow|429",
+        help="Drill the fallback: this provider, or that of each tested route's first model, "
+        "fails every call; never gates. Repeatable.",
+        show_default=False,
+    ),
+]
 AcceptGateChange = Annotated[
     bool,
     typer.Option("--accept-gate-change", help="Let a weaker gate or wider policy decide."),

@@ -22,6 +22,7 @@ def plan(
     trials: options.Trials = None,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
+    faults: options.Faults = None,
     power: Annotated[
         bool,
         typer.Option(
@@ -74,6 +75,7 @@ def plan(
         regressed=False,
         accept_gate_change=True,
         allow_unexercised=True,
+        faults=faults,
     )
     wiring = Wiring(find_root(), live=live)
     if power:

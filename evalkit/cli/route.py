@@ -8,7 +8,10 @@ from evalkit.cli import options
 from evalkit.cli.output import print_result
 from evalkit.errors import UsageError
 
-EXAMPLE = "Example: evalkit route explain --route support_triage --suite support_triage --case ID"
+EXAMPLE = (
+    "Example: evalkit route explain --route support_triage --suite support_triage --case ID; "
+    "evalkit route explain --task triage --risk high"
+)
 
 app = typer.Typer(name="route", help="Routes: explain.", no_args_is_help=True)
 
@@ -20,7 +23,19 @@ def _group() -> None:
 
 @app.command(epilog=EXAMPLE, short_help="Tell which model would be asked, and why. No call.")
 def explain(
-    route: Annotated[str, typer.Option(metavar="NAME", help="The route.", show_default=False)],
+    route: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The route.", show_default=False)
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="Instead: the route for this task.", show_default=False),
+    ] = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RISK", help="The route for this risk class, such as pii.", show_default=False
+        ),
+    ] = None,
     suite: Annotated[
         str | None,
         typer.Option(metavar="SUITE", help="Whose prompt is meant.", show_default=False),
@@ -55,7 +70,7 @@ def explain(
 
     root = find_root()
     given = None if input_ is None else read_input(input_)
-    asked = find_asked(root, route, suite=suite, case=case, input_=given)
+    asked = find_asked(root, route, task=task, risk=risk, suite=suite, case=case, input_=given)
     explained = explain_route(asked, wiring=Wiring(root, live=live))
     print_result(route_json(explained) if json_ else route_text(explained))
     return 0

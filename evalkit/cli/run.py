@@ -36,16 +36,7 @@ def run(
     ] = None,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
-    faults: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault",
-            metavar="PROVIDER|primary=down|slow|429",
-            help="Drill the fallback: this provider, or that of each tested route's first model, "
-            "fails every call; never gates. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    faults: options.Faults = None,
     accept_gate_change: options.AcceptGateChange = False,
     allow_unexercised: options.AllowUnexercised = False,
     quiet: Annotated[

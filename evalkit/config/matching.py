@@ -20,13 +20,13 @@ def match_route(routes: Sequence[Route], *, task: str | None, risk: str | None) 
         raise UsageError("a route is found by its name, by a task, by a risk class, or both")
     fitting = [route for route in routes if _fits(route, task, risk)]
     if not fitting:
-        raise UsageError(f"no route is for {_words(task, risk)}; {_served(routes, task, risk)}")
+        raise UsageError(f"no route is for {work_words(task, risk)}; {_served(routes, task, risk)}")
     nearest = max(_nearness(route, task, risk) for route in fitting)
     found = [route for route in fitting if _nearness(route, task, risk) == nearest]
     if len(found) > 1:
         more = "a task" if task is None else "a risk class" if risk is None else "the route"
         names = listed(route.name for route in found)
-        raise UsageError(f"several routes are for {_words(task, risk)}: {names}; name {more}")
+        raise UsageError(f"several routes are for {work_words(task, risk)}: {names}; name {more}")
     return found[0]
 
 
@@ -43,7 +43,8 @@ def _nearness(route: Route, task: str | None, risk: str | None) -> tuple[bool, b
     return (bool(route.tasks) == (task is not None), bool(route.risks) == (risk is not None))
 
 
-def _words(task: str | None, risk: str | None) -> str:
+def work_words(task: str | None, risk: str | None) -> str:
+    """A task and a risk class in a sentence."""
     words = [] if task is None else [f"task {task!r}"]
     return " and ".join([*words, *([] if risk is None else [f"risk {risk!r}"])])
 

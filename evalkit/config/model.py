@@ -10,7 +10,7 @@ from evalkit.config.budgets import Budget
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.matching import match_route
 from evalkit.config.prices import PriceList
-from evalkit.config.residence import refused_models, resolve_models
+from evalkit.config.residence import left_out, refused_models, resolve_models
 from evalkit.config.routes import Model, Provider, Route
 from evalkit.config.suites import Baseline, Suite
 from evalkit.config.telemetry import Retention, Telemetry
@@ -105,6 +105,10 @@ class Config(Part):
     def refused(self, route: Route) -> Mapping[str, str]:
         """Models that the route names and may not ask, with the reason."""
         return refused_models(route, route.every_model, self.models, self.providers)
+
+    def left_out(self, route: Route) -> Mapping[str, str]:
+        """Models of the route's tiers that it may not ask, with the reason."""
+        return left_out(route, self.models, self.providers)
 
     def route(self, name: str) -> Route | None:
         """The route of that name."""

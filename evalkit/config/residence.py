@@ -70,6 +70,17 @@ def why_not(
     return None
 
 
+def left_out(
+    route: Route, models: Mapping[str, Model], providers: Mapping[str, Provider]
+) -> dict[str, str]:
+    """Models of the route's tiers that it may not ask, with the reason."""
+    degraded = None if route.degrade is None else route.degrade.to
+    choices = [*route.models.choices, *listed_choices(degraded)]
+    tiers = {choice.tier for choice in choices if not isinstance(choice, str)}
+    of_tiers = [name for name, model in models.items() if model.tier in tiers]
+    return refused_models(route, of_tiers, models, providers)
+
+
 def region_of(model: Model, provider: str, providers: Mapping[str, Provider]) -> str | None:
     """Where the model answers when it is asked through the provider; empty where nobody says, None
     where nothing leaves the process.

@@ -23,7 +23,8 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class RouteModel:
     """One model of a route: its configured name, what its provider calls it, what it costs.
 
-    `lane` is how a live one is reached; `place` is what the trace tells of where it answers.
+    `lane` is how a live one is reached; `place` is what the trace tells of where it answers. A
+    `broken` one fails on purpose, in a drill.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RouteModel:
     provider: Provider
     lane: Lane | None = None
     place: str = ""
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

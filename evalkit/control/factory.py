@@ -10,6 +10,7 @@ from evalkit.config.routes import Model, Route
 from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
 from evalkit.control.ledger.book import Ledger
+from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.routing import RouteOrder
@@ -66,6 +67,7 @@ class ControlPlane:
                 provider=providers[name],
                 lane=lanes.get(name) if providers[name].origin == "live" else None,
                 place=places.get(name, ""),
+                broken=isinstance(providers[name], FaultyProvider),
             )
             for name in route.every_model
         }

@@ -90,7 +90,11 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All attempts of a run in the order they are started, and the sums of each suite."""
+    """All attempts of a run in the order they are started, and the sums of each suite.
+
+    `drill` is what a drill breaks, a sentence each; `model` of an attempt is then who would answer.
+    """
 
     attempts: tuple[PlannedAttempt, ...]
     suites: tuple[PlannedSuite, ...]
+    drill: tuple[str, ...] = ()

@@ -10,6 +10,31 @@ import msgspec
 from evalkit.records.call import Origin
 
 
+class LimitsExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How fast a provider is asked by one process; None is no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
+
+
+class DegradeExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is asked under which pressure; a call may wait `after_s` before that is load."""
+
+    to: tuple[str, ...]
+    on: tuple[str, ...]
+    after_s: float
+
+
+class BreakerExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a model's circuit opens, and for how long."""
+
+    failure_rate: float
+    min_calls: int
+    window_s: float
+    cool_down_s: float
+
+
 class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of a route, in the order in which it would be asked.
 
@@ -17,7 +42,9 @@ class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stands in for another. `replies` is where the reply would come from, `source` the folder, file
     or address. `missing` keeps it from answering. Bounds are None while no prompt is known:
     `input_tokens` by part and `output_tokens` are upper bounds, `max_cost_usd` their list price
-    (None without one). `over_budget` says why no budget would hold the call.
+    (None without one). `over_budget` says why no budget would hold the call. `asked` is the part
+    of the route that names it, `region` where it answers (None where nobody says, or nothing leaves
+    the process), `limits` are its provider's.
     """
 
     name: str
@@ -34,6 +61,10 @@ class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     output_tokens: int | None = None
     max_cost_usd: float | None = None
     over_budget: str | None = None
+    asked: Literal["primary", "fallback", "degrade"] = "primary"
+    tier: str | None = None
+    region: str | None = None
+    limits: LimitsExplained | None = None
 
     @property
     def bounded(self) -> bool:
@@ -65,7 +96,9 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     and after none of `never`. `max_tokens` caps the output of one call. `bounds_note` says why
     nothing is known of the prompt, `blocked` which policy stops the case before any call. `screens`
     is what happens to personal data and secrets by kind, such as EMAIL: redact; a kind without an
-    entry passes.
+    entry passes. `found_by` is the task and risk class that the route was found by, `left_out` are
+    models of its tiers that it may not ask, with the reason. Without a `breaker` no model is ever
+    left alone.
     """
 
     schema: Literal["evalkit.route/1"] = "evalkit.route/1"
@@ -92,3 +125,11 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     prompt: str | None = None
     bounds_note: str | None = None
     blocked: str | None = None
+    tasks: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    found_by: str | None = None
+    regions: tuple[str, ...] | None = None
+    local_only: bool = False
+    left_out: dict[str, str] = {}
+    degrade: DegradeExplained | None = None
+    breaker: BreakerExplained | None = None

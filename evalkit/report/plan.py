@@ -28,6 +28,7 @@ def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
         "max_cost_usd": _sum([suite.max_cost_usd for suite in plan.suites]),
         "expected_cost_usd": _sum([suite.expected_cost_usd for suite in plan.suites]),
         "budget_usd": budget_usd,
+        "drill": list(plan.drill),
         "suites": [
             {
                 **msgspec.to_builtins(suite),
@@ -63,6 +64,9 @@ def plan_text(
         page.line()
         _put_suite(page, suite, tokens)
         _put_missing(page, [each for each in plan.attempts if each.suite == suite.suite])
+    for words in plan.drill:
+        page.line()
+        page.labelled("drill", one_line(words), indent=0, style="yellow")
     if any(suite.origins.get("scripted") for suite in plan.suites):
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")

@@ -8,6 +8,7 @@ import msgspec
 from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplained
 from evalkit.report.evidence import SCRIPTED_NOTE
 from evalkit.report.figures import count, quantity, usd
+from evalkit.report.route_pressure import kind_words, limit_words, pressure_rows, work_rows
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.untrusted import one_line
 
@@ -32,6 +33,8 @@ def route_text(route: RouteExplained, *, screen: Screen | None = None) -> str:
     title = styled(one_line(route.route), "bold")
     title.append(f"  {_headline(route, first)}")
     page.line(title, hang=2)
+    for label, words in work_rows(route):
+        page.labelled(label, one_line(words), width=_LABEL)
     if route.prompt is not None:
         case = "" if route.case is None else f", case {route.case}"
         words = f"{route.prompt} of suite {route.suite}{case}"
@@ -42,7 +45,7 @@ def route_text(route: RouteExplained, *, screen: Screen | None = None) -> str:
         page.line()
         _put_model(page, number, model)
     page.line()
-    for label, words in (*_fallback_rows(route), *_limit_rows(route)):
+    for label, words in (*_fallback_rows(route), *pressure_rows(route), *_limit_rows(route)):
         page.labelled(label, one_line(words), width=_LABEL)
     if any(model.replies == "scripted" for model in route.models):
         page.line()
@@ -65,6 +68,8 @@ def _put_model(page: Page, number: int, model: ModelExplained) -> None:
         title.append(f"  {one_line(model.id)}", "dim")
     page.line(title, hang=3)
     page.labelled("why", one_line(model.why), width=_LABEL)
+    if kind := kind_words(model):
+        page.labelled("is", one_line(kind), width=_LABEL)
     source = f", {one_line(model.source)}" if model.source else ""
     there = f"{_REPLIES[model.replies]}, {one_line(model.provider)} ({model.kind}{source})"
     page.labelled("replies", there, width=_LABEL)
@@ -77,6 +82,8 @@ def _put_model(page: Page, number: int, model: ModelExplained) -> None:
         page.labelled("at most", one_line(words + usd(model.max_cost_usd)), width=_LABEL)
     elif not model.priced:
         page.labelled("price", "none is known", width=_LABEL)
+    if model.limits is not None:
+        page.labelled("limits", limit_words(model.limits), width=_LABEL)
     if model.over_budget is not None:
         page.labelled("budget", one_line(model.over_budget), width=_LABEL, style="red")
 
@@ -89,7 +96,7 @@ def _fallback_rows(route: RouteExplained) -> list[tuple[str, str]]:
     first = f"each live call may take {quantity(route.timeout_s)} s and has {tries}"
     after = _modes(route.falls_on)
     never = _modes(route.never)
-    if len(route.models) == 1:
+    if sum(model.asked != "degrade" for model in route.models) == 1:
         return [("tries", first), ("fallback", f"none: {after} end the call as an error")]
     return [
         ("tries", first),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from evalkit.config.routes import Route
 from evalkit.errors import ConfigError, Problem, UsageError
 from evalkit.records.case import Document
 from evalkit.records.run import RunRecord, StoredRun
@@ -17,6 +18,7 @@ from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
 from evalkit.sources.indexes import read_index, readable_indexes
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
+from evalkit.workflows.setup.faults import parse_faults
 from evalkit.workflows.setup.request import RunRequest
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalkit.control.session import ControlSession
+    from evalkit.control.traffic import Traffic
     from evalkit.workflows.traces.sessions import SessionBooks
 
 
@@ -72,6 +75,9 @@ def find_runs_root(*names: str | None) -> Path:
 
 def _is_bundle(path: Path) -> bool:
     return (path / "run.json").is_file() or (path.name == "run.json" and path.is_file())
+
+
+NOBODY = Identity()
 
 
 class Run:
@@ -141,6 +147,7 @@ class Project:
         self.root = root
         self.assets = assets
         self._books: SessionBooks | None = None
+        self._traffic: Traffic | None = None
 
     @classmethod
     def load(cls, path: Path | str = ".") -> "Project":
@@ -159,28 +166,39 @@ class Project:
         *,
         baseline: str | None = None,
         set: Mapping[str, Any] | None = None,
+        fault: Mapping[str, str] | None = None,
         live: bool = False,
         environ: Mapping[str, str] = os.environ,
     ) -> Run:
         """Run suites (default: the project's) and gate them, as `evalkit run` does.
 
+        `fault` drills the fallback as `run --fault` does: by provider, or `primary`, one of down,
+        slow and 429; such a run never gates.
         Raises ConfigError, UsageError or Refused where nothing was run.
         """
         from evalkit.workflows.runs.running import run_suites
         from evalkit.workflows.wiring import Wiring
 
         request = RunRequest(
-            suites=tuple(suites), baseline=baseline, changes=dict(set or {}), live=live
+            suites=tuple(suites),
+            baseline=baseline,
+            changes=dict(set or {}),
+            live=live,
+            faults=parse_faults(f"{name}={kind}" for name, kind in (fault or {}).items()),
         )
-        wiring = Wiring(self.root, live=live, environ=environ)
+        # what is broken on purpose must not open a circuit for anybody else
+        traffic = None if fault else self._shared_traffic()
+        wiring = Wiring(self.root, live=live, environ=environ, traffic=traffic)
         return Run(run_suites(request, wiring=wiring))
 
     @asynccontextmanager
     async def session(
         self,
-        route: str,
-        identity: Identity,
+        route: str | None = None,
+        identity: Identity = NOBODY,
         *,
+        task: str | None = None,
+        risk: str | None = None,
         documents: Sequence[Document] = (),
         approvals: Mapping[str, Mapping[str, str]] | None = None,
         live: bool = True,
@@ -191,22 +209,22 @@ class Project:
     ) -> "AsyncIterator[ControlSession]":
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
+        On the `route`, or on the one that is for the `task`, the `risk` class or both. Sessions of
+        one project share the limits of their providers and the circuits of their models.
         `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
         agreed to beforehand, by tool. What it spends is counted on the budgets of the identity, the
         route and the `workflow`. `prompt` (such as triage@v2) and `conversation` are for its trace,
         and so is `use`, what that may become (default: the route's).
 
-        Raises UsageError for an unknown route, Refused for a model that cannot be reached,
-        ConfigError for an index whose files are not in order.
+        Raises UsageError for an unknown route, and for none or several that are for the work,
+        Refused for a model that cannot be reached or that the route may not ask, ConfigError for an
+        index whose files are not in order.
         """
         from evalkit.workflows.wiring import Wiring
 
-        known = self.assets.config.route(route)
-        if known is None:
-            names = ", ".join(each.name for each in self.assets.config.routes) or "none"
-            raise UsageError(f"there is no route {route!r}; there is {names}")
+        known = self._route(route, task, risk)
         books = self._open_books()
-        wiring = Wiring(self.root, live=live)
+        wiring = Wiring(self.root, live=live, traffic=self._shared_traffic())
         plane = wiring.control_plane(
             self.assets.config,
             known,
@@ -258,3 +276,23 @@ class Project:
         if self._books is not None:
             self._books.close()
             self._books = None
+
+    def _route(self, name: str | None, task: str | None, risk: str | None) -> Route:
+        config = self.assets.config
+        if name is None:
+            return config.route_for(task=task, risk=risk)
+        if task is not None or risk is not None:
+            raise UsageError("a session is on a route, or on the one for a task and risk: not both")
+        known = config.route(name)
+        if known is None:
+            names = ", ".join(each.name for each in config.routes) or "none"
+            raise UsageError(f"there is no route {name!r}; there is {names}")
+        return known
+
+    def _shared_traffic(self) -> "Traffic":
+        from evalkit.control.traffic import Traffic
+        from evalkit.workflows.wiring import SystemClock
+
+        if self._traffic is None:
+            self._traffic = Traffic(SystemClock())
+        return self._traffic

@@ -39,7 +39,9 @@ class GenerationAct:
         """As `ControlSession.prepare`."""
         messages, tools = self._state.screen.request(messages, tools, traced=False)
         question = self._question(messages, tools, params, output, trial)
-        offer = question.offer_to(self._order.models[0])
+        models = self._order.models
+        # in a drill the plan is of the model that would answer
+        offer = question.offer_to(next((each for each in models if not each.broken), models[0]))
         provider = offer.model.provider
         return PreparedCall(
             request=offer.request,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evalkit.config.model import Config
+from evalkit.config.routes import Route
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.ports import FileTree
 from evalkit.records.verdict import Outcome, PartVerdict
@@ -22,6 +23,7 @@ from evalkit.workflows.guards.loosening import (
     wider_route,
     wider_tools,
 )
+from evalkit.workflows.guards.placing import looser_limits, moved_models, wider_places
 from evalkit.workflows.guards.replays import changed_replies
 from evalkit.workflows.guards.scopes import wider_scopes
 from evalkit.workflows.guards.yardstick import (
@@ -123,6 +125,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         ),
         *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
+        *_wider_traffic((old.route, config), (new.assets.route, new.config)),
         *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )
@@ -199,7 +202,9 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
     """What `--set` and the like widened between the two arms."""
     if setup.baseline is None:
         return
-    for sentence in wider_route(setup.baseline.assets.route, setup.candidate.assets.route):
+    old, new = setup.baseline, setup.candidate
+    traffic = _wider_traffic((old.assets.route, old.config), (new.assets.route, new.config))
+    for sentence in (*wider_route(old.assets.route, new.assets.route), *traffic):
         yield f"{sentence} (against the baseline)"
     before, after = setup.baseline.assets.tools, setup.candidate.assets.tools
     for sentence in wider_tools(before, after):
@@ -220,6 +225,13 @@ def _wider_scopes(
         before=old[1].indexes,
         after=new[1].indexes,
     )
+
+
+def _wider_traffic(old: tuple[Route, Config], new: tuple[Route, Config]) -> Iterable[str]:
+    """Where a route's data may go besides, and what may be asked faster."""
+    yield from wider_places(old[0], new[0])
+    yield from moved_models(old[1], new[1], new[0])
+    yield from looser_limits(old[1], new[1], new[0].every_model)
 
 
 def _gone_suites(config: Config, setups: Sequence[SuiteSetup]) -> list[str]:

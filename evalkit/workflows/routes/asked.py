@@ -1,10 +1,11 @@
 """What `evalkit route explain` is asked about: a route, and prompt and case where known."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.config.matching import work_words
 from evalkit.config.model import Config
 from evalkit.config.problems import listed, suggest
 from evalkit.config.routes import Route
@@ -20,7 +21,8 @@ INPUT_CASE = "input"
 class Asked:
     """A route of a project. `suite` brings the prompt, `case` what it is filled with.
 
-    `note` says why nothing is known of the prompt's length.
+    `note` says why nothing is known of the prompt's length, `found_by` by which task and risk class
+    the route was found.
     """
 
     config: Config
@@ -28,6 +30,7 @@ class Asked:
     suite: SuiteAssets | None = None
     case: Case | None = None
     note: str | None = None
+    found_by: str | None = None
 
 
 def read_input(text: str) -> dict[str, Any]:
@@ -52,44 +55,60 @@ def read_input(text: str) -> dict[str, Any]:
 
 def find_asked(
     root: Path,
-    name: str,
+    name: str | None,
     *,
+    task: str | None = None,
+    risk: str | None = None,
     suite: str | None = None,
     case: str | None = None,
     input_: dict[str, Any] | None = None,
 ) -> Asked:
-    """The route by its name, with what is known of the prompt.
+    """The route by its name, or by task and risk class, with what is known of the prompt.
 
     Raises ConfigError for assets that are wrong, UsageError for a route, suite or case that does
-    not exist, and for a suite of another route.
+    not exist, for several routes, and for a suite of another route.
     """
     config = read_config(WorkingTree(root))
-    route = config.route(name)
-    if route is None:
-        known = [each.name for each in config.routes]
-        raise UsageError(_unknown("route", name, known))
+    route = _route(config, name, task, risk)
+    asked = Asked(
+        config=config,
+        route=route,
+        found_by=None if name is not None else work_words(task, risk),
+    )
     if case is not None and suite is None:
         raise UsageError(f"--case {case} needs the --suite whose case it is")
     note = None
     if suite is None and input_ is not None:
-        suite, note = _suite_for(config, name)
+        suite, note = _suite_for(config, route.name)
     if suite is None:
-        return Asked(
-            config=config, route=route, note=note or "no prompt was named: give --suite and --case"
-        )
+        return replace(asked, note=note or "no prompt was named: give --suite and --case")
     assets = load_assets(WorkingTree(root), suites=[suite]).suites[suite]
-    if assets.route.name != name:
-        raise UsageError(f"suite {suite} is on route {assets.route.name}, not on {name}")
+    if assets.route.name != route.name:
+        raise UsageError(f"suite {suite} is on route {assets.route.name}, not on {route.name}")
+    asked = replace(asked, suite=assets)
     if input_ is not None:
-        played = Case(id=INPUT_CASE, input=input_)
-        return Asked(config=config, route=route, suite=assets, case=played)
+        return replace(asked, case=Case(id=INPUT_CASE, input=input_))
     if case is None:
-        note = f"no case was named: give --case ID of suite {suite}, or --input"
-        return Asked(config=config, route=route, suite=assets, note=note)
+        return replace(
+            asked, note=f"no case was named: give --case ID of suite {suite}, or --input"
+        )
     found = next((each for each in assets.golden.cases if each.id == case), None)
     if found is None:
         raise UsageError(_unknown("case", case, [each.id for each in assets.golden.cases]))
-    return Asked(config=config, route=route, suite=assets, case=found)
+    return replace(asked, case=found)
+
+
+def _route(config: Config, name: str | None, task: str | None, risk: str | None) -> Route:
+    if name is None:
+        if task is None and risk is None:
+            raise UsageError("name the route: --route NAME, or --task TASK and --risk RISK")
+        return config.route_for(task=task, risk=risk)
+    if task is not None or risk is not None:
+        raise UsageError("--route names the route; --task and --risk find one: give either")
+    route = config.route(name)
+    if route is None:
+        raise UsageError(_unknown("route", name, [each.name for each in config.routes]))
+    return route
 
 
 def _suite_for(config: Config, route: str) -> tuple[str | None, str | None]:

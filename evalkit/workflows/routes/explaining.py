@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from evalkit.config.residence import region_of
 from evalkit.config.route_models import RouteModels
 from evalkit.config.routes import Provider
 from evalkit.control.ledger.book import Ledger
@@ -24,6 +25,13 @@ from evalkit.records.route import ModelExplained, RouteExplained
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.routes.asked import Asked
 from evalkit.workflows.routes.budgets import explained_budgets, over_budget
+from evalkit.workflows.routes.pressures import (
+    explained_breaker,
+    explained_degrade,
+    explained_limits,
+    part_of,
+    place_words,
+)
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
@@ -116,6 +124,14 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         prompt=None if asked.suite is None else asked.suite.reference,
         bounds_note=asked.note,
         blocked=blocked,
+        tasks=route.tasks,
+        risks=route.risks,
+        found_by=asked.found_by,
+        regions=_tuple(route.regions),
+        local_only=route.keeps_local,
+        left_out=dict(config.left_out(route)),
+        degrade=explained_degrade(route),
+        breaker=explained_breaker(config),
     )
 
 
@@ -213,13 +229,16 @@ def _model(
         output_tokens=None if call is None else call.output_tokens,
         max_cost_usd=None if call is None else call.max_cost_usd,
         over_budget=over_budget(asked, known, call, wiring) if replies == "live" else None,
+        asked=part_of(asked.route, name),
+        tier=known.tier,
+        region=region_of(known, by.name, asked.config.providers) or None,
+        limits=explained_limits(by.provider),
     )
 
 
 def _why(asked: Asked, name: str, by: _Answering, wiring: Wiring, *, cached: bool) -> str:
     """Its place on the route, and why that provider answers."""
-    place = asked.route.every_model.index(name)
-    words = "the route's primary model" if place == 0 else f"fallback {place} of the route"
+    words = place_words(asked.route, name)
     key = asked.config.providers[by.configured].api_key_env
     if by.name != by.configured:
         words += f"; ${key} is not set, so {by.name} stands in for {by.configured}"

@@ -189,7 +189,10 @@ async def prepare_run(
         snapshots=snapshots,
         arms=arms,
         cases={(name, case.id): case for name, chosen in selected.items() for case in chosen},
-        plan=with_judging(with_forecast(plan, snapshots), snapshots, opened),
+        plan=msgspec.structs.replace(
+            with_judging(with_forecast(plan, snapshots), snapshots, opened),
+            drill=tuple(drill_words(request.faults, wiring.broken)),
+        ),
         live_arms=live,
         judges=RunJudges(opened=opened, clock=wiring.clock),
         ledger=book,
