@@ -165,3 +165,35 @@ def test_a_drill_that_would_show_nothing_is_refused(
     assert said.code == 2
     assert says in said.err
     assert not (project.root / ".evalkit/runs").exists()
+
+
+def test_the_plan_of_a_drill_is_of_the_model_that_would_answer(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    project.config["models"]["second"]["price"] = {
+        "input_usd_per_mtok": 7,
+        "output_usd_per_mtok": 7,
+    }
+    project.write()
+    said = ask("plan", "--fault", "primary=down")
+    assert said.code == 0, said.err
+    assert "every call through provider scripts ends with a connection error" in " ".join(
+        said.out.split()
+    )
+    planned = json.loads(ask("plan", "--fault", "primary=down", "--json").out)
+    assert planned["attempts"] == 2 * CASES
+    assert len(planned["drill"]) == 1
+    assert json.loads(ask("plan", "--json").out)["drill"] == []
+    assert not (project.root / ".evalkit/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [("primary=off", "down, slow, 429"), ("script=down", "did you mean 'scripts'")],
+)
+def test_a_plan_of_a_drill_that_would_show_nothing_is_refused(
+    project: ProjectFiles, ask: Ask, fault: str, says: str
+) -> None:
+    said = ask("plan", "--fault", fault)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err

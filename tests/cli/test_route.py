@@ -134,3 +134,75 @@ def test_what_cannot_be_explained_is_2_and_says_why(
     said = ask("route", "explain", *arguments)
     assert (said.code, said.out) == (2, "")
     assert says in words(said.err)
+
+
+@pytest.fixture
+def routed(project: ProjectFiles) -> ProjectFiles:
+    """A route by tier with places and pressures, and one for personal data."""
+    project.config["providers"]["hosted"] |= {
+        "region": "eu",
+        "api_key_env": None,
+        "limits": {"requests_per_minute": 600, "max_concurrency": 4},
+    }
+    project.config["models"]["large"]["tier"] = "top"
+    project.config["models"]["tiny"]["tier"] = "small"
+    project.config["models"]["away"] = {"provider": "hosted", "tier": "top", "region": "us"}
+    project.config["routes"].append(
+        {
+            "name": "answers",
+            "models": {"tier": "top"},
+            "task": "answering",
+            "risk": ["low", "high"],
+            "regions": ["eu"],
+            "degrade": {"to": "tiny", "on": ["load"], "after_s": 2.5},
+        }
+    )
+    return project.write()
+
+
+def test_a_route_that_is_found_by_its_work_tells_tiers_places_and_pressures(
+    routed: ProjectFiles, ask: Ask
+) -> None:
+    said = ask("route", "explain", "--task", "answering", "--risk", "high")
+    assert said.code == 0, said.err
+    shown = words(said.out)
+    for part in (
+        "answers a call would go to large",
+        "found by task 'answering' and risk 'high'",
+        "is for task answering; risk low, high",
+        "region eu only, fallbacks included",
+        "left out away: through hosted it is in region us, and the route is for eu",
+        "the first one of tier top that it may ask",
+        "is tier top, region eu",
+        "limits 600 requests a minute, 4 calls at a time",
+        "asked instead under pressure: load",
+        "to tiny when a call would wait longer than 2.5 s",
+        "opens when 50.0 % of at least 20 calls within 60 s failed; 15 s later",
+    ):
+        assert part in shown
+    told = json.loads(ask("route", "explain", "--route", "answers", "--json").out)
+    assert told["schema"] == "evalkit.route/1"
+    assert [(each["name"], each["asked"]) for each in told["models"]] == [
+        ("large", "primary"),
+        ("tiny", "degrade"),
+    ]
+    assert told["degrade"] == {"to": ["tiny"], "on": ["load"], "after_s": 2.5}
+    assert told["breaker"]["cool_down_s"] == 15.0
+    assert told["found_by"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--task", "answring"), "did you mean 'answering'"),
+        (("--risk", "pii"), "no route is for risk 'pii'"),
+        (("--route", "ask", "--task", "answering"), "give either"),
+        (("--task", "answering", "--risk", "medium"), "risk classes low, high"),
+    ],
+)
+def test_work_that_no_route_is_for_is_2(
+    routed: ProjectFiles, ask: Ask, arguments: tuple[str, ...], says: str
+) -> None:
+    said = ask("route", "explain", *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert says in words(said.err)

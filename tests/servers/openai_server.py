@@ -50,12 +50,17 @@ class SeenRequest:
 
 @dataclass
 class Books:
-    """What the server would bill: every request for which it made an answer, delivered or not."""
+    """What the server would bill: every request for which it made an answer, delivered or not.
+
+    `in_flight` are requests that it has not answered yet, `most_in_flight` the most at one time.
+    """
 
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     usd: float = 0.0
+    in_flight: int = 0
+    most_in_flight: int = 0
     acts: Counter[str] = field(default_factory=Counter)
 
 
@@ -178,8 +183,14 @@ class OpenAIServer:
             pairs = (line.split(":", 1) for line in head[1:] if ":" in line)
             headers = {name.lower(): value.strip() for name, value in pairs}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
-            raw = self._respond(method, path, headers, body.decode())
-            await asyncio.sleep(raw.delay_s)
+            books = self.books
+            books.in_flight += 1
+            books.most_in_flight = max(books.most_in_flight, books.in_flight)
+            try:
+                raw = self._respond(method, path, headers, body.decode())
+                await asyncio.sleep(raw.delay_s)
+            finally:
+                books.in_flight -= 1
             writer.write(raw.data)
             await writer.drain()
             if raw.reset:
