@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.config.routes import Budget, Route
+from evalkit.config.budgets import Budget
+from evalkit.config.routes import Route
 from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.records.call import Message, Reply, Request
