@@ -171,16 +171,19 @@ class ProviderError(SessionError):
         retryable: bool = False,
         retry_after_s: float | None = None,
         may_be_billed: bool = False,
+        output_began: bool = False,
     ) -> None:
         """`retry_after_s` is what the server asked for, if it did.
 
         `may_be_billed` tells that the request had left, so that the provider may charge for it
-        although no usable reply came back.
+        although no usable reply came back. `output_began` tells that pieces of a reply were handed
+        on before, so that nobody may be asked again.
         """
         self.code = code
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.may_be_billed = may_be_billed
+        self.output_began = output_began
         super().__init__(message)
 
 

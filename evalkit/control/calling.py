@@ -8,6 +8,7 @@ task that was cancelled), because what is billed and not counted would break the
 import hashlib
 import random
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import msgspec
@@ -15,12 +16,13 @@ import msgspec
 from evalkit.control.asking import Offer
 from evalkit.control.ledger.book import Hold, Ledger
 from evalkit.control.prices import call_cost_usd
+from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
 from evalkit.control.traffic import Busy, Passage, pass_through
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.ports import Cache, Clock, EventSink
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Reply, Request
+from evalkit.records.call import Piece, Reply, Request
 from evalkit.records.event import AttemptRetried
 from evalkit.records.ledger import Scopes
 
@@ -42,6 +44,20 @@ class CallSettings:
     retries: int
     jitter: random.Random
     emit: EventSink | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a model is asked.
+
+    An open circuit is waited for where it `is_last`, so that nobody else can be asked. A call that
+    would wait for limits longer than `busy_after_s` ends as Busy. With `on_piece` the reply is
+    streamed and each piece handed on; after the first one nothing is tried again.
+    """
+
+    is_last: bool = True
+    busy_after_s: float | None = None
+    on_piece: Callable[[Piece], None] | None = None
 
 
 class Caller:
@@ -82,17 +98,10 @@ class Caller:
         key = offer.request.key
         return hashlib.sha256(f"{key} {self._salt}".encode()).hexdigest() if self._salt else key
 
-    async def ask(
-        self, offer: Offer, *, is_last: bool = True, busy_after_s: float | None = None
-    ) -> Reply:
-        """A reply of the offer's model.
-
-        An open circuit is waited for where the model `is_last`, so that nobody else can be asked.
-        Raises ProviderError, BudgetExhausted, StoreError; Busy where a call would wait for limits
-        longer than `busy_after_s`.
-        """
+    async def ask(self, offer: Offer, manner: Manner = Manner()) -> Reply:
+        """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError, Busy."""
         if offer.model.provider.origin != "live":
-            return await self._replay(offer)
+            return await self._replay(offer, manner)
         stored = self.cached(offer)
         if stored is not None:
             reply = msgspec.structs.replace(stored, origin="cache")
@@ -104,18 +113,22 @@ class Caller:
                     f"{offer.model.name}: the stored reply of {stored.measured_at}, billed nothing",
                     key=offer.request.key,
                 )
+            if manner.on_piece is not None:
+                for piece in pieces_of(reply):
+                    if piece.reply is None:
+                        manner.on_piece(piece)
             return reply
-        reply = await self._ask_with_retries(offer, is_last, busy_after_s)
+        reply = await self._ask_with_retries(offer, manner)
         if self._settings.cache is not None:
             self._settings.cache.put(self._cache_key(offer), self._storable(reply))
         return reply
 
-    async def _replay(self, offer: Offer) -> Reply:
+    async def _replay(self, offer: Offer, manner: Manner) -> Reply:
         """A recorded or scripted reply: no money moves, and trying again finds nothing new."""
         provider = offer.model.provider
         self.tries += 1
         with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
-            reply = await provider.complete(offer.request, timeout_s=self._settings.timeout_s)
+            reply = await self._receive(offer, manner)
             span.about["reply"] = reply
             self._trace.add(
                 "complete",
@@ -125,17 +138,15 @@ class Caller:
             )
         return reply
 
-    async def _ask_with_retries(
-        self, offer: Offer, is_last: bool, busy_after_s: float | None
-    ) -> Reply:
-        settings = self._settings
+    async def _ask_with_retries(self, offer: Offer, manner: Manner) -> Reply:
+        settings, busy_after_s = self._settings, manner.busy_after_s
         for tried in range(settings.retries + 1):
             try:
-                return await self._ask_once(offer, busy_after_s)
+                return await self._ask_once(offer, manner)
             except ProviderError as error:
-                if not error.retryable or tried == settings.retries:
+                if not error.retryable or error.output_began or tried == settings.retries:
                     raise
-                if error.code == FailureMode.CIRCUIT_OPEN and not is_last:
+                if error.code == FailureMode.CIRCUIT_OPEN and not manner.is_last:
                     raise
                 wait_s = self._wait_s(tried, error.retry_after_s)
                 if error.code in LOAD_CODES and busy_after_s is not None and wait_s > busy_after_s:
@@ -167,32 +178,48 @@ class Caller:
                 AttemptRetried(suite=about.suite, case=about.case, code=code, wait_s=wait_s)
             )
 
-    async def _ask_once(self, offer: Offer, busy_after_s: float | None) -> Reply:
+    async def _ask_once(self, offer: Offer, manner: Manner) -> Reply:
         model = offer.model
         if model.lane is None:
-            return await self._send(offer, None)
+            return await self._send(offer, manner, None)
         tokens = offer.max_tokens
         # the turn comes first: a hold that waits for it would keep the budget from others
         async with pass_through(
-            model.lane, model.name, tokens, busy_after_s=busy_after_s
+            model.lane, model.name, tokens, busy_after_s=manner.busy_after_s
         ) as passage:
-            return await self._send(offer, passage)
+            return await self._send(offer, manner, passage)
 
-    async def _send(self, offer: Offer, passage: Passage | None) -> Reply:
+    async def _send(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
         with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
-            reply = await self._ask_held(offer, passage)
+            reply = await self._ask_held(offer, manner, passage)
             span.about |= {"reply": reply, "tries": self.tries}
         return reply
 
-    async def _ask_held(self, offer: Offer, passage: Passage | None) -> Reply:
+    async def _receive(self, offer: Offer, manner: Manner) -> Reply:
+        """The reply, whole or piece by piece. Raises ProviderError."""
+        provider, timeout_s = offer.model.provider, self._settings.timeout_s
+        if manner.on_piece is None:
+            return await provider.complete(offer.request, timeout_s=timeout_s)
+        began = False
+        try:
+            async with aclosing(provider.stream(offer.request, timeout_s=timeout_s)) as pieces:
+                async for piece in pieces:
+                    if piece.reply is not None:
+                        return piece.reply
+                    began = True
+                    manner.on_piece(piece)
+        except ProviderError as error:
+            error.output_began = began
+            raise
+        raise AssertionError("unreachable: the last piece of a stream is the whole reply")
+
+    async def _ask_held(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
         hold = await self._reserve(offer)
         self.tries += 1
         try:
             if passage is not None:
                 passage.sent()
-            reply = await offer.model.provider.complete(
-                offer.request, timeout_s=self._settings.timeout_s
-            )
+            reply = await self._receive(offer, manner)
             if passage is not None:
                 passage.answered(reply.usage.total)
             cost_usd = call_cost_usd(offer.model.price, reply.usage)

@@ -30,10 +30,14 @@ _WEIGHT = 0.2
 
 @dataclass(slots=True, eq=False)
 class _Started:
-    """A call within the last minute, and the tokens that it counts with."""
+    """A call within the last minute, and the tokens that it counts with.
+
+    Where nothing limits a minute it is not `counted`, or a fast provider would fill the memory.
+    """
 
     at_s: float
     tokens: int
+    counted: bool
 
 
 class Slot:
@@ -200,9 +204,12 @@ class Limiter:
                 self._wake_first()
 
     def _take(self, tokens: int) -> Slot:
-        started = _Started(self._clock.monotonic(), tokens)
-        self._calls.append(started)
-        self._tokens += tokens
+        limits = self._limits
+        counted = limits.requests_per_minute is not None or limits.tokens_per_minute is not None
+        started = _Started(self._clock.monotonic(), tokens, counted)
+        if counted:
+            self._calls.append(started)
+            self._tokens += tokens
         self._in_flight += 1
         if self._in_flight >= self.allowed:
             self._full_at_s = started.at_s
@@ -262,7 +269,7 @@ class Limiter:
 
     def _correct(self, started: _Started, tokens: int | None, now_s: float, *, sent: bool) -> None:
         """Count with what was used, where the call is still within the minute."""
-        if started.at_s <= now_s - MINUTE_S:
+        if not started.counted or started.at_s <= now_s - MINUTE_S:
             return
         if tokens is not None:
             self._tokens += tokens - started.tokens

@@ -4,17 +4,17 @@ Under pressure a route may degrade: where its model's provider is overloaded, or
 cheaper model, the models of `degrade` come next. Each hop says why it was made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from evalkit.config.route_models import Pressure
 from evalkit.control.asking import Offer, Question, RouteModel
-from evalkit.control.calling import LOAD_CODES, Caller
+from evalkit.control.calling import LOAD_CODES, Caller, Manner
 from evalkit.control.trace import Trace
 from evalkit.control.traffic import Busy
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Fallback, Reply
+from evalkit.records.call import Fallback, Piece, Reply
 
 # Infrastructure: another model may well answer. Everything else would be the same elsewhere, or
 # has been decided: a policy, a refusal, an invalid answer, a request or key that is not accepted.
@@ -87,9 +87,11 @@ async def ask_in_order(
     caller: Caller,
     trace: Trace,
     identity: str,
+    on_piece: Callable[[Piece], None] | None = None,
 ) -> tuple[Offer, Reply, tuple[Fallback, ...]]:
     """The reply of the first model that has one, the request it answers, and the hops to it.
 
+    With `on_piece` it is streamed; once a piece was handed on, no other model is asked.
     Raises ProviderError of the last model asked, with what became of those before it;
     BudgetExhausted; StoreError.
     """
@@ -111,11 +113,12 @@ async def ask_in_order(
         )
         eases = walk.may_degrade("load")
         try:
-            reply = await caller.ask(
-                offer,
+            manner = Manner(
                 is_last=not walk.pending and not eases,
                 busy_after_s=order.after_s if eases else None,
+                on_piece=on_piece,
             )
+            reply = await caller.ask(offer, manner)
         except Busy as busy:
             walk.degrade("load", str(busy))
         except BudgetExhausted as exhausted:
@@ -125,6 +128,8 @@ async def ask_in_order(
         except ProviderError as error:
             trace.add("complete", "failed", rule, f"{model.name}: {error}", code=error.code)
             message = f"{model.name}: {error}"
+            if error.output_began:
+                raise _explained(error, model, walk.hops, trace) from error
             if error.code in FALLBACK_CODES and walk.pending:
                 walk.hop(error.code, message)
             elif error.code in LOAD_CODES and eases:
@@ -146,4 +151,5 @@ def _explained(
         retryable=error.retryable,
         retry_after_s=error.retry_after_s,
         may_be_billed=error.may_be_billed,
+        output_began=error.output_began,
     )

@@ -1,16 +1,20 @@
 """Which failures are tried again, which go to the next model, and how long is waited."""
 
+import asyncio
 import random
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
 from evalkit.control.calling import MAX_RETRY_AFTER_S
+from evalkit.control.routing import ask_in_order
 from evalkit.errors import BudgetExhausted, InvalidReply, PolicyBlocked, ProviderError
 from evalkit.records.asset import Output
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import ToolCall, Usage
+from evalkit.records.call import Message, Piece, Reply, Request, ToolCall, Usage
 from evalkit.records.event import AttemptRetried, Event
 from tests.unit.control.fakes import (
+    DictCache,
     FakeProvider,
     World,
     ask,
@@ -190,3 +194,67 @@ def test_exhausted_budgets_are_not_a_reason_to_ask_another_model() -> None:
         ask(world.open())
     assert not world.one.requests
     assert not world.two.requests
+
+
+def test_after_output_began_nobody_else_is_asked_and_nothing_is_tried_again() -> None:
+    heard: list[str] = []
+    error = error_of("connection", retryable=True, may_be_billed=True)
+    world = World(one=StreamingProvider(["Hel", "lo"], error), retries=3)
+    with pytest.raises(ProviderError) as caught:
+        stream(world, heard)
+    assert heard == ["Hel", "lo"]
+    assert caught.value.output_began
+    assert len(world.one.requests) == 1
+    assert not world.two.requests
+    assert world.ledger.held_tokens == 0
+    assert world.ledger.spent_tokens > 0
+
+
+def test_before_output_began_a_stream_is_tried_again_and_falls_back_as_any_call() -> None:
+    heard: list[str] = []
+    error = error_of("connection", retryable=True)
+    world = World(
+        one=StreamingProvider([], error), two=StreamingProvider(["fi", "ne"], reply_of()), retries=1
+    )
+    assert stream(world, heard) == "two"
+    assert heard == ["fi", "ne"]
+    assert len(world.one.requests) == 2
+
+
+def test_a_stored_reply_is_handed_on_too() -> None:
+    world = World(cache=DictCache())
+    ask(world.open())
+    heard: list[str] = []
+    assert stream(world, heard) == "one"
+    assert "".join(heard) == "fine"
+    assert len(world.one.requests) == 1
+
+
+class StreamingProvider(FakeProvider):
+    """Hands on some pieces, then ends with a reply or an error."""
+
+    def __init__(self, pieces: Sequence[str], end: Reply | ProviderError) -> None:
+        super().__init__(end, name="streaming")
+        self._pieces = pieces
+
+    async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
+        for text in self._pieces:
+            yield Piece(text=text)
+        yield Piece(reply=await self.complete(request, timeout_s=timeout_s))
+
+
+def stream(world: World, heard: list[str]) -> str:
+    """Ask for a stream; the model that answered."""
+    generation = world.open()._generation
+    question = generation._question([Message(role="user", content="hello")], (), None, None, 1)
+    offer, _, _ = asyncio.run(
+        ask_in_order(
+            generation._order,
+            question,
+            caller=generation._caller,
+            trace=generation._state.trace,
+            identity="",
+            on_piece=lambda piece: heard.append(piece.text),
+        )
+    )
+    return offer.model.name
