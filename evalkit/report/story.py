@@ -41,10 +41,27 @@ def tell(
 ) -> tuple[list[Told], list[Decision]]:
     """The story, and the decisions that belong to none of its steps."""
     if spans:
-        return _by_spans(steps, spans, decisions)
-    if steps:
-        return _by_steps(steps, decisions)
-    return _by_decisions(decisions)
+        told, nobodys = _by_spans(steps, spans, decisions)
+    elif steps:
+        told, nobodys = _by_steps(steps, decisions)
+    else:
+        told, nobodys = _by_decisions(decisions)
+    _add_wishes(told)
+    return told, nobodys
+
+
+def _add_wishes(told: Sequence[Told]) -> None:
+    """What a model that wrote nothing asked for: the tools that follow it."""
+    for number, each in enumerate(told):
+        if each.kind != "model" or each.said or each.ending == "failed":
+            continue
+        names: list[str] = []
+        for later in told[number + 1 :]:
+            if later.kind == "model":
+                break
+            if later.kind == "tool" and later.name:
+                names.append(later.name)
+        each.said += _given(("asked for", ", ".join(names)))
 
 
 def _by_spans(

@@ -89,6 +89,7 @@ class OtlpExporter:
         self._heard = _LastWords()
         logger = logging.getLogger(_EXPORTER_LOG)
         logger.addHandler(self._heard)
+        self._propagated = logger.propagate
         logger.propagate = False  # it would tell of every try; the end is told once
         self._thread = threading.Thread(target=self._work, name="evalkit-otlp", daemon=True)
         self._thread.start()
@@ -127,7 +128,9 @@ class OtlpExporter:
             self._thread.join(patience_s)
             self._exporter.shutdown()  # ends a wait between two tries
             self._thread.join(1.0)
-            logging.getLogger(_EXPORTER_LOG).removeHandler(self._heard)
+            logger = logging.getLogger(_EXPORTER_LOG)
+            logger.removeHandler(self._heard)
+            logger.propagate = self._propagated
             with self._lock:
                 left = self._drain()
                 if left:

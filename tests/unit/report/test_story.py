@@ -142,6 +142,14 @@ def test_bundles_of_an_older_evalkit_are_told_by_their_decisions_alone() -> None
     assert nobodys == []
 
 
+def test_a_model_that_wrote_nothing_asked_for_the_tools_that_follow() -> None:
+    model = Step(kind="model", name="small", usage=USAGE)
+    tools = tuple(Step(kind="tool", name=name, output="1") for name in ("find", "pay"))
+    told, _ = tell((model, *tools, model), (), ())
+    assert told[0].said == [("asked for", "find, pay")]
+    assert told[3].said == []
+
+
 def test_a_story_fits_a_narrow_terminal() -> None:
     assert max(map(len, page_of(STEPS, SPANS, width=60).splitlines())) <= 60
 

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evalkit.errors import Refused, StoreError, UsageError
+from evalkit.records.audit_log import AuditHead
 from evalkit.store.audit import AuditFile, verify_file
+from evalkit.store.audit_check import check_log
 from tests.unit.store.audit_child import start
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -91,6 +96,34 @@ def test_the_first_line_that_was_touched_is_named(
     report = log.verify()
     assert says in (report.problem or "")
     assert report.line == line
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> AuditFile:
+    """A log of five entries, of which copies are made."""
+    return filled(tmp_path_factory.mktemp("whole"))
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_single_byte_can_be_changed_unseen(whole: AuditFile, data: st.DataObject) -> None:
+    raw = bytearray(whole.path.read_bytes())
+    place = data.draw(st.integers(0, len(raw) - 1))
+    raw[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != raw[place]))
+    head = msgspec.json.decode((whole.folder / "head").read_bytes(), type=AuditHead)
+    lines = bytes(raw).splitlines(keepends=True)
+    assert check_log("log", lines, head, key=None).problem is not None
+
+
+@given(chosen=st.lists(st.integers(0, 4), max_size=7))
+@settings(max_examples=150, deadline=None)
+def test_no_line_can_be_taken_out_moved_or_written_twice_unseen(
+    whole: AuditFile, chosen: list[int]
+) -> None:
+    lines = whole.path.read_bytes().splitlines(keepends=True)
+    head = msgspec.json.decode((whole.folder / "head").read_bytes(), type=AuditHead)
+    report = check_log("log", [lines[place] for place in chosen], head, key=None)
+    assert report.holds == (chosen == [0, 1, 2, 3, 4])
 
 
 def test_an_entry_with_a_hash_made_anew_does_not_fit_the_next(tmp_path: Path) -> None:
