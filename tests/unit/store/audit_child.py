@@ -1,8 +1,12 @@
 """A process that appends to an audit log or to traces, for tests that start several.
 
+`full` appends to an audit log on a disk that takes no file beyond 20 kB.
+
 python -m tests.unit.store.audit_child audit|traces ROOT NAME TIMES
 """
 
+import resource
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,6 +20,9 @@ from evalkit.store.traces import TraceStore
 
 def main(what: str, root: str, name: str, times: int) -> None:
     """Append `times` entries (0: until it is killed), and say when the first is there."""
+    if what == "full":
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     log = AuditFile(Path(root), now=lambda: datetime.now(UTC), redact=str)
     store = TraceStore(Path(root))
     for number in range(times) if times else count():
@@ -35,7 +42,9 @@ def start(what: str, root: Path, name: str, times: int) -> "subprocess.Popen[byt
     """Start such a process; its stdout is a pipe."""
     module = [sys.executable, "-m", "tests.unit.store.audit_child"]
     arguments = [what, str(root), name, str(times)]
-    return subprocess.Popen([*module, *arguments], stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [*module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
 
 
 if __name__ == "__main__":

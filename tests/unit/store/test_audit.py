@@ -290,6 +290,18 @@ def test_processes_that_write_together_make_one_chain(tmp_path: Path) -> None:
         assert numbers == list(range(60))
 
 
+def test_a_disk_that_fills_refuses_an_entry_whole(tmp_path: Path) -> None:
+    child = start("full", tmp_path, "ada", 0)
+    child.communicate(timeout=60)
+    assert child.returncode == 1  # of the StoreError
+    log = AuditFile(tmp_path, now=Days(), redact=str)
+    report = log.verify()
+    assert (report.problem, report.entries > 20) == (None, True)
+    assert not any("cut off" in note for note in report.notes)
+    log.append("after.full", ADA, {})
+    assert log.verify().entries == report.entries + 1
+
+
 def test_a_process_that_is_killed_while_it_writes_leaves_a_log_that_holds(tmp_path: Path) -> None:
     log = AuditFile(tmp_path, now=Days(), redact=str)
     for round_ in range(3):
