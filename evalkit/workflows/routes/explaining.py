@@ -6,7 +6,7 @@ known all the same.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +14,8 @@ from evalkit.config.residence import region_of
 from evalkit.config.route_models import RouteModels
 from evalkit.config.routes import Provider
 from evalkit.control.ledger.book import Ledger
+from evalkit.control.providers.bedrock_signing import keys_of
+from evalkit.control.providers.protocol import Unsigned
 from evalkit.control.requests import DEFAULT_MAX_TOKENS
 from evalkit.control.routing import FALLBACK_CODES
 from evalkit.control.screening import screen_rules
@@ -53,8 +55,6 @@ _NEVER = (
     FailureMode.NOT_RECORDED,
     FailureMode.BUDGET,
 )
-# of Bedrock, where no key is configured
-_SIGNED_BY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +167,19 @@ def _lacking(asked: Asked, model: str, provider: Provider, wiring: Wiring) -> st
     """What a provider that can be built lacks all the same: a folder, a script, keys to sign by."""
     if _replies(provider, wiring) == "live":
         signs = provider.kind == "bedrock" and provider.api_key_env is None
-        if signs and not all(wiring.environ.get(name) for name in _SIGNED_BY):
-            return f"requests are signed by ${' and $'.join(_SIGNED_BY)}, which are not set"
-        return None
+        return _unsigned(wiring.environ) if signs else None
     source = _source(asked, model, provider, wiring)
     if "{suite}" in source or (wiring.root / source).exists():
         return None
     return f"{source} is not there, so no reply can be replayed"
+
+
+def _unsigned(environ: Mapping[str, str]) -> str | None:
+    try:
+        keys_of(environ)
+    except Unsigned as error:
+        return f"requests are signed: {error}"
+    return None
 
 
 async def _prepared(

@@ -6,11 +6,12 @@ import json
 import re
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from evalkit.control.providers.bedrock_signing import region_of
+from evalkit.control.providers.bedrock_signing import keys_of, region_of
 from evalkit.control.providers.http_provider import HttpProvider
 from evalkit.control.providers.protocol import Unsigned
 from evalkit.control.providers.protocols import protocol_of
@@ -114,6 +115,46 @@ def test_keys_without_a_session_sign_too() -> None:
 def test_the_secret_key_is_not_sent() -> None:
     _, sent = ask(KEYS, bedrock_converse.FORMAT.text)
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in json.dumps(sent.headers) + sent.path
+
+
+def profiles(path: Path) -> Path:
+    """A shared credentials file with three profiles."""
+    lines = ["[default]", "aws_access_key_id = AKIDDEFAULT", "aws_secret_access_key = default-key"]
+    lines += ["[work]", f"aws_access_key_id = {KEYS['AWS_ACCESS_KEY_ID']}"]
+    lines += [f"aws_secret_access_key = {KEYS['AWS_SECRET_ACCESS_KEY']}"]
+    lines += [f"aws_session_token = {KEYS['AWS_SESSION_TOKEN']}"]
+    lines += ["[half]", "aws_access_key_id = AKIDHALF", "[role]", "region = eu-west-1"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_profile_of_the_shared_file_signs(tmp_path: Path) -> None:
+    shared = {"AWS_SHARED_CREDENTIALS_FILE": str(profiles(tmp_path / "keys"))}
+    environ = shared | {"AWS_PROFILE": "work", "AWS_REGION": "eu-central-1"}
+    _, sent = ask(environ, bedrock_converse.FORMAT.text)
+    given, expected = signature(sent, KEYS["AWS_SECRET_ACCESS_KEY"])
+    assert given == expected
+    assert sent.headers["x-amz-security-token"] == KEYS["AWS_SESSION_TOKEN"]
+
+
+def test_the_files_own_place_and_profile_are_the_usual_ones(tmp_path: Path) -> None:
+    profiles(tmp_path / ".aws/credentials")
+    assert keys_of({"HOME": str(tmp_path)}) == ("AKIDDEFAULT", "default-key", None)
+
+
+def test_keys_of_the_environment_come_before_any_profile(tmp_path: Path) -> None:
+    shared = {"AWS_SHARED_CREDENTIALS_FILE": str(profiles(tmp_path / "keys"))}
+    assert keys_of(KEYS | shared | {"AWS_PROFILE": "default"})[0] == KEYS["AWS_ACCESS_KEY_ID"]
+
+
+@pytest.mark.parametrize("profile", ["role", "half", "nobody"])
+def test_a_profile_without_keys_is_named_with_its_file(tmp_path: Path, profile: str) -> None:
+    path = profiles(tmp_path / "keys")
+    shared = {"AWS_SHARED_CREDENTIALS_FILE": str(path), "AWS_PROFILE": profile}
+    with pytest.raises(Unsigned, match=f"profile {profile}") as caught:
+        keys_of(shared)
+    assert str(path) in str(caught.value) and "AKIDHALF" not in str(caught.value)
 
 
 @pytest.mark.parametrize("gone", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"])
