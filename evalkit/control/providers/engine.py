@@ -15,7 +15,39 @@ CONTEXT_TOKENS = 4096
 # For the computed prefixes of prompts, about 12 MiB each; the engine's default is 8192.
 PREFIX_CACHE_MIB = 256
 # A prompt is sent as it stands: the prompts of this small model are continuations, no dialogues.
-PASS_THROUGH = "{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}"
+# Only where tools have a part in it is it a dialogue, in the form that the engine reads calls from.
+CHAT_TEMPLATE = """
+{%- macro call(c) -%}
+<tool_call>
+{"name": {{ c.function.name | tojson }}, "arguments": {{ c.function.arguments | tojson }}}
+</tool_call>
+{%- endmacro -%}
+{%- if tools -%}
+<|im_start|>system
+{% for m in messages if m.role == 'system' %}{{ m.content }}
+{% endfor %}You may call functions. They are described between <tools></tools> tags:
+<tools>
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}</tools>
+Answer a call with a JSON object between <tool_call></tool_call> tags:
+<tool_call>
+{"name": <function-name>, "arguments": <args-json-object>}
+</tool_call><|im_end|>
+{% for m in messages if m.role != 'system' %}
+{%- if m.role == 'tool' -%}
+<|im_start|>user
+<tool_response>
+{{ m.content }}
+</tool_response><|im_end|>
+{% else -%}
+<|im_start|>{{ m.role }}
+{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ call(c) }}{% endfor %}<|im_end|>
+{% endif -%}
+{%- endfor -%}
+<|im_start|>assistant
+{% else -%}
+{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}
+{%- endif -%}"""
 
 
 class Engine(Protocol):
@@ -102,7 +134,7 @@ def _load(path: Path, **settings: Any) -> Any:
     params.cache_prompt = True
     params.cache_ram_mib = PREFIX_CACHE_MIB
     params.use_jinja = True
-    params.chat_template = PASS_THROUGH
+    params.chat_template = CHAT_TEMPLATE
     params.endpoint_slots = False  # shows what others asked
     params.ui = False
     params.verbosity = -1

@@ -20,12 +20,13 @@ import msgspec
 from evalkit.control.providers.answers import Answer, MalformedAnswer, malformed, reply_from
 from evalkit.control.providers.engine import Engine, open_engine, require_weights
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
+from evalkit.control.providers.event_streams import Event
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.providers.meanings import meaning_of
 from evalkit.control.providers.openai_reply import convert_completion
 from evalkit.control.providers.openai_request import payload_of
+from evalkit.control.providers.openai_stream import ChatAssembler
 from evalkit.control.providers.provider_errors import shown
-from evalkit.control.providers.turns import has_tool_turns
 from evalkit.control.providers.weights import EMBEDDED
 from evalkit.errors import ProviderError, StoreError
 from evalkit.ports import Clock
@@ -68,29 +69,32 @@ class LocalProvider:
 
     async def complete(self, request: Request, *, timeout_s: float) -> Reply:
         """Ask once; `timeout_s` counts from when the call's turn comes. Raises ProviderError."""
-        return await self._ask(request, timeout_s, lambda text: None)
+        return await self._ask(request, timeout_s, lambda piece: None)
 
     async def stream(self, request: Request, *, timeout_s: float) -> AsyncGenerator[Piece, None]:
-        """Ask once, and hand over the text as it is made. Raises as `complete` does."""
-        heard: asyncio.Queue[str | None] = asyncio.Queue()
+        """Ask once, and hand over the reply as it is made. Raises as `complete` does."""
+        heard: asyncio.Queue[Piece | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def hear(text: str) -> None:
-            loop.call_soon_threadsafe(heard.put_nowait, text)
+        def hear(piece: Piece) -> None:
+            loop.call_soon_threadsafe(heard.put_nowait, piece)
 
         asked = asyncio.ensure_future(self._ask(request, timeout_s, hear))
         asked.add_done_callback(lambda _: heard.put_nowait(None))
         try:
-            while (text := await heard.get()) is not None:
-                yield Piece(text=text)
+            while (piece := await heard.get()) is not None:
+                yield piece
             yield Piece(reply=await asked)
         finally:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
 
-    async def _ask(self, request: Request, timeout_s: float, hear: Callable[[str], None]) -> Reply:
-        if request.tools or has_tool_turns(request.messages):
-            raise self._error(FailureMode.BAD_REQUEST, "the embedded model takes no tools")
+    async def _ask(
+        self, request: Request, timeout_s: float, hear: Callable[[Piece], None]
+    ) -> Reply:
+        if not request.tools and any(message.tool_calls for message in request.messages):
+            words = "a turn calls tools, and the request declares none"
+            raise self._error(FailureMode.BAD_REQUEST, words)
         stop = threading.Event()
         async with self._turn:
             work = asyncio.get_running_loop().run_in_executor(
@@ -113,11 +117,12 @@ class LocalProvider:
         request: Request,
         timeout_s: float,
         stop: threading.Event,
-        hear: Callable[[str], None],
+        hear: Callable[[Piece], None],
     ) -> Reply:
         engine = self._loaded()
         started = self._clock.monotonic()
-        prefix = fixed_prefix(request.messages)
+        # With tools a prompt is a dialogue, and does not begin with the text of its first parts.
+        prefix = "" if request.tools else fixed_prefix(request.messages)
         if prefix:
             self._lead_back_to(engine, prefix)
         body = payload_of(request)
@@ -128,11 +133,13 @@ class LocalProvider:
             "stream_options": {"include_usage": True},
         }
         chunks: list[dict[str, Any]] = []
+        assembler = ChatAssembler()
 
         def take(chunk: dict[str, Any]) -> bool:
             chunks.append(chunk)
-            if text := _text_of(chunk):
-                hear(text)
+            if "error" not in chunk:
+                for piece in assembler.take(Event("", msgspec.json.encode(chunk))):
+                    hear(piece)
             return stop.is_set() or self._clock.monotonic() - started > timeout_s
 
         try:
@@ -142,15 +149,14 @@ class LocalProvider:
             raise self._error(FailureMode.BAD_REQUEST, words) from None
         if chunks and (problem := chunks[0].get("error")):
             raise self._refusal(error_from(problem))
-        answer = _assembled(chunks)
-        if answer is None:
+        if not assembler.is_whole or "usage" not in chunks[-1]:
             raise self._error(
                 FailureMode.TIMEOUT, f"no whole reply within {timeout_s:g} s", retryable=True
             )
         return reply_from(
             self.name,
             request,
-            self._read(answer),
+            self._read(assembler.body()),
             measurement_id=f"local/{uuid.uuid4().hex[:12]}",
             measured_at=self._clock.now().isoformat(timespec="milliseconds"),
             latency_s=self._clock.monotonic() - started,
@@ -226,24 +232,3 @@ def fixed_prefix(messages: tuple[Message, ...]) -> str:
             break
         prefix += message.content
     return prefix
-
-
-def _assembled(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The streamed chunks as one chat completion; None for a stream that was stopped."""
-    content = "".join(_text_of(chunk) for chunk in chunks)
-    finish_reason = None
-    for chunk in chunks:
-        for choice in chunk.get("choices") or ():
-            finish_reason = choice.get("finish_reason") or finish_reason
-    if finish_reason is None or "usage" not in chunks[-1]:
-        return None
-    message = {"role": "assistant", "content": content}
-    return {
-        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
-        "usage": chunks[-1]["usage"],
-    }
-
-
-def _text_of(chunk: dict[str, Any]) -> str:
-    """What a chunk adds to the text."""
-    return "".join(choice["delta"].get("content") or "" for choice in chunk.get("choices") or ())

@@ -15,7 +15,7 @@ from evalkit.control.requests import build_request
 from evalkit.errors import ProviderError, StoreError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import FailureMode
-from evalkit.records.call import Attribution, Message, Piece, Reply, Request, Usage
+from evalkit.records.call import Attribution, Message, Piece, Reply, Request, ToolCall, Usage
 from tests.unit.control.providers.fakes import FixedClock, request, run
 
 Chunk = dict[str, Any]
@@ -33,6 +33,7 @@ class WatchedEngine:
         self.on_call: Callable[[], None] = lambda: None
         self.error: dict[str, Any] | None = None
         self.words = ["ye", "s"]
+        self.deltas: list[dict[str, Any]] = []
 
     def handle_chat_completions(
         self, body: dict[str, Any], on_chunk: OnChunk | None = None
@@ -50,8 +51,8 @@ class WatchedEngine:
             if self.error:
                 on_chunk({"error": self.error})
                 return None
-            for word in self.words:
-                if on_chunk({"choices": [{"delta": {"content": word}, "finish_reason": None}]}):
+            for delta in self.deltas or [{"content": word} for word in self.words]:
+                if on_chunk({"choices": [{"delta": delta, "finish_reason": None}]}):
                     return None
             on_chunk({"choices": [{"delta": {}, "finish_reason": "stop"}]})
             on_chunk({"choices": [], "usage": usage})
@@ -247,9 +248,21 @@ def test_calls_are_made_one_at_a_time_in_one_thread() -> None:
     assert threading.get_ident() not in engine.threads
 
 
-def test_tools_are_refused_instead_of_ignored() -> None:
-    with pytest.raises(ProviderError, match="takes no tools") as caught:
-        ask(WatchedEngine(), request(tools=(Tool(name="f"),)))
+def test_with_tools_a_prompt_is_a_dialogue_that_uses_no_cache() -> None:
+    engine = WatchedEngine()
+    call = {"id": "c1", "function": {"name": "f", "arguments": '{"a":1}'}}
+    engine.deltas = [{"tool_calls": [{"index": 0, **call}]}]
+    asked = of_prompt("Say: ", "on?", tools=(Tool(name="f"),))
+    reply = ask(engine, asked)[0]
+    assert reply.tool_calls == (ToolCall(name="f", arguments={"a": 1}, id="c1"),)
+    assert [body["cache_prompt"] for body in engine.bodies] == [False]
+    assert engine.bodies[0]["tools"][0]["function"]["name"] == "f"
+
+
+def test_a_call_of_a_tool_that_is_not_declared_is_refused_instead_of_ignored() -> None:
+    calling = Message(role="assistant", content="", tool_calls=(ToolCall(name="f", arguments={}),))
+    with pytest.raises(ProviderError, match="declares none") as caught:
+        ask(WatchedEngine(), request(messages=(calling,)))
     assert caught.value.code == FailureMode.BAD_REQUEST
 
 
