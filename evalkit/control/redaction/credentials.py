@@ -59,6 +59,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("asic ", r"[Bb]asic ([A-Za-z0-9+/]{16,}=*)"),
     )
 )
+# Those that have a beginning of their own; the first is a block, and "://" needs an @.
+TOKEN_PATTERNS = tuple(
+    pattern.pattern for literal, pattern in _PATTERNS if literal not in ("-----BEGIN", "://")
+)
 # password: hunter2000 -- a value with letters and digits, so that "token: expired" is none, and
 # neither is one that stands for a value: ${TOKEN}, {{ token }}, <token>, ****.
 _ASSIGNED = re.compile(
@@ -93,7 +97,7 @@ _PASSWORD_NAMES = (
     "パスワード",
     "비밀번호",
 )
-_ASSIGNED_NAMES = ("key", "token", "secret", *_PASSWORD_NAMES)
+ASSIGNED_NAMES = ("key", "token", "secret", *_PASSWORD_NAMES)
 # Of all that is called a key, these are secret; the others are so where their value looks drawn.
 _SECRET_KEY = re.compile(
     r"(?:api|access|secret|private|account|auth|encryption|signing|shared|master|licen[cs]e|"
@@ -112,7 +116,7 @@ def find_credentials(text: str, lowered: str) -> Iterator[Finding]:
         if literal in text:
             for match in pattern.finditer(text):
                 yield _finding(match)
-    for name in _ASSIGNED_NAMES:
+    for name in ASSIGNED_NAMES:
         at = lowered.find(name)
         while at >= 0:
             at += len(name)

@@ -61,6 +61,7 @@ _IBAN_LENGTHS = {
     }.items()
     for country in countries.split()
 }
+IBAN_COUNTRIES = tuple(_IBAN_LENGTHS)
 
 
 def find_ibans(text: str) -> Iterator[Finding]:

@@ -247,8 +247,8 @@ _ALONE = tuple(
     re.compile(rf"(?<![\w.\-/])(?:{each.alone})(?![\w])(?![.\-/]\d)", re.IGNORECASE)
     for each in _ALONE_IDS
 )
-# The one number that has no four digits in a row.
-FISCALE_SIGN = re.compile(r"[a-z]\d\d[a-ehlmprst]\d\d[a-z]\d{3}[a-z]")
+ALONE_SHAPES = tuple(each.alone for each in _ALONE_IDS if each.alone)
+ID_WORDS = tuple(name for each in NATIONAL_IDS for name in each.words.split("|"))
 
 
 def find_announced_ids(text: str, lowered: str, lead: str) -> Iterator[Finding]:

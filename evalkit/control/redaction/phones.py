@@ -37,19 +37,41 @@ _MONEY_AFTER = re.compile(
 )
 # What a number is said to be, in the words just before it. The last word decides, but "number"
 # after "invoice" does not make it a telephone's.
+# fmt: off
+_PHONE_WORDS = (
+    "tel", "tél", "phone", "telephone", "telefoon", "telefon", "teléfono", "téléphone",
+    "telefono", "telefone", "mobile", "mobiel", "mobil", "móvil", "telemóvel", "cell",
+    "cellphone", "cellulare", "celular", "handy", "whatsapp", "fax", "call", "calling", "ring",
+    "dial", "reach", "sms", "anrufen", "anruf", "appel", "appelez", "appeler", "llame", "llamar",
+    "llamada", "chiamare", "chiamata", "ligar", "bellen", "bel", "тел", "телефон", "моб",
+    "звоните", "τηλ", "τηλέφωνο", "κινητό", "gsm", "puhelin", "telefonnummer", "mobilnummer",
+    "tlf", "komórka", "telefonu", "cep", "sđt",
+)
+# fmt: on
+# Of scripts in which a word may follow another without a space.
+# fmt: off
+_RUNNING_WORDS = (
+    "电话", "電話", "手机", "手機", "携帯", "전화", "휴대폰", "연락처", "هاتف", "جوال",
+    "टेलीफोन", "मोबाइल", "फोन",
+    "טלפון", "נייד",
+)
+_OTHER_WORDS = (
+    "orders?", "invoices?", "tickets?", "case", "ref", "reference", "booking", "account",
+    "customer", "rechnung", "rechnungsnummer", "bestellung", "bestellnummer", "auftrag",
+    "kundennummer", "facture", "commande", "pedido", "factura", "fattura", "ordine", "bestelling",
+    "factuur", "fatura", "encomenda", "serial", "tracking", "sku", "item", "article", "clause",
+    "section", "version", "amount", "vat", "page", "pages", "room", "batch", "id",
+)
+_CALLED_NUMBER = (
+    "number", "numbers", "numéro", "número", "numero", "nummer", "contact", "kontakt", "contacto",
+    "contatto",
+)
+# fmt: on
+ANNOUNCING = (*_PHONE_WORDS, *_RUNNING_WORDS, *_CALLED_NUMBER)
 _CONTEXT = re.compile(
-    r"(?P<phone>\b(?:tel|tél|phone|telephone|telefoon|telefon|teléfono|téléphone|telefono|telefone|"
-    r"mobile|mobiel|mobil|móvil|telemóvel|cell|cellphone|cellulare|celular|handy|whatsapp|fax|call|"
-    r"calling|ring|dial|reach|sms|anrufen|anruf|appel|appelez|appeler|llame|llamar|llamada|"
-    r"chiamare|chiamata|ligar|bellen|bel|ring|тел|телефон|моб|звоните|τηλ|τηλέφωνο|κινητό|gsm|"
-    r"puhelin|telefonnummer|mobilnummer|tlf|komórka|telefonu|cep|số điện thoại|sđt)(?![^\W_])"
-    r"|电话|電話|手机|手機|携帯|전화|휴대폰|연락처|هاتف|جوال|टेलीफोन|मोबाइल|फोन|טלפון|נייד)"
-    r"|(?P<other>\b(?:orders?|invoices?|tickets?|case|ref|reference|booking|account|customer|"
-    r"rechnung|rechnungsnummer|bestellung|bestellnummer|auftrag|kundennummer|facture|commande|"
-    r"pedido|factura|fattura|ordine|bestelling|factuur|fatura|encomenda|serial|tracking|sku|item|"
-    r"article|clause|section|version|amount|vat|page|pages|room|batch|id)(?![^\W_]))"
-    r"|(?P<number>\b(?:number|numbers|numéro|número|numero|nummer|contact|kontakt|contacto|contatto)"
-    r"(?![^\W_]))"
+    rf"(?P<phone>\b(?:{'|'.join(_PHONE_WORDS)})(?![^\W_])|{'|'.join(_RUNNING_WORDS)})"
+    rf"|(?P<other>\b(?:{'|'.join(_OTHER_WORDS)})(?![^\W_]))"
+    rf"|(?P<number>\b(?:{'|'.join(_CALLED_NUMBER)})(?![^\W_]))"
 )
 _CONTEXT_LENGTH = 32
 # Between the word and a number that could as well be an amount there is next to nothing.

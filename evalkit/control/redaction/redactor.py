@@ -9,11 +9,18 @@ postal addresses are not found: they need a language model, not a pattern.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
 
+from evalkit.control.redaction.boundaries import (
+    BLOCK_END,
+    CONTEXT,
+    LONGEST_STRETCH,
+    last_place,
+    open_block,
+)
 from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.search import find_all
 from evalkit.records.case import Case
@@ -22,6 +29,7 @@ from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
+_ESCAPE_LENGTH = len(r"\u0040")
 # No personal number has more digits than this.
 _LARGEST_NUMBER = 10**20
 
@@ -88,17 +96,43 @@ class Redactor:
 
         Applied to its own result it changes nothing.
         """
-        plain = text
-        if "\\u00" in text:
-            plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        if len(text) <= LONGEST_STRETCH:
+            return self.redact_stretch(text, lead=lead)
+        stream = StreamRedactor(self, lead=lead)
+        return stream.feed(text) + stream.close()
+
+    def redact_stretch(self, text: str, *, before: str = "", lead: str = "") -> str:
+        """As `redact`, for a stretch that stands behind `before`, which is only looked at."""
+        whole = before + text
+        escapes: Sequence[int] = ()
+        if "\\u00" in whole:
+            escapes = tuple(match.start() for match in _ESCAPED.finditer(whole))
+            whole = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), whole)
         parts, at = [], 0
-        for found in find_all(plain, lead):
-            name = None if found.start < at or self._keeps(found) else self._name(found)
+        for found in self._found(whole, lead):
+            start, end = (
+                _place(escapes, place) - len(before) for place in (found.start, found.end)
+            )
+            if start < at or self._keeps(found):
+                continue
+            name = self._name(found)
             if name is not None:
-                parts += [plain[at : found.start], name]
-                at = found.end
+                parts += [text[at:start], name]
+                at = end
                 self.replaced[found.kind] += 1
-        return "".join([*parts, plain[at:]]) if parts else text
+        return "".join([*parts, text[at:]]) if parts else text
+
+    def replace_secret(self, text: str) -> str:
+        """The placeholder of a text that is a secret as a whole."""
+        found = Finding(0, len(text), "SECRET", text)
+        return text if self._keeps(found) else self._name(found) or text
+
+    def _found(self, text: str, lead: str) -> tuple[Finding, ...]:
+        """What is found, with uncertain numbers only where one that is known may be among them."""
+        found = find_all(text, lead, uncertain=False)
+        if self._numbers or any(each.digits for each in found):
+            return find_all(text, lead)
+        return found
 
     def _keeps(self, found: Finding) -> bool:
         """Whether the finding is of a kind that is not replaced, which is noted."""
@@ -168,6 +202,84 @@ class Redactor:
             return redacted
         # json and not msgspec: a model may write an integer of any length
         return json.dumps(after, ensure_ascii=False, separators=(",", ":"))
+
+
+def _place(escapes: Sequence[int], place: int) -> int:
+    """Where a place in the plain text is in the text as it was written, escapes at `escapes`."""
+    for at in escapes:
+        if at >= place:
+            break
+        place += _ESCAPE_LENGTH - 1
+    return place
+
+
+class StreamRedactor:
+    """Redacts a text that comes in pieces, such as a model's answer while it is written.
+
+    What it gives back, put together, is what `Redactor.redact` makes of the whole text, however it
+    was cut. A piece is held back from the last place that no finding can lie across (see
+    boundaries.py), in prose a word or two, and never more than 16 KiB: a stretch of that length
+    without such a place, which no text that people write has, is cut there, and a value that lies
+    across the cut may be missed. Of a private key, however long, all is replaced.
+    """
+
+    def __init__(self, redactor: Redactor, *, lead: str = "") -> None:
+        """`redactor` gives the placeholders; `lead` is what stands before the text."""
+        self._redactor = redactor
+        self._lead = lead
+        self._text = ""  # what is settled but may be looked at again, then what is held back
+        self._start = 0
+        self._seen = 0
+        self._in_block = False
+
+    @property
+    def held(self) -> int:
+        """How many characters are held back."""
+        return len(self._text) - self._start
+
+    def feed(self, piece: str) -> str:
+        """What may be handed on now that this piece has come; often less or more than it."""
+        self._text += piece
+        settled = []
+        while (end := self._next_end()) > self._start:
+            settled.append(self._settle(end))
+        keep = max(0, self._start - CONTEXT)
+        if keep:
+            self._text = self._text[keep:]
+            self._start -= keep
+            self._seen = max(0, self._seen - keep)
+        return "".join(settled)
+
+    def close(self) -> str:
+        """The rest."""
+        return self._settle(len(self._text)) if self.held else ""
+
+    def _next_end(self) -> int:
+        """Where what can be settled ends; where it starts if nothing can."""
+        start, text = self._start, self._text
+        limit = min(start + LONGEST_STRETCH, len(text))
+        end = start
+        if self._in_block:
+            block_end = BLOCK_END.search(text, start, limit)
+            if block_end is not None:
+                end = block_end.end()
+        else:
+            end = last_place(text, start, limit, seen=self._seen)
+        self._seen = limit
+        if end == start and len(text) - start > LONGEST_STRETCH:
+            return limit
+        return end
+
+    def _settle(self, end: int) -> str:
+        start, text = self._start, self._text
+        self._start = self._seen = end
+        if self._in_block:
+            self._in_block = BLOCK_END.search(text, start, end) is None
+            return self._redactor.replace_secret(text[start:end])
+        self._in_block = open_block(text, start, end) is not None
+        lead, self._lead = self._lead, ""
+        before = text[max(0, start - CONTEXT) : start]
+        return self._redactor.redact_stretch(text[start:end], before=before, lead=lead)
 
 
 def _lead(key: str) -> str:

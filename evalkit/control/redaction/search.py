@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from evalkit.control.redaction.addresses import find_ips
+from evalkit.control.redaction.boundaries import CONTEXT, last_place
 from evalkit.control.redaction.credentials import find_credentials
 from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.identifiers import find_cards, find_emails, find_ibans, find_ssns
-from evalkit.control.redaction.national_ids import FISCALE_SIGN, find_announced_ids, find_ids
+from evalkit.control.redaction.national_ids import find_announced_ids, find_ids
 from evalkit.control.redaction.phones import find_phones
+from evalkit.control.redaction.signs import has_sign
 from evalkit.control.redaction.spoken import find_spoken
 
 _SHORT_ESCAPE = re.compile(r"\\[nrtbf\"/\\]")
@@ -18,20 +20,46 @@ _LOOKALIKES = re.compile(
     r"[\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2060\u2212\u3000\uff01-\uff5e"
     r"\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
 )
-_NUMBER_SIGNS = re.compile(r"\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d[ \-./()]{0,3}\d")
 _LONGEST_KEPT = 20_000
+_PART = 1_024
 
 
-def find_all(text: str, lead: str = "") -> tuple[Finding, ...]:
+def find_all(text: str, lead: str = "", *, uncertain: bool = True) -> tuple[Finding, ...]:
     """Everything found in a text, in its order, the longest first where several begin alike.
 
     Certain findings do not overlap. `lead` is what stands before the text, such as the key of a
-    value. What is found is kept for texts that come again, such as the messages of a prompt.
+    value. Without the `uncertain` ones a text that has no sign of anything is left at once. What is
+    found is kept for texts that come again, such as the messages of a prompt.
     """
-    return _find_kept(text, lead) if len(text) <= _LONGEST_KEPT else _find(text, lead)
+    find = _find_kept if len(text) <= _LONGEST_KEPT else _find
+    return find(text, lead, uncertain)
 
 
-def _find(text: str, lead: str) -> tuple[Finding, ...]:
+def _find(text: str, lead: str, uncertain: bool) -> tuple[Finding, ...]:
+    """Part by part where the text is long, so that one sign does not have all of it searched."""
+    if not uncertain and not lead and not has_sign(text):
+        return ()
+    if len(text) <= _PART:
+        return tuple(_find_in(text, lead, uncertain))
+    found: list[Finding] = []
+    start = 0
+    while start < len(text):
+        end = last_place(text, start, min(start + _PART, len(text)))
+        if end == start or len(text) - start <= _PART:
+            end = len(text)
+        first = max(0, start - CONTEXT)
+        part = text[first:end]
+        if uncertain or (lead and not start) or has_sign(part):
+            found += (
+                each._replace(start=each.start + first, end=each.end + first)
+                for each in _find_in(part, "" if start else lead, uncertain)
+                if each.start + first >= start
+            )
+        start = end
+    return tuple(found)
+
+
+def _find_in(text: str, lead: str, uncertain: bool) -> list[Finding]:
     view = _view(text)
     lowered = view.lower()
     if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
@@ -40,19 +68,18 @@ def _find(text: str, lead: str) -> tuple[Finding, ...]:
     found = _uncovered(find_credentials(view, lowered), covered)
     found += _uncovered(find_emails(view, lowered), covered)
     found += _uncovered(find_spoken(lowered), covered)
-    if FISCALE_SIGN.search(lowered):
-        found += _uncovered(find_ids(view), covered)
-    if _NUMBER_SIGNS.search(view):
-        found += _uncovered(find_ibans(view), covered)
+    found += _uncovered(find_ibans(view), covered)
+    if lead or has_sign(view, "named ids"):
         found += _uncovered(find_announced_ids(view, lowered, lead), covered)
-        found += _uncovered(find_cards(view), covered)
-        found += _uncovered(find_ssns(view), covered)
+    found += _uncovered(find_cards(view), covered)
+    found += _uncovered(find_ssns(view), covered)
+    if has_sign(view, "shown ids"):
         found += _uncovered(find_ids(view), covered)
-        found += _uncovered(find_ips(view, lead), covered)
-        found += _uncovered(find_phones(view, lead), covered)
-    elif "::" in view:
-        found += _uncovered(find_ips(view, lead), covered)
-    return tuple(sorted(found, key=lambda each: (each.start, -each.end)))
+    found += _uncovered(find_ips(view, lead), covered)
+    found += _uncovered(find_phones(view, lead), covered)
+    if not uncertain:
+        found = [each for each in found if each.certain]
+    return sorted(found, key=lambda each: (each.start, -each.end))
 
 
 _find_kept = lru_cache(maxsize=512)(_find)

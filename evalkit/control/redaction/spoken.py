@@ -41,18 +41,16 @@ _TENS = {
     "ninety": "9",
 }
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
-_WORDS = frozenset([*_UNITS, *_TEENS, *_TENS, *_TIMES, "hundred", "plus"])
-_WORD = "|".join(sorted(_WORDS))
+NUMBER_WORDS = frozenset([*_UNITS, *_TEENS, *_TENS, *_TIMES, "hundred", "plus"])
+_WORD = "|".join(sorted(NUMBER_WORDS))
 _RUN = re.compile(rf"\b(?:{_WORD})\b(?:[\s,.\-]{{1,3}}(?:(?:uh|um|er),?\s)?(?:{_WORD})\b){{5,}}")
-# At least three of these stand in any number that is long enough.
-_SIGNS = (" two", " three", " four", " five", " six", " seven", " eight", " nine", " zero", " oh")
 _FILLERS = frozenset({"uh", "um", "er", "uh,", "um,", "er,"})
 _MIN_DIGITS, _MIN_WORDS = 7, 6
 
 
 def find_spoken(lowered: str) -> Iterator[Finding]:
     """Telephone numbers in English words. Amounts and years have fewer words, or a thousand."""
-    if sum(lowered.count(sign) for sign in _SIGNS) < 3 or not _has_run(lowered):
+    if not _has_run(lowered):
         return
     for match in _RUN.finditer(lowered):
         digits = _digits(re.findall(r"[a-z]+", match[0]))
@@ -64,7 +62,7 @@ def _has_run(lowered: str) -> bool:
     """Whether enough number words follow each other for the pattern to be worth its time."""
     run = 0
     for word in lowered.replace("-", " ").split():
-        if word.strip(",.") in _WORDS:
+        if word.strip(",.") in NUMBER_WORDS:
             run += 1
             if run == _MIN_WORDS:
                 return True

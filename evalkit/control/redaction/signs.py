@@ -1,0 +1,113 @@
+"""One fast pass that tells whether a text can hold anything: a single automaton (RE2) over it.
+
+Whatever a detector reports for certain has a sign here; a sign alone says nothing. So texts without
+one, which most are, never meet the detectors. A test holds the two against each other.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, Literal
+
+from evalkit.control.redaction.credentials import ASSIGNED_NAMES, TOKEN_PATTERNS
+from evalkit.control.redaction.identifiers import IBAN_COUNTRIES
+from evalkit.control.redaction.national_ids import ALONE_SHAPES, ID_WORDS
+from evalkit.control.redaction.phones import ANNOUNCING
+from evalkit.control.redaction.spoken import NUMBER_WORDS
+
+Part = Literal["all", "named ids", "shown ids"]
+_BETWEEN = r"[ \-./()]"
+_EDGE = r"(?:^|[^0-9A-Za-z_])"
+_WORD = r"0-9A-Za-z_\x{80}-\x{10ffff}"  # letters of all alphabets, and more: the classes are huge
+_SPACE = r"[\s\v\x{a0}\x{2000}-\x{200a}\x{202f}\x{2060}\x{3000}]"
+_ESCAPE = r"\\[nrtbf\"/\\]"
+# Next to a digit, what is made plain before the detectors look: see search.py.
+_UNPLAIN = (
+    r"(?:[\x{a0}\x{2000}-\x{200a}\x{2010}-\x{2015}\x{202f}\x{2060}\x{2212}\x{3000}]|"
+    rf"{_ESCAPE})"
+)
+
+
+def _digits(count: int) -> str:
+    """So many digits with what may stand between those of one number."""
+    return rf"\d(?:{_BETWEEN}{{0,3}}\d){{{count - 1}}}"
+
+
+def _for_re2(pattern: str) -> str:
+    """The pattern without what it looks ahead or back for, with letters of all alphabets."""
+    pattern = re.sub(r"\(\?(?:<?[!=])(?:[^()\\]|\\.)*\)", "", pattern)
+    pattern = re.sub(r"\{(\d\d),?\}", "{8,}", pattern)  # so many are enough of a sign
+    pattern = re.sub(r"(\[[^\]]*)\\w", lambda match: match[1] + _WORD, pattern)
+    return pattern.replace(r"\w", f"[{_WORD}]")
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return "|".join(re.escape(word).replace("\\ ", r"[ _\-]?") for word in words)
+
+
+def _shown_ids() -> str:
+    shapes = "|".join(map(_for_re2, ALONE_SHAPES))
+    return rf"{_EDGE}(?i:{shapes})(?:$|[^0-9A-Za-z_])"
+
+
+def _named_ids() -> str:
+    spaced = tuple(word for word in ID_WORDS if word[0] < "\u2e80")
+    running = tuple(word for word in ID_WORDS if word[0] >= "\u2e80")
+    return (
+        rf"(?i)(?:(?:^|[^0-9A-Za-z])(?:{_words(spaced)})|{_words(running)})"
+        rf"[^0-9A-Za-z\n][^\d\n]{{0,23}}(?:{_digits(4)}|[a-z]{{6}}\d\d)"
+    )
+
+
+def _signs() -> tuple[str, ...]:
+    numbers = "|".join(sorted(NUMBER_WORDS))
+    pause = rf"(?:[,.\-]|{_SPACE}|\pZ|{_ESCAPE}){{1,6}}(?:(?:uh|um|er),?(?:{_SPACE}|{_ESCAPE}))?"
+    return (
+        "-----BEGIN",
+        *(_for_re2(pattern) for pattern in TOKEN_PATTERNS),
+        rf"(?i)(?:{_words(ASSIGNED_NAMES)})(?:[\"']|{_SPACE}|{_ESCAPE}|is|ist|est?|è|é){{0,8}}"
+        r"[:=\x{ff1a}\x{ff1d}]",
+        "@",
+        # of the width of a Chinese letter, but for the punctuation; digits of other scripts
+        r"[\x{ff02}-\x{ff07}\x{ff0a}\x{ff0b}\x{ff0d}-\x{ff19}\x{ff1c}-\x{ff1e}\x{ff20}-\x{ff5e}]",
+        r"[\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}]",
+        rf"\d{_UNPLAIN}|{_UNPLAIN}\d",
+        rf"(?i)[(\[{{\x{{ff08}}]{_SPACE}?at{_SPACE}?[)\]}}\x{{ff09}}]|{_SPACE}dot{_SPACE}",
+        rf"(?i)(?:{numbers}){pause}(?:{numbers}){pause}(?:{numbers}){pause}(?:{numbers})",
+        rf"\+{_SPACE}?\(?{_digits(7)}|(?i:plus) {_SPACE}?\(?\d",
+        rf"{_EDGE}0{_BETWEEN}{{0,3}}{_digits(6)}",
+        rf"{_EDGE}(?:1[ \-.]?\(?)?[2-9]\d\d{_BETWEEN}{{1,3}}[2-9]\d\d[ \-.]\d{{4}}",
+        rf"{_EDGE}[2-9]\d\d-\d{{4}}",
+        rf"(?i)(?:{_words(ANNOUNCING)})[^0-9]{{0,34}}{_digits(7)}",
+        rf"{_EDGE}\d(?:[ \-]?\d){{13}}",
+        rf"{_EDGE}\d{{3}}-\d\d-\d{{4}}",
+        rf"{_EDGE}(?i:{'|'.join(IBAN_COUNTRIES)})\d\d(?:[ \-]?[A-Za-z0-9]){{11}}",
+        _shown_ids(),
+        _named_ids(),
+        rf"{_EDGE}\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d",
+        r"::[0-9A-Fa-f]|[0-9A-Fa-f]::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
+    )
+
+
+_PARTS: Mapping[Part, Callable[[], Iterable[str]]] = {
+    "all": _signs,
+    "named ids": lambda: (_named_ids(),),
+    "shown ids": lambda: (_shown_ids(),),
+}
+
+
+@cache
+def _automaton(part: Part) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.max_mem = 256 << 20
+    options.never_capture = True
+    options.log_errors = False
+    return re2.compile("|".join(f"(?:{sign})" for sign in _PARTS[part]()), options)
+
+
+def has_sign(text: str, part: Part = "all") -> bool:
+    """Whether a detector may find something in a text; the detectors of one `part` of them."""
+    # a lone surrogate is part of no number, and RE2 reads UTF-8
+    return _automaton(part).search(text.encode("utf-8", "replace")) is not None
