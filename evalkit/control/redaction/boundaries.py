@@ -35,15 +35,15 @@ def last_place(text: str, start: int, end: int, *, seen: int = 0) -> int:
     Up to `seen` the same text was looked at before, in vain.
     """
     lowest = max(start, seen - _LOOKED_AHEAD)
-    span = 256
+    span = _LOOKED_AHEAD
     while True:
         first = max(lowest, end - span)
-        places = [match.end() for match in _PLACE.finditer(text, first, end) if _is_plain(match)]
-        while places:
-            block = open_block(text, start, places[-1])
-            if block is None:
-                return places[-1]
-            places = [place for place in places if place <= block]
+        for match in reversed(list(_PLACE.finditer(text, first, end))):
+            if match.end() <= end and _is_plain(match):
+                block = open_block(text, start, match.end())
+                if block is None:
+                    return match.end()
+                end = block  # nothing behind it counts
         if first == lowest:
             return start
         span *= 8

@@ -20,27 +20,21 @@ _LOOKALIKES = re.compile(
     r"[\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2060\u2212\u3000\uff01-\uff5e"
     r"\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]"
 )
-_LONGEST_KEPT = 20_000
+_DIGITS = re.compile(r"\d")
+# What may be a telephone number if the same one was certain elsewhere, lookalikes and all.
+_NUMBER = re.compile(r"\d(?:\D{0,6}\d){6}")
 _PART = 1_024
 
 
 def find_all(text: str, lead: str = "", *, uncertain: bool = True) -> tuple[Finding, ...]:
-    """Everything found in a text, in its order, the longest first where several begin alike.
+    """What is found in a text, in its order, the longest first where several begin alike.
 
     Certain findings do not overlap. `lead` is what stands before the text, such as the key of a
-    value. Without the `uncertain` ones a text that has no sign of anything is left at once. What is
-    found is kept for texts that come again, such as the messages of a prompt.
+    value. Without `uncertain` only parts are searched that have a sign of something certain. What
+    is found in a part is kept, for texts that come again, such as the messages of a prompt.
     """
-    find = _find_kept if len(text) <= _LONGEST_KEPT else _find
-    return find(text, lead, uncertain)
-
-
-def _find(text: str, lead: str, uncertain: bool) -> tuple[Finding, ...]:
-    """Part by part where the text is long, so that one sign does not have all of it searched."""
     if not uncertain and not lead and not has_sign(text):
         return ()
-    if len(text) <= _PART:
-        return tuple(_find_in(text, lead, uncertain))
     found: list[Finding] = []
     start = 0
     while start < len(text):
@@ -49,17 +43,19 @@ def _find(text: str, lead: str, uncertain: bool) -> tuple[Finding, ...]:
             end = len(text)
         first = max(0, start - CONTEXT)
         part = text[first:end]
-        if uncertain or (lead and not start) or has_sign(part):
+        led = "" if start else lead
+        if led or has_sign(part) or (uncertain and _NUMBER.search(part)):
             found += (
                 each._replace(start=each.start + first, end=each.end + first)
-                for each in _find_in(part, "" if start else lead, uncertain)
+                for each in _find(part, led)
                 if each.start + first >= start
             )
         start = end
     return tuple(found)
 
 
-def _find_in(text: str, lead: str, uncertain: bool) -> list[Finding]:
+@lru_cache(maxsize=2048)
+def _find(text: str, lead: str) -> tuple[Finding, ...]:
     view = _view(text)
     lowered = view.lower()
     if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
@@ -68,21 +64,24 @@ def _find_in(text: str, lead: str, uncertain: bool) -> list[Finding]:
     found = _uncovered(find_credentials(view, lowered), covered)
     found += _uncovered(find_emails(view, lowered), covered)
     found += _uncovered(find_spoken(lowered), covered)
-    found += _uncovered(find_ibans(view), covered)
-    if lead or has_sign(view, "named ids"):
-        found += _uncovered(find_announced_ids(view, lowered, lead), covered)
-    found += _uncovered(find_cards(view), covered)
-    found += _uncovered(find_ssns(view), covered)
-    if has_sign(view, "shown ids"):
-        found += _uncovered(find_ids(view), covered)
-    found += _uncovered(find_ips(view, lead), covered)
-    found += _uncovered(find_phones(view, lead), covered)
-    if not uncertain:
-        found = [each for each in found if each.certain]
-    return sorted(found, key=lambda each: (each.start, -each.end))
+    if _DIGITS.search(view):
+        found += _uncovered(find_ibans(view), covered)
+        if lead or has_sign(view, "named ids"):
+            found += _uncovered(find_announced_ids(view, lowered, lead), covered)
+        found += _uncovered(find_cards(view), covered)
+        found += _uncovered(find_ssns(view), covered)
+        if has_sign(view, "shown ids"):
+            found += _uncovered(find_ids(view), covered)
+        found += _uncovered(find_ips(view, lead), covered)
+        found += _uncovered(find_phones(view, lead), covered)
+    elif "::" in view:
+        found += _uncovered(find_ips(view, lead), covered)
+    return tuple(sorted(found, key=lambda each: (each.start, -each.end)))
 
 
-_find_kept = lru_cache(maxsize=512)(_find)
+def forget_texts() -> None:
+    """Forget what was found in texts that may come again."""
+    _find.cache_clear()
 
 
 def _uncovered(found: Iterable[Finding], covered: bytearray) -> list[Finding]:
