@@ -8,23 +8,38 @@ is the ledger's `Accounts`: in memory, or in a file that the processes of a mach
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
-from typing import NoReturn
 
 from evalkit.config.budgets import Budget
 from evalkit.control.ledger.memory import MemoryAccounts
+from evalkit.control.ledger.refusals import refuse, refuse_for_good, rule_of
 from evalkit.control.ledger.scopes import Applied, applied_budgets, lacks, run_account, tightest
 from evalkit.control.prices import to_nano, to_usd
 from evalkit.errors import BudgetExhausted
 from evalkit.ports import Accounts, Clock
-from evalkit.records.ledger import Amount, Balance, Held, Refusal, Scopes
+from evalkit.records.ledger import Amount, Balance, Held, Limit, Scopes
 
 # how often a call that waits looks at what other processes gave back
 POLL_S = 0.02
 MAX_POLL_S = 0.25
 _NOBODYS = Scopes()
+_REMEMBERED = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Under:
+    """The budgets that a call is under, with its limits: `share` where a cheaper model can be asked
+    instead, else `whole`."""
+
+    applied: tuple[Applied, ...]
+    whole: tuple[Limit, ...]
+    share: tuple[Limit, ...]
+
+    def limits(self, degradable: bool) -> tuple[Limit, ...]:
+        return self.share if degradable else self.whole
 
 
 class Hold:
@@ -88,6 +103,7 @@ class Ledger:
         self._lock = Lock()
         self._opened = self._before == Amount()
         self._waiting: dict[asyncio.Future[None], None] = {}
+        self._remembered: dict[tuple[Scopes, int], _Under] = {}
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
@@ -155,14 +171,14 @@ class Ledger:
         Raises BudgetExhausted, with the cap's key as its rule, when it does not fit, and for a
         model without a price under a cap in USD; StoreError.
         """
-        amount, applied = self._asked(max_usd, max_tokens, scopes)
-        limits = tightest([each.limit(degradable=degradable) for each in applied])
+        amount, under = self._asked(max_usd, max_tokens, scopes)
+        applied, limits = under.applied, under.limits(degradable)
         held = self._accounts.hold_now(amount, limits)
         if isinstance(held, Held):
             return self._held_now(held)
         balances = dict(zip((each.account.key for each in limits), held.balances, strict=True))
         taken = {key: each.spent + each.held for key, each in balances.items()}
-        _refuse(applied, amount, taken, degradable=degradable)
+        refuse(applied, amount, taken, degradable=degradable)
 
     async def reserve_in_turn(
         self,
@@ -182,12 +198,12 @@ class Ledger:
         try:
             while True:
                 # asked anew each time: the window may have ended
-                amount, applied = self._asked(max_usd, max_tokens, scopes)
-                limits = tightest([each.limit(degradable=degradable) for each in applied])
+                amount, under = self._asked(max_usd, max_tokens, scopes)
+                applied, limits = under.applied, under.limits(degradable)
                 held = await self._accounts.hold(amount, limits)
                 if isinstance(held, Held):
                     return self._held_now(held)
-                _refuse_for_good(applied, amount, held, degradable=degradable)
+                refuse_for_good(applied, amount, held, degradable=degradable)
                 if freed is None or freed.done():
                     # and once more after that, so that no hold ends unnoticed in between
                     freed = self._expect_end()
@@ -207,7 +223,8 @@ class Ledger:
         degradable: bool = False,
     ) -> None:
         """Raise what `reserve` would raise now. Nothing is set aside or written."""
-        amount, applied = self._asked(max_usd, max_tokens, scopes)
+        amount, under = self._asked(max_usd, max_tokens, scopes)
+        applied = under.applied
         balances = self._accounts.balances([each.account for each in applied])
         taken = {
             each.account.key: balance.spent + balance.held
@@ -215,14 +232,14 @@ class Ledger:
         }
         for limit in (each.limit(degradable=degradable) for each in applied):
             if lacks(limit, amount, taken[limit.account.key]):
-                _refuse(applied, amount, taken, degradable=degradable)
+                refuse(applied, amount, taken, degradable=degradable)
 
     def standing(self, scopes: Scopes = _NOBODYS) -> tuple[tuple[Budget, Balance], ...]:
         """Every budget that a call of those scopes is under, with its balance now.
 
         Nothing is written. Raises StoreError.
         """
-        applied = applied_budgets(self._budgets, scopes, run=self.run, now=self._now())
+        applied = self._under(scopes).applied
         balances = self._accounts.balances([each.account for each in applied])
         return tuple(
             (each.budget, balance) for each, balance in zip(applied, balances, strict=True)
@@ -234,19 +251,35 @@ class Ledger:
 
     def _asked(
         self, max_usd: float | None, max_tokens: int, scopes: Scopes
-    ) -> tuple[Amount, tuple[Applied, ...]]:
+    ) -> tuple[Amount, _Under]:
         """What is to be set aside, and the budgets that it is under."""
         if not self._opened:
             self.go_on()
-        applied = applied_budgets(self._budgets, scopes, run=self.run, now=self._now())
-        for each in applied:
+        under = self._under(scopes)
+        for each in under.applied:
             if max_usd is None and each.budget.max_usd is not None:
                 raise BudgetExhausted(
-                    _rule(each.budget, "max_usd"),
+                    rule_of(each.budget, "max_usd"),
                     "the model has no price, so a cap in USD could not be kept; give it a price in "
                     "`models:`, or cap the budget in tokens",
                 )
-        return Amount(0 if max_usd is None else to_nano(max_usd), max_tokens), applied
+        return Amount(0 if max_usd is None else to_nano(max_usd), max_tokens), under
+
+    def _under(self, scopes: Scopes) -> _Under:
+        """The budgets of a call now; worked out once an hour for those who call again."""
+        now = self._now()
+        key = (scopes, int(now.timestamp() // 3600))  # no window ends within an hour
+        found = self._remembered.get(key)
+        if found is None:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            applied = applied_budgets(self._budgets, scopes, run=self.run, now=now)
+            found = self._remembered[key] = _Under(
+                applied,
+                whole=tightest([each.limit(degradable=False) for each in applied]),
+                share=tightest([each.limit(degradable=True) for each in applied]),
+            )
+        return found
 
     def _held_now(self, held: Held) -> Hold:
         with self._lock:
@@ -298,49 +331,3 @@ class Ledger:
 def _wake(waiting: "asyncio.Future[None]") -> None:
     if not waiting.done():
         waiting.set_result(None)
-
-
-def _refuse_for_good(
-    applied: Sequence[Applied], amount: Amount, refusal: Refusal, *, degradable: bool
-) -> None:
-    """Raise for what would not fit either if all calls in flight gave their holds back."""
-    keys = dict.fromkeys(each.account.key for each in applied)
-    spent = {key: each.spent for key, each in zip(keys, refusal.balances, strict=True)}
-    if any(
-        lacks(each.limit(degradable=degradable), amount, spent[each.account.key])
-        for each in applied
-    ):
-        _refuse(applied, amount, spent, degradable=degradable)
-
-
-def _refuse(
-    applied: Sequence[Applied], amount: Amount, taken: dict[str, Amount], *, degradable: bool
-) -> NoReturn:
-    """Raise BudgetExhausted for the budget that refuses: one that stops before one that degrades,
-    as a cheaper model would not help with it."""
-    refusing = [
-        (each, lacking)
-        for each in applied
-        if (lacking := lacks(each.limit(degradable=degradable), amount, taken[each.account.key]))
-    ]
-    each, lacking = next(
-        (one for one in refusing if one[0].budget.on_exceed == "stop"), refusing[0]
-    )
-    budget, held = each.budget, taken[each.account.key]
-    limit = each.limit(degradable=degradable)
-    if lacking == "max_usd":
-        needs = f"cost up to {to_usd(amount.nano):.6f} USD"
-        of = f"{to_usd(held.nano):.6f} of {to_usd(limit.max_nano or 0):.6f} USD"
-    else:
-        needs = f"take up to {amount.tokens} tokens"
-        of = f"{held.tokens} of {limit.max_tokens}"
-    words = f"the call may {needs}, and {of} are spent or held"
-    if budget.scope != "run":
-        words += f" by this {budget.scope} in its {budget.period}"
-    if degradable and budget.on_exceed == "degrade":
-        words += "; the rest of the budget is for a cheaper model"
-    raise BudgetExhausted(_rule(budget, lacking), words, degrade=budget.on_exceed == "degrade")
-
-
-def _rule(budget: Budget, cap: str) -> str:
-    return f"budgets.{budget.scope}.{cap}"

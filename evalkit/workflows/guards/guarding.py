@@ -16,6 +16,7 @@ from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
 from evalkit.sources.tree import WorkingTree
+from evalkit.workflows.guards.budgets import wider_budgets
 from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
     weaker_evidence,
@@ -126,6 +127,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *_judge_replies((tree, config), (WorkingTree(tree.root), new.config), setup),
         *wider_route(old.route, new.assets.route),
         *_wider_traffic((old.route, config), (new.assets.route, new.config)),
+        *wider_budgets(config.budgets, new.config.budgets),
         *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )
