@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from evalkit.control.acts.state import SessionState
+from evalkit.control.approving import RULE as APPROVAL_RULE
 from evalkit.control.approving import rule_given_approval
 from evalkit.control.arguments import RULE as ARGUMENTS_RULE
 from evalkit.control.arguments import digest_arguments, rule_arguments
@@ -24,6 +25,7 @@ class ToolAct:
     def __init__(self, state: SessionState) -> None:
         """`state` is the session's."""
         self._state = state
+        self._approved: dict[str, str] = {}
 
     def authorize(self, call: ToolCall, token: StepToken | None) -> None:
         """Return if the call may be executed, and count it. Raises PolicyBlocked.
@@ -47,6 +49,9 @@ class ToolAct:
         about = {**allowed.data, "count": state.calls.authorized + 1}
         state.trace.add("authorize", allowed.outcome, allowed.rule, allowed.message, **about)
         state.calls.count(known)
+        team = state.route.approvals.execute
+        if team is not None and allowed.rule == APPROVAL_RULE:
+            self._approved[known] = team.team
 
     def _known(self, call: ToolCall) -> str:
         """What tells the call from others: its tool and its arguments."""
@@ -125,6 +130,8 @@ class ToolAct:
                 output=content,
                 call=call.id,
                 latency_s=latency_s,
+                # the team and not the person: who it was is for the audit log
+                approved_by=self._approved.get(self._known(call)),
             )
         )
         return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)
