@@ -15,6 +15,7 @@ from evalkit.config.shape import alternatives, fields_by_key
 _TITLES = {
     "evalkit": "evalkit.yaml",
     "prompt": "prompts/NAME/vN.yaml",
+    "agent": "agents/NAME/vN.yaml",
     "tool": "tools/NAME.json",
     "goldenset": "goldensets/NAME/vN/set.yaml",
     "case": "goldensets/NAME/vN/cases.jsonl",

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from evalkit.config.assets import CaseFile, PromptFile, SetFile, ToolFile
+from evalkit.config.assets import AgentFile, CaseFile, PromptFile, SetFile, ToolFile
 from evalkit.config.model import Config
 from evalkit.config.rubrics import RubricFile
 from evalkit.config.waivers import WaiversFile
@@ -15,6 +15,7 @@ from evalkit.records.asset import JSON_SCHEMA_DIALECT
 MODELS: dict[str, type[BaseModel]] = {
     "evalkit": Config,
     "prompt": PromptFile,
+    "agent": AgentFile,
     "goldenset": SetFile,
     "case": CaseFile,
     "rubric": RubricFile,

@@ -47,7 +47,7 @@ class Play:
     def record_failure(self, error: SessionError) -> None:
         """End in the state that a session's error stands for."""
         held_back = getattr(error, "completion", None)
-        if held_back is not None:
+        if held_back is not None and all(each is not held_back for each in self.completions):
             self.take(held_back)
         self.error = str(error)
         match error:

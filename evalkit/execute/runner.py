@@ -46,7 +46,7 @@ async def execute(
         emit(AttemptFinished(attempt=attempt, passed=score(attempt)))
         if attempt.failure_mode is FailureMode.BUDGET:
             workers.end_early("budget", attempt.error or "a budget is exhausted")
-        elif watch_outages and (outage := outages.note(planned.model, attempt)):
+        elif watch_outages and (outage := outages.note(planned.model or attempt.prompt, attempt)):
             workers.end_early("providers", outage)
 
     emit(RunStarted(attempts=len(attempts), done=len(attempts) - len(pending), max_usd=max_usd))

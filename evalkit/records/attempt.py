@@ -41,6 +41,7 @@ class FailureMode(StrEnum):
     BUDGET = "budget"
     QUOTA = "quota"
     CIRCUIT_OPEN = "circuit_open"
+    TARGET_ERROR = "target_error"
 
     WRONG_OUTPUT = "wrong_output"
     SCHEMA_VIOLATION = "schema_violation"
@@ -76,6 +77,7 @@ FAILURE_MODES: Mapping[FailureMode, str] = {
     FailureMode.BUDGET: "A budget of the project had too little left for the call.",
     FailureMode.QUOTA: "The account's quota at the provider is used up.",
     FailureMode.CIRCUIT_OPEN: "The provider failed so often of late that it was not asked again.",
+    FailureMode.TARGET_ERROR: "The program that is tested raised, crashed, hung or said nothing.",
     FailureMode.WRONG_OUTPUT: "The answer is not what was expected, whole or in part.",
     FailureMode.SCHEMA_VIOLATION: "The answer does not meet its JSON Schema.",
     FailureMode.WRONG_TOOL_CALLS: "The tool calls are not those that were expected.",
@@ -198,6 +200,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def stopped(self) -> bool:
         """Whether a policy stopped it, or an act of a workflow that could go on without it."""
         return self.state == "blocked" or any(step.outcome == "denied" for step in self.steps)
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether it cost what nobody knows: its model has no price, or a program asked by itself
+        and told no cost."""
+        asked = self.usage.total > 0 or (self.origin is not None and not self.model)
+        return self.cost_usd is None and asked
 
     @property
     def has_result(self) -> bool:

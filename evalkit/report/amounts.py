@@ -15,7 +15,7 @@ def measure(attempts: Sequence[Attempt], passed: Sequence[bool | None]) -> Amoun
         for attempt in attempts
         if attempt.origin == "live" and attempt.latency_s is not None
     )
-    unpriced = any(attempt.cost_usd is None and attempt.usage.total for attempt in attempts)
+    unpriced = any(attempt.is_unpriced for attempt in attempts)
     return Amounts(
         attempts=len(attempts),
         measured=sum(attempt.has_result for attempt in attempts),

@@ -15,6 +15,7 @@ from evalkit.records.case import Case
 from evalkit.sources.agents import load_agent
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import CheckCase, load_golden_set
+from evalkit.sources.programs import load_program
 from evalkit.sources.prompts import load_prompt
 from evalkit.sources.quarantine import quarantine_problems
 from evalkit.sources.reading import Reader
@@ -150,6 +151,9 @@ def _load_target(reader: Reader, examined: ExaminedConfig, name: str, files: Sui
         if version is not None:
             files.agent = load_agent(reader, version, missing)
             files.prompt = None if files.agent is None else files.agent.prompt
+    program = suite.target.program
+    if program is not None:
+        files.program = load_program(reader, examined.locator, at, program)
     files.reads = _indexes(examined, suite, files)
     for index in files.reads if suite.target.program is None else ():
         _check_index(reader, examined, at, suite, index)

@@ -24,6 +24,7 @@ from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
 from evalkit.workflows.setup.faults import PRIMARY
 from evalkit.workflows.setup.list_prices import ListPrices
+from evalkit.workflows.setup.targets import ProgramWiring
 
 OPENAI_URL = HTTP_KINDS["openai"]
 
@@ -74,6 +75,7 @@ class Wiring:
         self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
         self._ledgers: list[Ledger] = []
         self.prices = ListPrices(root, self.clock)
+        self.programs = ProgramWiring(root, environ=environ, transport=self.transport)
 
     def watch(self, wrap: Callable[[ProviderPort], ProviderPort]) -> None:
         """Put something around every provider that is built from now on."""
@@ -120,12 +122,15 @@ class Wiring:
         cache: Cache | None,
         emit: EventSink | None = None,
         tested: bool = False,
+        may_ask: bool = True,
         indexes: Mapping[str, IndexContent] | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
-        is of such routes. `indexes` are those over folders that its sessions may ask.
+        is of such routes. `indexes` are those over folders that its sessions may ask. Without
+        `may_ask` its sessions may never ask a model, as a program's: one that cannot be reached is
+        then told when it is asked.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
         one that the route may not ask, by its regions or because its data has to stay.
@@ -139,7 +144,9 @@ class Wiring:
             route,
             models={name: models[name] for name in route.every_model if name in models},
             providers={
-                name: self.provider(config, name, suite=suite, route=route if tested else None)
+                name: self._provider_of(
+                    config, name, suite=suite, route=route if tested else None, may_ask=may_ask
+                )
                 for name in route.every_model
             },
             ledger=ledger,
@@ -183,6 +190,18 @@ class Wiring:
             return self.chosen(config, name, model)
         except Refused:
             return model.provider, config.providers[model.provider]
+
+    def _provider_of(
+        self, config: Config, model: str, *, suite: str, route: Route | None, may_ask: bool
+    ) -> ProviderPort:
+        try:
+            return self.provider(config, model, suite=suite, route=route)
+        except Refused as refused:
+            if may_ask or model not in config.models:
+                raise
+            from evalkit.control.providers.absent import AbsentProvider
+
+            return AbsentProvider(model, str(refused))
 
     def provider(
         self, config: Config, model: str, *, suite: str, route: Route | None = None
@@ -305,7 +324,8 @@ class Wiring:
         return self._transport
 
     async def close(self) -> None:
-        """Give connections, engines and files back."""
+        """Give processes, connections, engines and files back."""
+        await self.programs.close()
         for ledger in self._ledgers:
             ledger.close()
         self._ledgers.clear()

@@ -48,6 +48,8 @@ def _pooled(prepared: PreparedRun, run_id: str, history: History, wiring: Wiring
     """What earlier runs measured of the same content, where this run measures it itself."""
     pooled: list[Attempt] = []
     for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):
+        if setup.assets.suite.target.http is not None:
+            continue  # what answers at an address may be another application by now
         age = max_age(setup)
         pooled += pool_attempts(
             setup,

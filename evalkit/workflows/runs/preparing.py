@@ -12,7 +12,7 @@ from evalkit.config.model import Config
 from evalkit.config.problems import capped
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, Refused
 from evalkit.execute.target import Target
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.ports import Cache, Clock, EventSink, History
@@ -42,8 +42,7 @@ from evalkit.workflows.setup.deadlines import ended_quarantines
 from evalkit.workflows.setup.faults import check_faults, drill_words
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.selecting import select_cases
-from evalkit.workflows.setup.targets import build_target
-from evalkit.workflows.setup.variants import SuiteSetup, set_up_suites
+from evalkit.workflows.setup.variants import SuiteSetup, Variant, set_up_suites
 from evalkit.workflows.wiring import Wiring
 
 
@@ -200,6 +199,7 @@ async def prepare_run(
         warnings=(
             *(str(problem) for problem in assets.warnings),
             *warnings,
+            *_uncounted(setups, assets.config),
             *drill_words(request.faults, wiring.broken),
             *ended_quarantines({setup.name: setup.assets.suite for setup in setups}, day),
         ),
@@ -228,10 +228,11 @@ def _arms(
                 ledger=ledger,
                 cache=aged_cache(cache, setup, now=now),
                 tested=True,
+                may_ask=variant.assets.suite.target.program is None,
                 emit=emit,
                 indexes=variant.assets.indexes,
             ),
-            build_target(variant.assets),
+            wiring.programs.build(variant.assets, variant.config, variant.tree),
         )
         for setup in setups
         for variant in setup.variants
@@ -275,19 +276,28 @@ def _judge_opener(
 def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
     """The arms that a model answers, so that a further trial would be a new measurement."""
     return frozenset(
-        variant.name
-        for variant in setup.variants
-        if wiring.provider(
-            variant.config,
-            variant.assets.route.models.first,
-            suite=setup.name,
-            route=variant.assets.route,
-        ).origin
-        == "live"
+        variant.name for variant in setup.variants if _is_live(variant, setup.name, wiring)
     )
 
 
+def _is_live(variant: Variant, suite: str, wiring: Wiring) -> bool:
+    """Whether a model answers: an application by itself, a function by whom its session asks."""
+    target = variant.assets.suite.target
+    if target.http is not None or target.command is not None:
+        return True
+    route = variant.assets.route
+    try:
+        asked = wiring.provider(variant.config, route.models.first, suite=suite, route=route)
+    except Refused:
+        if target.program is None:
+            raise
+        return True  # the function has to answer without it
+    return asked.origin == "live"
+
+
 def _flakes(history: History, setup: SuiteSetup) -> tuple[Flake, ...]:
+    if setup.assets.suite.target.http is not None:
+        return ()  # nobody knows whether it was the same application
     content = arm_contents(setup).get("baseline")
     return () if content is None else history.flakes(setup.name, content)
 
@@ -296,6 +306,18 @@ def run_cap_usd(config: Config) -> float | None:
     """The tightest cap in USD of a run; None without one."""
     caps = (budget.max_usd for budget in config.budgets if budget.scope == "run")
     return min((cap for cap in caps if cap is not None), default=None)
+
+
+def _uncounted(setups: Sequence[SuiteSetup], config: Config) -> list[str]:
+    """What a budget in USD cannot hold: what programs ask by themselves."""
+    if run_cap_usd(config) is None:
+        return []
+    return [
+        f"suite {setup.name}: the budget in USD does not hold what {setup.assets.reference} spends "
+        "by itself, outside of a session"
+        for setup in setups
+        if setup.assets.suite.target.program is not None
+    ]
 
 
 def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:

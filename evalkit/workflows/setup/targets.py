@@ -1,15 +1,121 @@
 """The object that plays the cases of a suite, by the kind of its target."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from evalkit.config.model import Config
+from evalkit.config.targets import CommandTarget as CommandSettings
+from evalkit.config.targets import HttpTarget as HttpSettings
+from evalkit.config.targets import PythonTarget as PythonSettings
+from evalkit.errors import Refused
 from evalkit.execute.agent_target import AgentTarget
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.execute.target import Target
+from evalkit.ports import FileTree, Transport
 from evalkit.sources.assets import SuiteAssets
+from evalkit.sources.git import GitTree
+from evalkit.sources.git_worktree import GitWorktree
+
+
+class ProgramWiring:
+    """Folders and targets of the programs that a run tests, to be taken down at its end.
+
+    A program of a commit runs in a checkout of that commit, every other one in the project itself.
+    """
+
+    def __init__(
+        self, root: Path, *, environ: Mapping[str, str], transport: Callable[[], Transport]
+    ) -> None:
+        """Nothing is checked out or started before it is needed."""
+        self._root = root
+        self._environ = environ
+        self._transport = transport
+        self._worktrees: dict[str, GitWorktree] = {}
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+
+    def build(self, assets: SuiteAssets, config: Config, tree: FileTree) -> Target:
+        """The target of one arm. Raises Refused for a header whose variable is not set, and where
+        a commit cannot be checked out."""
+        settings = assets.suite.target.program
+        timeout_s = config.run.timeout_s
+        reference, route = assets.reference, assets.route.name
+        target: Target
+        match settings:
+            case HttpSettings():
+                from evalkit.execute.programs.http_target import HttpTarget
+
+                target = HttpTarget(
+                    settings.url,
+                    headers={**settings.headers, **self._secret_headers(settings, assets.name)},
+                    fields=settings.fields.model_dump(),
+                    timeout_s=settings.timeout_s or timeout_s,
+                    transport=self._transport(),
+                    reference=reference,
+                    route=route,
+                )
+            case PythonSettings():
+                from evalkit.execute.programs.python_target import PythonTarget
+
+                target = PythonTarget(
+                    settings.call,
+                    folder=self._folder(tree),
+                    timeout_s=settings.timeout_s or timeout_s,
+                    processes=settings.processes,
+                    reference=reference,
+                    route=route,
+                )
+            case CommandSettings():
+                from evalkit.execute.programs.command_target import CommandTarget
+
+                target = CommandTarget(
+                    settings.argv,
+                    folder=self._folder(tree),
+                    timeout_s=settings.timeout_s or timeout_s,
+                    reference=reference,
+                    route=route,
+                )
+            case None:
+                return build_target(assets)
+        self._closing.append(target.close)
+        return target
+
+    def _secret_headers(self, settings: HttpSettings, suite: str) -> dict[str, str]:
+        missing = [name for name in settings.headers_env.values() if not self._environ.get(name)]
+        if missing:
+            raise Refused(
+                f"suite {suite}: the headers of its target are looked for in "
+                f"{', '.join(f'${name}' for name in missing)}, which is not set"
+            )
+        return {header: self._environ[name] for header, name in settings.headers_env.items()}
+
+    def _folder(self, tree: FileTree) -> Path:
+        if not isinstance(tree, GitTree):
+            return self._root.resolve()
+        if tree.sha not in self._worktrees:
+            self._worktrees[tree.sha] = GitWorktree(
+                self._root, tree.sha, state=self._root.resolve() / ".evalkit"
+            )
+        return self._worktrees[tree.sha].root
+
+    async def close(self) -> None:
+        """End what runs, and take the checkouts away."""
+        for close in self._closing:
+            await close()
+        self._closing.clear()
+        for worktree in self._worktrees.values():
+            worktree.remove()
+        self._worktrees.clear()
 
 
 def build_target(assets: SuiteAssets) -> Target:
-    """What the suite tests, ready to play cases. Raises ConfigError for a template."""
+    """A prompt or an agent, ready to play cases. Raises ConfigError for a template, and Refused for
+    a program, whose calls are its own."""
     route = assets.route.name
     if assets.agent is not None:
         return AgentTarget(assets.agent, route=route)
-    assert assets.prompt is not None
+    if assets.prompt is None:
+        raise Refused(
+            f"suite {assets.name} tests a program ({assets.reference}), which makes its calls by "
+            "itself: what it would ask is known when it runs"
+        )
     return PromptTarget(assets.prompt, route=route)

@@ -37,7 +37,16 @@ def _nested(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def test_there_is_a_schema_for_every_kind_of_file() -> None:
-    assert set(SCHEMAS) == {"evalkit", "prompt", "goldenset", "case", "rubric", "tool", "waivers"}
+    assert set(SCHEMAS) == {
+        "evalkit",
+        "prompt",
+        "agent",
+        "goldenset",
+        "case",
+        "rubric",
+        "tool",
+        "waivers",
+    }
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

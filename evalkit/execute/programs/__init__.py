@@ -1,0 +1,1 @@
+"""Programs as what is tested: a function, a command, a running application."""

@@ -1,0 +1,135 @@
+"""A command as what is tested: a process for every attempt, JSON in and JSON out."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from evalkit.execute.play import Play
+from evalkit.execute.programs.answer import (
+    MAX_BYTES,
+    ProgramAnswer,
+    TargetFailed,
+    clip_tail,
+    read_answer,
+)
+from evalkit.execute.programs.playing import play_program
+from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
+from evalkit.ports import Clock, Session
+from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.call import PreparedCall
+from evalkit.records.case import Case
+from evalkit.records.json_text import decode_json
+
+
+class CommandTarget:
+    """Runs `argv` in `folder` for every attempt: the case's input on stdin, an answer on stdout.
+
+    The process is in a group of its own, which is ended with the attempt: by its timeout, when the
+    run is cancelled, and when the run is killed. It is not sandboxed.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, folder: Path, timeout_s: float, reference: str, route: str
+    ) -> None:
+        """Nothing is started before an attempt."""
+        self._argv = tuple(argv)
+        self._folder = folder
+        self._timeout_s = timeout_s
+        self._route = route
+        self._minder = Minder()
+        self.reference = reference
+
+    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+        """Nothing is known before it runs."""
+        return None
+
+    async def attempt(
+        self,
+        session: Session,
+        case: Case,
+        *,
+        suite: str,
+        variant: VariantName,
+        trial: int,
+        clock: Clock,
+    ) -> Attempt:
+        """Play one case."""
+        return await play_program(
+            partial(self._ask, case),
+            session,
+            case,
+            suite=suite,
+            variant=variant,
+            trial=trial,
+            clock=clock,
+            reference=self.reference,
+            route=self._route,
+        )
+
+    async def close(self) -> None:
+        """Everything it started has ended with its attempt."""
+        await self._minder.close()
+
+    async def _ask(self, case: Case, play: Play) -> ProgramAnswer:
+        try:
+            process = await TargetProcess.start(
+                self._argv,
+                folder=self._folder,
+                environ=os.environ,
+                minder=self._minder,
+                limit=65_536,
+            )
+        except OSError as error:
+            raise TargetFailed(
+                f"{self._argv[0]} cannot be started: {error.strerror or error}"
+            ) from None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                written = await _exchange(process, msgspec.json.encode(case.input) + b"\n")
+                code = await process.wait()
+        except TimeoutError:
+            tail = clip_tail(await process.stderr_tail())
+            raise TargetFailed(
+                _with_tail(f"no answer within {self._timeout_s:g} s", tail)
+            ) from None
+        finally:
+            await asyncio.shield(process.kill())
+        if code != 0:
+            tail = clip_tail(await process.stderr_tail())
+            raise TargetFailed(_with_tail(f"the command {ended_words(code)}", tail))
+        return read_answer(_decoded(written))
+
+
+async def _exchange(process: TargetProcess, asked: bytes) -> bytes:
+    """What it writes to stdout. Raises TargetFailed for more than anybody would read."""
+    try:
+        process.stdin.write(asked)
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # a program may answer without reading
+    pieces, size = [], 0
+    while piece := await process.stdout.read(65_536):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise TargetFailed(f"it wrote more than {MAX_BYTES // 1024 // 1024} MB to stdout")
+    return b"".join(pieces)
+
+
+def _decoded(written: bytes) -> object:
+    if not written.strip():
+        raise TargetFailed("it wrote nothing to stdout; expected JSON")
+    try:
+        return decode_json(written.decode())
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        shown = clip_tail(written.decode("utf-8", "replace"))[:200]
+        raise TargetFailed(f"stdout is not one JSON value ({error}): {shown}") from None
+
+
+def _with_tail(words: str, tail: str) -> str:
+    return f"{words}: {tail}" if tail else words

@@ -1,0 +1,108 @@
+"""A running application as what is tested: every case's input is POSTed to it."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+
+from evalkit.errors import ProviderError
+from evalkit.execute.play import Play
+from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, clip_tail, pick_answer
+from evalkit.execute.programs.playing import play_program
+from evalkit.ports import Clock, HttpReply, Session, Transport
+from evalkit.records.attempt import Attempt, FailureMode, VariantName
+from evalkit.records.call import PreparedCall
+from evalkit.records.case import Case
+from evalkit.records.json_text import decode_json
+
+# The application could not be asked: that says nothing about what it answers. All else that is no
+# 2xx is its own doing, as an exception is a function's.
+_NOT_ASKED: Mapping[int, FailureMode] = {
+    401: FailureMode.AUTHENTICATION,
+    403: FailureMode.AUTHENTICATION,
+    408: FailureMode.TIMEOUT,
+    429: FailureMode.RATE_LIMITED,
+    502: FailureMode.SERVER_ERROR,
+    503: FailureMode.SERVER_ERROR,
+    504: FailureMode.TIMEOUT,
+}
+
+
+class HttpTarget:
+    """POSTs the input as JSON and reads the documented reply, or one whose parts stand at paths."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        fields: Mapping[str, str],
+        timeout_s: float,
+        transport: Transport,
+        reference: str,
+        route: str,
+    ) -> None:
+        """`fields` are the dotted paths of the parts of a reply; the transport is closed by whoever
+        opened it."""
+        self._url = url
+        self._headers = {"content-type": "application/json", **headers}
+        self._secrets = tuple(value for value in headers.values() if value)
+        self._fields = dict(fields)
+        self._timeout_s = timeout_s
+        self._transport = transport
+        self._route = route
+        self.reference = reference
+
+    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+        """Nothing is known before it is asked."""
+        return None
+
+    async def attempt(
+        self,
+        session: Session,
+        case: Case,
+        *,
+        suite: str,
+        variant: VariantName,
+        trial: int,
+        clock: Clock,
+    ) -> Attempt:
+        """Play one case."""
+        return await play_program(
+            partial(self._ask, case),
+            session,
+            case,
+            suite=suite,
+            variant=variant,
+            trial=trial,
+            clock=clock,
+            reference=self.reference,
+            route=self._route,
+        )
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _ask(self, case: Case, play: Play) -> ProgramAnswer:
+        reply = await self._transport.post(
+            self._url,
+            headers=self._headers,
+            body=msgspec.json.encode(case.input),
+            timeout_s=self._timeout_s,
+        )
+        if mode := _NOT_ASKED.get(reply.status):
+            raise ProviderError(mode, self._said(reply))
+        if not 200 <= reply.status < 300:
+            raise TargetFailed(self._said(reply))
+        try:
+            value = decode_json(reply.body.decode())
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise TargetFailed(f"the reply is not JSON ({error})") from None
+        return pick_answer(value, self._fields)
+
+    def _said(self, reply: HttpReply) -> str:
+        """Its status and the beginning of what it wrote, without what was sent as a header."""
+        text = clip_tail(reply.body.decode("utf-8", "replace"))[:300]
+        for secret in self._secrets:
+            text = text.replace(secret, "[header]")
+        return f"the application answered {reply.status}: {text}"
