@@ -131,6 +131,27 @@ class SearchFile(Part):
     )
 
 
+class AgentStepFile(Part):
+    """One step of an agent's workflow; the session enters the route's step of that name."""
+
+    name: Annotated[Name, Field(description="A step of the route's `steps`, where it has any.")]
+    tools: Annotated[
+        list[Words] | None,
+        Field(description="Names of the tools offered in it, the search among them. Default: all."),
+    ] = None
+    says: Annotated[
+        Words | None,
+        Field(description="What the model is told when it begins, word for word, as the user."),
+    ] = None
+    until: Annotated[
+        Words | None,
+        Field(
+            description="The step ends when a call of this tool has succeeded. It ends in any case "
+            "with an answer that calls no tool."
+        ),
+    ] = None
+
+
 class AgentFile(PromptFile):
     """agents/<name>/v<N>.yaml: a version of an agent, which is a prompt in a loop with tools."""
 
@@ -150,6 +171,21 @@ class AgentFile(PromptFile):
             "tool's error and goes on. stop: the attempt ends there. A cap always ends it."
         ),
     ] = "tell"
+    steps: Annotated[
+        list[AgentStepFile],
+        Field(description="The workflow, step by step. Without it the agent has one step."),
+    ] = []
+
+    @model_validator(mode="after")
+    def _steps_follow(self) -> "AgentFile":
+        if self.steps and self.steps[-1].until is not None:
+            raise ValueError("the last step ends with the answer, so it has no `until`")
+        silent = [step.name for step in self.steps[1:] if step.says is None]
+        if silent:
+            raise ValueError(
+                f"the step {silent[0]} needs `says`: the model has to be told what comes now"
+            )
+        return self
 
 
 class ToolFile(Part):

@@ -161,7 +161,9 @@ class ControlSession:
         """
         state = self._state
         state.enforce("step", state.permits.rule_entry(step))
-        return state.permits.enter(step)
+        token = state.permits.enter(step)
+        state.story.workflow_step = step
+        return token
 
     async def retrieve(
         self, index: str, query: str, token: StepToken | None = None

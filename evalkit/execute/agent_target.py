@@ -12,12 +12,14 @@ from evalkit.execute.play import Play
 from evalkit.execute.rendering import PromptRenderer
 from evalkit.execute.world import World
 from evalkit.ports import Clock, Session
-from evalkit.records.asset import Agent, Tool
+from evalkit.records.asset import Agent, AgentStep, Tool
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case, Document
 
 MAX_STEPS = "agent.max_steps"
+# what an agent without steps is in
+_ONLY = AgentStep(name="")
 
 
 class AgentTarget:
@@ -44,6 +46,7 @@ class AgentTarget:
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
         """The first call, with the bounds of as many as the agent may make. Raises as `attempt`
         never does: PolicyBlocked, and ConfigError for a template."""
+        self._begin(session)
         documents = await self._retrieve(session, case)
         first = self._prepare(session, self._renderer.messages(case, documents), trial)
         return bound_loop(first, case, calls=self.agent.max_steps)
@@ -64,9 +67,11 @@ class AgentTarget:
         started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
         messages: list[Message] = []
         try:
+            self._begin(session)
             play.documents = await self._retrieve(session, case)
             messages += self._renderer.messages(case, play.documents)
-            await _Loop(self.agent, self._tools, play, trial).run(messages)
+            # a copy grows: what was asked first is told of an attempt that got no reply
+            await _Loop(self.agent, self._tools, play, trial).run(list(messages))
         except SessionError as error:
             play.record_failure(error)
         prepared = None
@@ -83,6 +88,11 @@ class AgentTarget:
             steps=session.steps,
         )
 
+    def _begin(self, session: Session) -> None:
+        """Enter the first step of the workflow, if it has steps. Raises PolicyBlocked."""
+        if self.agent.steps:
+            session.enter(self.agent.steps[0].name)
+
     async def _retrieve(self, session: Session, case: Case) -> tuple[Document, ...]:
         retrieve = self.agent.prompt.retrieve
         if retrieve is None:
@@ -91,8 +101,12 @@ class AgentTarget:
 
     def _prepare(self, session: Session, messages: Sequence[Message], trial: int) -> PreparedCall:
         prompt = self.agent.prompt
+        first = self.agent.steps[0] if self.agent.steps else _ONLY
+        if first.says is not None:
+            messages = [*messages, Message(role="user", content=first.says)]
+        tools = _offered_in(first, self._tools)
         return session.prepare(
-            messages, tools=self._tools, params=prompt.params, output=prompt.output, trial=trial
+            messages, tools=tools, params=prompt.params, output=prompt.output, trial=trial
         )
 
     def _prepared_again(
@@ -116,14 +130,33 @@ class _Loop:
         self._trial = trial
         self._world = World(play.case, play.session.redacted)
         self._user = ScriptedUser(play.case)
+        self._succeeded: set[str] = set()
 
     async def run(self, messages: list[Message]) -> None:
         """Ask until there is an answer and the user has no more to say. Raises SessionError."""
+        steps = self._agent.steps or (_ONLY,)
+        for number, step in enumerate(steps):
+            if number:
+                self._session.enter(step.name)
+            if step.says is not None:
+                messages.append(Message(role="user", content=step.says))
+            await self._take_step(step, messages, last=number == len(steps) - 1)
+            if self._play.state != "answered":
+                return
+
+    async def _take_step(self, step: AgentStep, messages: list[Message], *, last: bool) -> None:
+        """Ask within one step of the workflow until it ends. Raises SessionError."""
         prompt = self._agent.prompt
-        for _ in range(self._agent.max_steps):
+        tools = _offered_in(step, self._tools)
+        while True:
+            if len(self._play.completions) >= self._agent.max_steps:
+                most = self._agent.max_steps
+                raise PolicyBlocked(
+                    MAX_STEPS, f"the agent asked {most} times and has no answer yet"
+                )
             completion = await self._session.complete(
                 messages,
-                tools=self._tools,
+                tools=tools,
                 params=prompt.params,
                 output=prompt.output,
                 trial=self._trial,
@@ -136,16 +169,16 @@ class _Loop:
             turn = Message(role="assistant", content=reply.content, tool_calls=reply.tool_calls)
             messages.append(turn)
             if reply.tool_calls:
+                self._succeeded.clear()
                 for call in reply.tool_calls:
                     messages.append(await self._act(call))
+                if step.until is not None and step.until in self._succeeded:
+                    return
                 continue
-            said = self._user.replies_to(reply.content)
+            said = self._user.replies_to(reply.content) if last else None
             if said is None:
                 return
             messages.append(Message(role="user", content=said))
-        raise PolicyBlocked(
-            MAX_STEPS, f"the agent asked {self._agent.max_steps} times and has no answer yet"
-        )
 
     async def _act(self, call: ToolCall) -> Message:
         """One tool call: whether it may run, and what comes of it. Raises PolicyBlocked."""
@@ -156,6 +189,8 @@ class _Loop:
             if search is not None and call.name == search.name:
                 return await self._search(call, search.indexes)
             answer = self._world.answer(call)
+            if answer.error is None:
+                self._succeeded.add(call.name)
             return self._session.tool_result(
                 call, answer.result, error=answer.error, latency_s=answer.latency_s
             )
@@ -172,6 +207,7 @@ class _Loop:
             wanted = f"a `query`, and an `index` that is one of {', '.join(indexes)}"
             return self._session.tool_result(call, None, error=f"{call.name} takes {wanted}")
         found = await self._session.retrieve(index, query)
+        self._succeeded.add(call.name)
         known = {document.id for document in self._play.documents}
         self._play.documents += tuple(each for each in found if each.id not in known)
         return _result(
@@ -198,6 +234,11 @@ def offered_tools(agent: Agent) -> tuple[Tool, ...]:
         name=search.name, description=search.description, effect="read", parameters=parameters
     )
     return (*tools, offered)
+
+
+def _offered_in(step: AgentStep, tools: Sequence[Tool]) -> Sequence[Tool]:
+    """The tools that a step offers."""
+    return tools if step.tools is None else [tool for tool in tools if tool.name in step.tools]
 
 
 def is_cap(rule: str) -> bool:

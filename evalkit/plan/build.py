@@ -161,8 +161,10 @@ def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
         missing=len(made) - len(there),
         tokens=dict(tokens),
         expected_output_tokens=sum(attempt.output_tokens for attempt in made) // 2,
-        max_cost_usd=_total_usd([attempt.max_cost_usd for attempt in calls]),
-        expected_cost_usd=_total_usd([attempt.expected_cost_usd for attempt in calls]),
+        max_cost_usd=None if programs else _total_usd([each.max_cost_usd for each in calls]),
+        expected_cost_usd=None
+        if programs
+        else _total_usd([each.expected_cost_usd for each in calls]),
         origins=dict(Counter(attempt.origin for attempt in there if attempt.origin)),
         unpriced_models=tuple(sorted({call.model for call in calls if call.max_cost_usd is None})),
     )

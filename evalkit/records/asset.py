@@ -72,6 +72,16 @@ class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     description: str = ""
 
 
+class AgentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of an agent: the tools offered in it (None for all), what the model is told when it
+    begins, and the tool whose success ends it."""
+
+    name: str
+    tools: tuple[str, ...] | None = None
+    says: str | None = None
+    until: str | None = None
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agent version: what it is asked (`prompt`, which has the agent's name, version, file and
     digest), and the loop around it.
@@ -84,6 +94,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_steps: int = 10
     on_denied: Literal["tell", "stop"] = "tell"
     search: Search | None = None
+    steps: tuple[AgentStep, ...] = ()
 
 
 class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

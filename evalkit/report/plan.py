@@ -107,6 +107,8 @@ def _usd_words(suites: Sequence[PlannedSuite], budget_usd: float | None) -> str:
     most = _sum([suite.max_cost_usd for suite in suites])
     if most is None:
         names = sorted({name for suite in suites for name in suite.unpriced_models})
+        if not names:
+            return "No one knows what it costs: programs make calls of their own"
         return f"No one knows what it costs: no price for {one_line(', '.join(names))}"
     expected = _sum([suite.expected_cost_usd for suite in suites])
     words = f"At most {usd(most)}, about {usd(expected)} expected"
@@ -131,7 +133,8 @@ def _put_suite(
     )
     page.line(title.append(words), hang=2)
     most = f", {suite.max_calls:,} at most in their loops" if suite.max_calls > suite.calls else ""
-    page.labelled("calls", f"{suite.calls:,} to a provider{most}", width=_LABEL)
+    by_programs = f", {suite.programs:,} attempts by a program" if suite.programs else ""
+    page.labelled("calls", f"{suite.calls:,} to a provider{most}{by_programs}", width=_LABEL)
     there = origin_words(suite.origins) + (f", {suite.missing:,} missing" if suite.missing else "")
     page.labelled("replies", there, width=_LABEL)
     if suite.refused:

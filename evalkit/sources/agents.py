@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from evalkit.config.assets import AgentFile
 from evalkit.config.document import Document
-from evalkit.config.problems import Locator
+from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.errors import Problem
-from evalkit.records.asset import Agent, Search
+from evalkit.records.asset import Agent, AgentStep, Search
 from evalkit.sources.prompts import build_prompt
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.references import Version
@@ -39,12 +39,40 @@ def _make(reader: Reader, version: Version, document: Document) -> Agent | None:
             name=file.search.name,
             description=file.search.description,
         ),
+        steps=tuple(
+            AgentStep(
+                name=step.name,
+                tools=None if step.tools is None else tuple(step.tools),
+                says=step.says,
+                until=step.until,
+            )
+            for step in file.steps
+        ),
     )
 
 
 def _clashes(locator: Locator, file: AgentFile, tools: list[str]) -> Iterator[Problem]:
-    """A search that is called like a tool of the agent."""
+    """A search that is called like a tool of the agent, and steps with tools it does not have."""
     if file.search is not None and file.search.name in tools:
         yield locator.problem(
             ("search", "name"), "a tool of the agent has this name already", value=file.search.name
         )
+    offered = [*tools, *([] if file.search is None else [file.search.name])]
+    for index, step in enumerate(file.steps):
+        mine = offered if step.tools is None else step.tools
+        named = [("tools", position, name) for position, name in enumerate(step.tools or ())]
+        for key, position, name in named:
+            if name not in offered:
+                yield _no_tool(locator, ("steps", index, key, position), name, offered)
+        if step.until is not None and step.until not in mine:
+            yield _no_tool(locator, ("steps", index, "until"), step.until, mine)
+
+
+def _no_tool(locator: Locator, at: Path, name: str, known: list[str]) -> Problem:
+    return locator.problem(
+        at,
+        "the agent has no such tool in this step",
+        value=name,
+        expected=f"one of {listed(known)}" if known else None,
+        suggestion=suggest(name, known),
+    )

@@ -75,6 +75,9 @@ def test_a_policy_that_the_case_expects_counts_although_the_agent_went_on(
         ({"search": {"indexes": ["kb"], "name": "get_order"}}, "has this name already"),
         ({"tools": ["tools/get_ordr.json"]}, "tools/get_ordr.json"),
         ({"loop": True}, "unknown key"),
+        ({"steps": [{"name": "a", "tools": ["refnd"]}]}, "no such tool"),
+        ({"steps": [{"name": "a", "until": "refund"}]}, "has no `until`"),
+        ({"steps": [{"name": "a"}, {"name": "b"}]}, "the step b needs `says`"),
     ],
 )
 def test_an_agent_file_that_is_wrong_is_told_with_its_place(

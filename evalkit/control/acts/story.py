@@ -24,9 +24,12 @@ class Story:
         self._raw: list[Step] = []
         self._stored: list[Step] = []
         self.turns = 0
+        self.workflow_step = ""
 
     def add(self, step: Step) -> None:
-        """One more step."""
+        """One more step, which belongs to the step of the workflow that the session is in."""
+        if self.workflow_step:
+            step = msgspec.structs.replace(step, step=self.workflow_step)
         self._raw.append(step)
         self.turns += step.kind == "model"
 

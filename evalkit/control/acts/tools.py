@@ -26,6 +26,7 @@ class ToolAct:
         """`state` is the session's."""
         self._state = state
         self._approved: dict[str, str] = {}
+        self._denied: set[tuple[str, str]] = set()
 
     def authorize(self, call: ToolCall, token: StepToken | None) -> None:
         """Return if the call may be executed, and count it. Raises PolicyBlocked.
@@ -44,7 +45,9 @@ class ToolAct:
                     state.enforce("authorize", ruling)
         except PolicyBlocked as blocked:
             state.story.add(_denied_step(call, blocked))
+            self._denied.add((call.id, known))
             raise
+        self._denied.discard((call.id, known))
         assert allowed is not None, "a tool that was declared says so"
         about = {**allowed.data, "count": state.calls.authorized + 1}
         state.trace.add("authorize", allowed.outcome, allowed.rule, allowed.message, **about)
@@ -103,8 +106,11 @@ class ToolAct:
     ) -> Message:
         """As `ControlSession.tool_result`."""
         state = self._state
-        if error is not None:
-            state.calls.note_failure(self._known(call))
+        known = self._known(call)
+        # that a denied call has an error is what the model is told: it was never made
+        made = error is None or (call.id, known) not in self._denied
+        if error is not None and made:
+            state.calls.note_failure(known)
         given: Any = result if error is None else {"error": error}
         try:
             told = state.screen.value(given, "tool result")
@@ -120,6 +126,8 @@ class ToolAct:
             tool=call.name,
             call=call.id,
         )
+        if not made:
+            return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)
         state.story.add(
             Step(
                 kind="tool",
@@ -131,7 +139,7 @@ class ToolAct:
                 call=call.id,
                 latency_s=latency_s,
                 # the team and not the person: who it was is for the audit log
-                approved_by=self._approved.get(self._known(call)),
+                approved_by=self._approved.get(known),
             )
         )
         return Message(role="tool", content=content, tool_call_id=call.id, name=call.name)

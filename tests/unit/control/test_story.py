@@ -149,3 +149,13 @@ def test_examples_and_the_first_question_are_no_steps_of_a_conversation() -> Non
     again = [*first, Message(role="assistant", content="fine"), Message(role="user", content="d")]
     asyncio.run(session.complete(again))
     assert [step.output for step in session.steps if step.kind == "user"] == ["d"]
+
+
+def test_a_denied_call_that_the_model_is_told_of_was_never_made() -> None:
+    session = World(route=route_with(policies={"disallow_actions": ["send_email"]})).open()
+    asked = ToolCall(name="send_email", arguments={"to": "bob"}, id="c1")
+    with pytest.raises(PolicyBlocked) as denied:
+        session.authorize(asked)
+    message = session.tool_result(asked, None, error=str(denied.value))
+    assert "never allowed" in message.content
+    assert told(session) == [("tool", "send_email", "denied")]

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from evalkit.execute.agent_target import AgentTarget, bound_loop
-from evalkit.records.asset import Agent, Output, Prompt, PromptMessage, Search, Tool
+from evalkit.records.asset import (
+    Agent,
+    AgentStep,
+    Output,
+    Prompt,
+    PromptMessage,
+    Search,
+    Tool,
+)
 from evalkit.records.attempt import Attempt
 from evalkit.records.call import Reply, ToolCall, Usage
 from evalkit.records.case import Case, Document
@@ -263,3 +271,46 @@ def test_a_plan_bounds_all_calls_of_a_loop() -> None:
     assert first.max_cost_usd is not None and planned.max_cost_usd is not None
     assert planned.max_cost_usd > 4 * first.max_cost_usd
     assert bound_loop(first, Case(id="c", input={}), calls=1).max_cost_usd == first.max_cost_usd
+
+
+STEPS = (
+    AgentStep(name="triage", tools=("get_order",), until="get_order"),
+    AgentStep(name="resolve", tools=("refund",), says="Now decide."),
+)
+PERMITTED = {"steps": {"triage": {"tools": ["get_order"]}, "resolve": {"tools": ["refund"]}}}
+
+
+def test_a_workflow_goes_from_step_to_step_with_the_tools_of_each() -> None:
+    run = world(
+        calls(("get_order", {"id": "A-1"})),
+        calls(("refund", {})),
+        reply_of("It was refunded."),
+        **PERMITTED,
+    )
+    attempt = play(run, agent(steps=STEPS))
+    assert (attempt.state, attempt.output) == ("answered", "It was refunded.")
+    assert [(step.kind, step.step) for step in attempt.steps] == [
+        ("model", "triage"),
+        ("tool", "triage"),
+        ("user", "resolve"),
+        ("model", "resolve"),
+        ("tool", "resolve"),
+        ("model", "resolve"),
+    ]
+    offered = [[tool.name for tool in request.tools] for request in run.one.requests]
+    assert offered == [["get_order"], ["refund"], ["refund"]]
+    assert run.one.requests[1].messages[-1].content == "Now decide."
+
+
+def test_a_step_that_the_route_does_not_have_blocks_the_attempt() -> None:
+    run = world(calls(("get_order", {"id": "A-1"})), steps={"triage": {"tools": ["get_order"]}})
+    attempt = play(run, agent(steps=STEPS))
+    assert attempt.state == "blocked"
+    assert len(run.one.requests) == 1
+
+
+def test_the_cap_of_an_agent_is_over_all_of_its_steps() -> None:
+    run = world(calls(("get_order", {"id": "B-9"})), **PERMITTED)
+    attempt = play(run, agent(steps=STEPS, max_steps=2))
+    assert (attempt.state, attempt.rule) == ("blocked", "agent.max_steps")
+    assert len(run.one.requests) == 2
