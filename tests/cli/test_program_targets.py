@@ -206,6 +206,22 @@ def test_a_command_that_fails_is_a_failure_of_the_target(evalkit: Evalkit, tmp_p
         assert words in made[f"c{number:04}"]["error"]
 
 
+LEAVING = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", "MARKER"])
+print('"yes"')
+"""
+
+
+def test_an_answer_does_not_wait_for_what_a_command_leaves_behind(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    marker = f"left-behind-{os.getpid()}"
+    project = command_project(tmp_path / "p", LEAVING.replace("MARKER", marker), timeout_s=30.0)
+    assert evalkit("run", cwd=project.root).returncode == 0
+    assert not processes_of(marker)
+
+
 def test_a_command_that_does_not_exist_is_told_in_every_attempt(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:

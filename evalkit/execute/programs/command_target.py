@@ -24,6 +24,8 @@ from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 
+_LAST_WORDS_S = 0.5
+
 
 class CommandTarget:
     """Runs `argv` in `folder` for every attempt: the case's input on stdin, an answer on stdout.
@@ -112,13 +114,28 @@ async def _exchange(process: TargetProcess, asked: bytes) -> bytes:
         process.stdin.close()
     except (BrokenPipeError, ConnectionResetError):
         pass  # a program may answer without reading
-    pieces, size = [], 0
+    pieces: list[bytes] = []
+    reading = asyncio.create_task(_read(process, pieces))
+    exiting = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait({reading, exiting}, return_when=asyncio.FIRST_COMPLETED)
+        # what it left behind may hold its stdout open; its own words are all there by now
+        await asyncio.wait({reading}, timeout=None if not exiting.done() else _LAST_WORDS_S)
+        if reading.done():
+            reading.result()
+    finally:
+        reading.cancel()
+        exiting.cancel()
+    return b"".join(pieces)
+
+
+async def _read(process: TargetProcess, pieces: list[bytes]) -> None:
+    size = 0
     while piece := await process.stdout.read(65_536):
         pieces.append(piece)
         size += len(piece)
         if size > MAX_BYTES:
             raise TargetFailed(f"it wrote more than {MAX_BYTES // 1024 // 1024} MB to stdout")
-    return b"".join(pieces)
 
 
 def _decoded(written: bytes) -> object:

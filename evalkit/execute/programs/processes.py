@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _KEPT_BYTES = 8_192
+_LAST_WORDS_S = 0.5
 # Kills the groups it was told of once nobody holds the other end of its input any more.
 _MINDER = """
 import os, signal, sys
@@ -65,15 +66,37 @@ class Minder:
             await process.wait()
 
 
+class _Exiting(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells that the process has exited although a pipe of it is still open.
+
+    `Process.wait` waits for all pipes: one that nobody reads any more, or that a process which was
+    left behind still holds, would keep it waiting for ever.
+    """
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit, loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
 class TargetProcess:
     """One running process: its input and output, the end of what it wrote to stderr."""
 
-    def __init__(self, process: asyncio.subprocess.Process, minder: Minder) -> None:
+    def __init__(
+        self, transport: asyncio.SubprocessTransport, protocol: _Exiting, minder: Minder
+    ) -> None:
         """Made by `start`."""
-        assert process.stdin is not None and process.stdout is not None
-        self.stdin = process.stdin
-        self.stdout = process.stdout
-        self._process = process
+        assert protocol.stdin is not None and protocol.stdout is not None
+        assert protocol.stderr is not None
+        self.stdin = protocol.stdin
+        self.stdout = protocol.stdout
+        self._stderr = protocol.stderr
+        self._transport = transport
+        self._exited = protocol.exited
+        self._group = transport.get_pid()
         self._minder = minder
         self._tail: deque[bytes] = deque()
         self._kept = 0
@@ -90,7 +113,9 @@ class TargetProcess:
         limit: int,
     ) -> "TargetProcess":
         """Start a program in a group of its own. Raises OSError. `limit` is the longest line."""
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _Exiting(limit, loop),
             *argv,
             cwd=folder,
             env=dict(environ),
@@ -98,44 +123,42 @@ class TargetProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-            limit=limit,
         )
-        started = cls(process, minder)
-        await minder.watch(process.pid)
+        started = cls(transport, protocol, minder)
+        await minder.watch(started._group)
         return started
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
-        return self._process.returncode is None
+        return not self._exited.is_set()
 
     async def wait(self) -> int:
         """The exit code; below 0 the signal that ended it."""
-        return await self._process.wait()
+        await self._exited.wait()
+        code = self._transport.get_returncode()
+        assert code is not None, "it has exited"
+        return code
 
     async def stderr_tail(self) -> str:
         """The end of what it wrote to stderr, once that is closed or nobody waits any longer."""
-        await asyncio.wait([self._draining], timeout=1.0)
+        await asyncio.wait([self._draining], timeout=_LAST_WORDS_S)
         return b"".join(self._tail)[-_KEPT_BYTES:].decode("utf-8", "replace")
 
     async def kill(self) -> None:
         """End it and everything in its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self.stdin.close()
-        await self._process.wait()
-        self._minder.forget(self._process.pid)
+            os.killpg(self._group, signal.SIGKILL)
+        await self._exited.wait()
+        self._minder.forget(self._group)
+        # what it wrote before it ended is read; a pipe that is held elsewhere is closed
+        await asyncio.wait([self._draining], timeout=_LAST_WORDS_S)
         self._draining.cancel()
+        self._transport.close()
         await asyncio.gather(self._draining, return_exceptions=True)
-        # closes the pipes that a process outside the group may still hold
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None:
-            transport.close()
 
     async def _drain(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None
-        while piece := await stream.read(65_536):
+        while piece := await self._stderr.read(65_536):
             self._tail.append(piece[-_KEPT_BYTES:])
             self._kept += len(self._tail[-1])
             while self._kept - len(self._tail[0]) >= _KEPT_BYTES:
