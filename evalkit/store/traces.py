@@ -68,7 +68,10 @@ class TraceStore:
             return next(iter(found.values()))
         if found:
             raise UsageError(f"{name!r} fits {len(found)} traces; give more of the id")
-        raise UsageError(f"there is no trace {name!r}; `evalkit trace list` shows which there are")
+        raise UsageError(
+            f"there is no trace {name!r}; `evalkit trace list` shows which there are, and "
+            "`evalkit show RUN CASE` shows an attempt of a run"
+        )
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> tuple[int, int]:
         """Remove traces that began before that moment: how many, and how many bytes they took.

@@ -1,5 +1,6 @@
 """What the spans of a session say: attributes by OpenTelemetry's names, every text redacted."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from evalkit.records.span import Span, Use
 from evalkit.records.stored import stored_text, stored_value
 
 Redact = Callable[[str], str]
+# Of one message, one tool's arguments or one result: a trace is to be read, not to be replayed.
+MOST_CONTENT = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +162,9 @@ def _tool_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
         names.TOOL_EFFECT: None if tool is None else tool.effect,
     }
     if facts.content:
-        said[names.TOOL_ARGUMENTS] = stored_value(call.arguments, facts.redact)
+        said[names.TOOL_ARGUMENTS] = _value(call.arguments, facts.redact)
         if "result" in span.about:
-            said[names.TOOL_RESULT] = stored_value(span.about["result"], facts.redact)
+            said[names.TOOL_RESULT] = _value(span.about["result"], facts.redact)
     return _given(said)
 
 
@@ -175,7 +178,7 @@ def _retrieval_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]
         ],
     }
     if facts.content:
-        said[names.RETRIEVAL_QUERY] = stored_text(span.about.get("query", ""), facts.redact)
+        said[names.RETRIEVAL_QUERY] = _text(span.about.get("query", ""), facts.redact)
     return _given(said)
 
 
@@ -183,15 +186,15 @@ def _message(message: Message, redact: Redact) -> dict[str, Any]:
     parts: list[dict[str, Any]] = []
     if message.role == "tool":
         answer = {"type": "tool_call_response", "id": message.tool_call_id}
-        parts.append({**answer, "result": stored_text(message.content, redact)})
+        parts.append({**answer, "result": _text(message.content, redact)})
     elif message.content:
-        parts.append({"type": "text", "content": stored_text(message.content, redact)})
+        parts.append({"type": "text", "content": _text(message.content, redact)})
     return {"role": message.role, "parts": parts + _calls(message.tool_calls, redact)}
 
 
 def _answer(reply: Reply, redact: Redact) -> dict[str, Any]:
     text = reply.refusal if reply.refusal is not None else reply.content
-    parts = [{"type": "text", "content": stored_text(text, redact)}] if text else []
+    parts = [{"type": "text", "content": _text(text, redact)}] if text else []
     return {
         "role": "assistant",
         "parts": parts + _calls(reply.tool_calls, redact),
@@ -205,10 +208,26 @@ def _calls(calls: Sequence[ToolCall], redact: Redact) -> list[dict[str, Any]]:
             "type": "tool_call",
             "id": stored_text(call.id, redact),
             "name": stored_text(call.name, redact),
-            "arguments": stored_value(call.arguments, redact),
+            "arguments": _value(call.arguments, redact),
         }
         for call in calls
     ]
+
+
+def _text(text: str, redact: Redact) -> str:
+    """A text as a span holds it: redacted whole, then cut, as half a secret is not recognised."""
+    stored = stored_text(text, redact)
+    more = len(stored) - MOST_CONTENT
+    return stored if more <= 0 else f"{stored[:MOST_CONTENT]} … ({more:,} more characters)"
+
+
+def _value(value: Any, redact: Redact) -> Any:
+    """A value as a span holds it; one that is too long as the beginning of its JSON."""
+    if isinstance(value, str):
+        return _text(value, redact)
+    stored = stored_value(value, redact)
+    encoded = json.dumps(stored, ensure_ascii=False, default=str)
+    return stored if len(encoded) <= MOST_CONTENT else _text(encoded, str)
 
 
 def provider_of(identity: str) -> tuple[str, str | None, int | None]:

@@ -124,6 +124,24 @@ def test_nothing_that_was_said_is_in_a_span_unless_it_is_asked_for_and_then_reda
     assert WHO not in whole
 
 
+def test_long_texts_are_redacted_whole_and_then_cut() -> None:
+    text = "word " * 3_998 + WHO + " and so on" * 2_000
+    world = World(one=FakeProvider(reply_of("fine"), name="first"))
+    session = world.open()
+    ask(session, text)
+    chat = session.spans(content=True)[1]
+    (part,) = chat.attributes[names.INPUT_MESSAGES][-1]["parts"]
+    assert len(part["content"]) < 20_100
+    assert part["content"].endswith("more characters)")
+    assert "ada" not in part["content"]
+    call = ToolCall(name="lookup", arguments={"rows": ["x" * 100] * 1_000}, id="1")
+    with pytest.raises(PolicyBlocked):
+        session.authorize(call)
+    arguments = session.spans(content=True)[2].attributes[names.TOOL_ARGUMENTS]
+    assert arguments.startswith('{"rows": ["xxx')
+    assert len(arguments) < 20_100
+
+
 def test_an_error_message_that_quotes_personal_data_is_redacted() -> None:
     world = World(
         one=FakeProvider(ProviderError("bad_request", f"no such user {WHO}"), name="first")
