@@ -134,13 +134,17 @@ class SessionError(EvalkitError):
 class PolicyBlocked(SessionError):
     """A policy of the route said no."""
 
-    def __init__(self, rule: str, message: str, *, completion: Any = None) -> None:
+    def __init__(
+        self, rule: str, message: str, *, completion: Any = None, approval: str | None = None
+    ) -> None:
         """`rule` is the policy's key, such as `policies.disallow_actions`.
 
         `completion` is the `records.call.Completion` that was held back, None where none was made.
+        `approval` is the id of the request that waits for somebody's approval, if one does.
         """
         self.rule = rule
         self.completion = completion
+        self.approval = approval
         super().__init__(message)
 
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
+from evalkit.records.approval import ApprovalAsked, ApprovalClaim
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Attempt, Step
 from evalkit.records.call import (
@@ -268,6 +269,16 @@ class AuditLog(Protocol):
         `kind` is a dotted name such as `approval.granted`; `actor` tells who did it (`user`,
         `org`, `team`, as far as they are known), `about` what: plain data without secrets and
         without personal data of anybody else. Raises StoreError.
+        """
+
+
+class Approvals(Protocol):
+    """Approvals of tool calls that people give while a service runs."""
+
+    def claim(self, asked: ApprovalAsked) -> ApprovalClaim:
+        """Use an approval that covers the call, or leave a request for one. Raises StoreError.
+
+        Of two claims of one approval, at any time and from any process, exactly one has it.
         """
 
 

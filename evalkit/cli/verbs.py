@@ -3,6 +3,7 @@
 import typer
 
 from evalkit.cli import (
+    approvals,
     audit,
     check,
     diff,
@@ -55,4 +56,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(route.app)
     app.add_typer(trace.app)
     app.add_typer(audit.app)
+    app.add_typer(approvals.app)
     app.add_typer(publish.app)

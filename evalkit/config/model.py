@@ -9,6 +9,7 @@ from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.matching import match_route
+from evalkit.config.permissions import Text
 from evalkit.config.prices import PriceList
 from evalkit.config.residence import left_out, refused_models, resolve_models
 from evalkit.config.routes import Model, Provider, Route
@@ -69,6 +70,13 @@ class Config(Part):
             description="When a model that keeps failing is left alone for a while; null: never."
         ),
     ] = BreakerRules()
+    approvers: Annotated[
+        dict[Name, list[Text]] | None,
+        Field(
+            description="Who may grant and deny approvals, by team. Without the list whoever names "
+            "the team may; with it nobody else."
+        ),
+    ] = None
     suites: Annotated[
         dict[Name, Suite], Field(description="What is tested, by the name that `run` takes.")
     ] = {}

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from evalkit.control.ruling import POLICY_ERROR, Ruling
+from evalkit.errors import StoreError
+from evalkit.ports import Approvals
+from evalkit.records.approval import Approval, ApprovalAsked
 
 RULE = "approvals.on_execute"
 
@@ -34,3 +37,30 @@ def rule_given_approval(
         if now.astimezone(UTC) >= ends:
             return Ruling(False, RULE, f"the approval of {name} by {team} expired at {expires}")
     return Ruling(True, RULE, f"{name} was approved by {team}")
+
+
+def rule_stored_approval(store: Approvals, asked: ApprovalAsked) -> Ruling:
+    """Whether somebody approved this call. Without that, a request for it is left behind.
+
+    An approval that lets the call run is used up by that. A store that cannot be asked denies.
+    """
+    try:
+        claim = store.claim(asked)
+    except StoreError as error:
+        message = f"{asked.tool} needs the approval of {asked.team}, and nobody can look: {error}"
+        return Ruling(False, POLICY_ERROR, message)
+    known = claim.approval
+    data = {"approval": known.id}
+    if claim.allowed:
+        words = f"{asked.tool} was approved by {asked.team}: {known.id}, granted by {known.by}"
+        return Ruling(True, RULE, words, data=data)
+    return Ruling(False, RULE, _waiting(asked, known), data=data)
+
+
+def _waiting(asked: ApprovalAsked, known: Approval) -> str:
+    if known.state == "denied":
+        return f"{asked.tool} was denied by {known.by_team}, {known.id}: {known.reason}"
+    return (
+        f"{asked.tool} executes something, and {asked.team} has not approved it; it waits as "
+        f"{known.id}: evalkit approvals grant {known.id} --as USER --team {asked.team}"
+    )

@@ -16,7 +16,7 @@ from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
 from evalkit.control.traffic import Lane
-from evalkit.ports import Cache, Clock, EventSink, Provider
+from evalkit.ports import Approvals, Cache, Clock, EventSink, Provider
 from evalkit.records.call import Attribution, Decision
 from evalkit.records.case import Case, Document
 from evalkit.records.ledger import Scopes
@@ -49,13 +49,15 @@ class ControlPlane:
         catalogue: Catalogue | None = None,
         lanes: Mapping[str, Lane] | None = None,
         places: Mapping[str, str] | None = None,
+        approvals: Approvals | None = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
         `timeout_s` is of one try, `retries` are further tries of one model, `emit` hears of them.
         `catalogue` has the indexes besides those that cases bring along.
         `lanes` are how live models are reached, where anything limits that; `places` are what the
-        trace tells of where a model answers.
+        trace tells of where a model answers. `approvals` are given while sessions run; sessions
+        over a case see its own and no other.
         """
         self._route = route
         lanes, places = lanes or {}, places or {}
@@ -87,6 +89,7 @@ class ControlPlane:
             emit=emit,
         )
         self._catalogue = catalogue or Catalogue()
+        self._approvals = approvals
         self._primed: dict[int, tuple[Case, Redactor]] = {}
 
     def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> ControlSession:
@@ -128,6 +131,7 @@ class ControlPlane:
             use=use,
             conversation=conversation,
             heard=heard,
+            approval_store=self._approvals,
         )
 
     def _scopes(
@@ -152,6 +156,7 @@ class ControlPlane:
         use: Use = "none",
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
+        approval_store: Approvals | None = None,
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
@@ -168,6 +173,7 @@ class ControlPlane:
             heard=heard,
             catalogue=self._catalogue,
             may_read=self._catalogue.readable_by(case.identity),
+            approval_store=approval_store,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

@@ -17,6 +17,7 @@ from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.routing import RouteOrder
 from evalkit.control.telemetry.describing import SessionFacts, describe_spans
+from evalkit.ports import Approvals
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
 from evalkit.records.call import (
@@ -54,11 +55,13 @@ class ControlSession:
         use: Use = "none",
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
+        approval_store: Approvals | None = None,
     ) -> None:
         """Made by `ControlPlane`. `order` is the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
         identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
-        at once.
+        at once. `approval_store` is where people approve while the session runs, for what
+        `approvals` do not cover.
         """
         self._use = use
         self._conversation = conversation
@@ -73,6 +76,7 @@ class ControlSession:
             catalogue=catalogue,
             may_read=may_read,
             heard=heard,
+            approval_store=approval_store,
         )
         self._caller = Caller(
             settings,

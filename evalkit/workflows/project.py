@@ -17,6 +17,7 @@ from evalkit.records.verdict import Verdict
 from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
 from evalkit.sources.indexes import read_index, readable_indexes
 from evalkit.sources.tree import WorkingTree
+from evalkit.store.approvals import ApprovalStore
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.faults import parse_faults
 from evalkit.workflows.setup.request import RunRequest
@@ -212,7 +213,8 @@ class Project:
         On the `route`, or on the one that is for the `task`, the `risk` class or both. Sessions of
         one project share the limits of their providers and the circuits of their models.
         `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
-        agreed to beforehand, by tool. What it spends is counted on the budgets of the identity, the
+        agreed to beforehand, by tool; what else needs an approval waits for one in
+        `evalkit approvals`. What it spends is counted on the budgets of the identity, the
         route and the `workflow`. `prompt` (such as triage@v2) and `conversation` are for its trace,
         and so is `use`, what that may become (default: the route's).
 
@@ -231,6 +233,7 @@ class Project:
             suite="",
             ledger=wiring.ledger(self.assets.config),
             cache=None,
+            approvals=ApprovalStore(self.root, now=wiring.clock.now),
             indexes={
                 name: read_index(WorkingTree(self.root), name, self.assets.config.indexes[name])
                 for name in readable_indexes(self.assets.config, known)

@@ -18,7 +18,7 @@ from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.traffic import Lane, Traffic
 from evalkit.errors import Refused
-from evalkit.ports import Cache, Clock, EventSink, StreamingTransport
+from evalkit.ports import Approvals, Cache, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
@@ -124,13 +124,15 @@ class Wiring:
         tested: bool = False,
         may_ask: bool = True,
         indexes: Mapping[str, IndexContent] | None = None,
+        approvals: Approvals | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
-        is of such routes. `indexes` are those over folders that its sessions may ask. Without
-        `may_ask` its sessions may never ask a model, as a program's: one that cannot be reached is
-        then told when it is asked.
+        is of such routes. `indexes` are those over folders that its sessions may ask, `approvals`
+        what people grant while they run; no run of a golden set has any. Without `may_ask` its
+        sessions may never ask a model, as a program's: one that cannot be reached is then told when
+        it is asked.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
         one that the route may not ask, by its regions or because its data has to stay.
@@ -165,6 +167,7 @@ class Wiring:
             places={
                 name: self._place(config, name, config.models[name]) for name in route.every_model
             },
+            approvals=approvals,
         )
 
     def _lane(self, config: Config, name: str, model: Model) -> Lane:

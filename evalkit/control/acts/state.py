@@ -13,7 +13,7 @@ from evalkit.control.ruling import Ruling
 from evalkit.control.screening import Screen
 from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
-from evalkit.ports import Clock
+from evalkit.ports import Approvals, Clock
 from evalkit.records.asset import Tool
 from evalkit.records.call import Act, Attribution, Decision, Reply
 from evalkit.records.case import Document
@@ -37,8 +37,10 @@ class SessionState:
         catalogue: Catalogue,
         may_read: Collection[str],
         heard: Callable[[Decision], None] | None = None,
+        approval_store: Approvals | None = None,
     ) -> None:
         """As `ControlSession` is given it."""
+        self.approval_store = approval_store
         self.route = route
         self.clock = clock
         self.redactor = redactor
@@ -76,4 +78,8 @@ class SessionState:
         """Trace a ruling. Raises PolicyBlocked where it stops the act."""
         self.trace.add(act, ruling.outcome, ruling.rule, ruling.message, **ruling.data)
         if ruling.stops:
-            raise PolicyBlocked(ruling.rule, self.redacted(ruling.message))
+            raise PolicyBlocked(
+                ruling.rule,
+                self.redacted(ruling.message),
+                approval=ruling.data.get("approval"),
+            )

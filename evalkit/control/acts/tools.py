@@ -7,16 +7,18 @@ import msgspec
 
 from evalkit.control.acts.state import SessionState
 from evalkit.control.approving import RULE as APPROVAL_RULE
-from evalkit.control.approving import rule_given_approval
+from evalkit.control.approving import rule_given_approval, rule_stored_approval
 from evalkit.control.arguments import RULE as ARGUMENTS_RULE
 from evalkit.control.arguments import digest_arguments, rule_arguments
 from evalkit.control.ruling import Ruling
 from evalkit.control.tool_rules import rule_allow_list, rule_declared, rule_forbidden
 from evalkit.errors import PolicyBlocked
+from evalkit.records.approval import ApprovalAsked
 from evalkit.records.attempt import Step
 from evalkit.records.call import Message, ToolCall
 from evalkit.records.digest import digest_of
 from evalkit.records.permission import StepToken
+from evalkit.records.stored import stored_value
 
 
 class ToolAct:
@@ -99,7 +101,20 @@ class ToolAct:
         if needed is None or state.declared[call.name].effect != "execute":
             return
         now = state.clock.now()
-        yield rule_given_approval(needed.team, call.name, state.approvals.get(call.name), now)
+        given = rule_given_approval(needed.team, call.name, state.approvals.get(call.name), now)
+        if given.allowed or state.approval_store is None:
+            yield given
+            return
+        asked = ApprovalAsked(
+            route=state.route.name,
+            tool=call.name,
+            team=needed.team,
+            identity=state.identity,
+            digest=digest_arguments(call.arguments or {}, state.placeholders),
+            expires_s=needed.expires_s,
+            arguments=stored_value(call.arguments or {}, state.redacted),
+        )
+        yield rule_stored_approval(state.approval_store, asked)
 
     def result(
         self, call: ToolCall, result: Any, *, error: str | None, latency_s: float | None

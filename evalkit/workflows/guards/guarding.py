@@ -24,6 +24,7 @@ from evalkit.workflows.guards.loosening import (
     wider_route,
     wider_tools,
 )
+from evalkit.workflows.guards.permissions import wider_approvers
 from evalkit.workflows.guards.placing import looser_limits, moved_models, wider_places
 from evalkit.workflows.guards.replays import changed_replies
 from evalkit.workflows.guards.scopes import wider_scopes
@@ -128,6 +129,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *wider_route(old.route, new.assets.route),
         *_wider_traffic((old.route, config), (new.assets.route, new.config)),
         *wider_budgets(config.budgets, new.config.budgets),
+        *wider_approvers(config, new.config, new.assets.route),
         *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from evalkit.config.model import Config
 from evalkit.config.permissions import BlockedPhrase
 from evalkit.config.routes import Route
 
@@ -28,6 +29,20 @@ def wider_permissions(old: Route, new: Route) -> Iterable[str]:
         before, after = getattr(old, key), getattr(new, key)
         if before is not None and (after is None or after > before):
             yield f"{name} may {words}"
+
+
+def wider_approvers(old: Config, new: Config, route: Route) -> Iterable[str]:
+    """Who may approve the executions of a route that could not before."""
+    needed = route.approvals.execute
+    if needed is None or old.approvers is None:
+        return
+    if new.approvers is None:
+        yield f"evalkit.yaml no longer lists who may approve for {needed.team}"
+        return
+    known = old.approvers.get(needed.team, [])
+    added = [each for each in new.approvers.get(needed.team, []) if each not in known]
+    if added:
+        yield f"{', '.join(added)} may also approve for {needed.team}"
 
 
 def _actions(name: str, old: Route, new: Route) -> Iterable[str]:

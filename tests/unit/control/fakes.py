@@ -17,7 +17,7 @@ from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
 from evalkit.control.traffic import Traffic
 from evalkit.errors import ProviderError
-from evalkit.ports import Accounts, Cache, EventSink
+from evalkit.ports import Accounts, Approvals, Cache, EventSink
 from evalkit.records.asset import Tool
 from evalkit.records.call import Decision, Message, Reply, Request, ToolCall, Usage
 from evalkit.records.case import Case, Document
@@ -128,6 +128,7 @@ class World:
     three: FakeProvider = field(default_factory=lambda: FakeProvider(name="third"))
     breaker: BreakerRules | None = None
     limits: Limits | None = None
+    approvals: Approvals | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
@@ -153,6 +154,7 @@ class World:
             retries=self.retries,
             jitter=random.Random(7),
             emit=self.emit,
+            approvals=self.approvals,
             catalogue=self.catalogue,
             lanes=self.lanes,
         )

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from evalkit.config.model import Config
 from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
 from evalkit.records.asset import Tool
 from evalkit.workflows.guards.loosening import weaker_suite, wider_route, wider_tools
+from evalkit.workflows.guards.permissions import wider_approvers
 
 SUITE: dict[str, Any] = {
     "golden": "g@v1",
@@ -277,6 +279,25 @@ def test_a_wider_permission_is_told(path: str, value: object, says: str) -> None
 def test_a_narrower_permission_is_none(path: str, value: object) -> None:
     old, new = Route.model_validate(STRICT), Route.model_validate(changed(STRICT, path, value))
     assert list(wider_route(old, new)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (None, None, []),
+        (None, {"legal": ["kim"]}, []),
+        ({"legal": ["kim"]}, None, ["evalkit.yaml no longer lists who may approve for legal"]),
+        ({"legal": ["kim"]}, {"legal": ["kim", "lee"]}, ["lee may also approve for legal"]),
+        ({"legal": ["kim", "lee"]}, {"legal": ["lee"]}, []),
+        ({"legal": ["kim"]}, {"legal": ["kim"], "sales": ["lee"]}, []),
+        ({"legal": ["kim"]}, {}, []),
+    ],
+)
+def test_more_people_who_may_approve_are_told(
+    before: object, after: object, says: list[str]
+) -> None:
+    old, new = (Config.model_validate({"approvers": each}) for each in (before, after))
+    assert list(wider_approvers(old, new, Route.model_validate(STRICT))) == says
 
 
 def test_a_tool_whose_arguments_are_held_to_something_else_is_told() -> None:
