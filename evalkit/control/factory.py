@@ -3,12 +3,14 @@
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from evalkit.config.routes import Model, Route
 from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
+from evalkit.control.checks import PolicyCheck
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Redactor
@@ -50,6 +52,8 @@ class ControlPlane:
         lanes: Mapping[str, Lane] | None = None,
         places: Mapping[str, str] | None = None,
         approvals: Approvals | None = None,
+        checks: Sequence[PolicyCheck] = (),
+        output_schema: Any = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
@@ -57,7 +61,8 @@ class ControlPlane:
         `catalogue` has the indexes besides those that cases bring along.
         `lanes` are how live models are reached, where anything limits that; `places` are what the
         trace tells of where a model answers. `approvals` are given while sessions run; sessions
-        over a case see its own and no other.
+        over a case see its own and no other. `checks` are policies that are written elsewhere,
+        `output_schema` is the content of the schema that `policies.output_schema` names.
         """
         self._route = route
         lanes, places = lanes or {}, places or {}
@@ -90,6 +95,8 @@ class ControlPlane:
         )
         self._catalogue = catalogue or Catalogue()
         self._approvals = approvals
+        self._checks = tuple(checks)
+        self._output_schema = output_schema
         self._primed: dict[int, tuple[Case, Redactor]] = {}
 
     def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> ControlSession:
@@ -174,6 +181,9 @@ class ControlPlane:
             catalogue=self._catalogue,
             may_read=self._catalogue.readable_by(case.identity),
             approval_store=approval_store,
+            whose=case.identity,
+            checks=self._checks,
+            output_schema=self._output_schema,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

@@ -1,6 +1,6 @@
 """What a reply goes through before a session hands it on: redaction, cap, form, citations."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from evalkit.config.routes import Route
 from evalkit.control.policy import rule_citations
 from evalkit.control.redaction import Redactor
+from evalkit.control.ruling import Ruling
 from evalkit.control.trace import Trace
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.asset import Output
@@ -77,12 +78,13 @@ def check_reply(
     retrieved: Collection[str],
     trace: Trace,
     interim: bool = False,
+    rule_answer: Callable[[str], Ruling | None] = lambda content: None,
 ) -> None:
     """Raise PolicyBlocked or InvalidReply, with the completion, for a reply that may not pass.
 
     A refusal passes as one: it is the model's answer, and has no form to keep. So does a turn that
     only calls tools: the answer is still to come. Where more turns may follow (`interim`), so does
-    every turn that calls tools.
+    every turn that calls tools. `rule_answer` looks at an answer's form.
     """
     reply = completion.reply
     used = reply.usage
@@ -99,6 +101,12 @@ def check_reply(
     if reply.tool_calls and not reply.content.strip():
         return
     parsed = _parse(completion, output, trace)
+    formed = rule_answer(reply.content)
+    if formed is not None:
+        trace.add("complete", formed.outcome, formed.rule, formed.message)
+        if formed.stops:
+            message = trace.redact(formed.message)
+            raise PolicyBlocked(formed.rule, message, completion=completion)
     required = route.citations
     if required is not None:
         shadow = required.mode == "warn"
@@ -108,6 +116,14 @@ def check_reply(
         trace.add("complete", ruling.outcome, ruling.rule, ruling.message)
         if ruling.stops:
             raise PolicyBlocked(ruling.rule, ruling.message, completion=completion)
+
+
+def parsed_json(content: str) -> Any:
+    """The reply's JSON; None for a text."""
+    try:
+        return decode_json(content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _check_arguments(completion: Completion, trace: Trace) -> None:

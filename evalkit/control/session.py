@@ -12,6 +12,7 @@ from evalkit.control.acts.retrieval import RetrievalAct
 from evalkit.control.acts.state import SessionState
 from evalkit.control.acts.tools import ToolAct
 from evalkit.control.calling import Caller, CallSettings
+from evalkit.control.checks import PolicyCheck
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
@@ -56,12 +57,16 @@ class ControlSession:
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
         approval_store: Approvals | None = None,
+        whose: Mapping[str, str] | None = None,
+        checks: Sequence[PolicyCheck] = (),
+        output_schema: Any = None,
     ) -> None:
         """Made by `ControlPlane`. `order` is the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
         identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
         at once. `approval_store` is where people approve while the session runs, for what
-        `approvals` do not cover.
+        `approvals` do not cover. `whose` is the identity itself, `checks` are policies that are
+        written elsewhere, `output_schema` is the content of the route's.
         """
         self._use = use
         self._conversation = conversation
@@ -77,6 +82,9 @@ class ControlSession:
             may_read=may_read,
             heard=heard,
             approval_store=approval_store,
+            whose=whose,
+            checks=checks,
+            output_schema=output_schema,
         )
         self._caller = Caller(
             settings,

@@ -20,6 +20,7 @@ from evalkit.sources.inventory import take_inventory
 from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
 from evalkit.sources.reading import Reader
+from evalkit.sources.route_files import load_output_schemas
 from evalkit.sources.suite_files import SuiteFiles, load_suite_files
 
 CONFIG_FILE = "evalkit.yaml"
@@ -29,6 +30,7 @@ CONFIG_FILE = "evalkit.yaml"
 class SuiteAssets:
     """A suite with everything it names.
 
+    `output_schema` is the content of the one that its route holds answers to, if it does.
     `schemas` maps the path of each scorer's schema to its content, `rubrics` the label of each
     judge to its rubric. `digests` covers what is tested
     (prompt or agent, tools and output schema by path, files of a program by path and its settings
@@ -46,6 +48,7 @@ class SuiteAssets:
     digests: Mapping[str, str]
     scorers_digest: str
     rubrics: Mapping[str, Rubric] = field(default_factory=dict)
+    output_schema: dict[str, Any] | None = None
     indexes: Mapping[str, IndexContent] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
     agent: Agent | None = None
@@ -101,6 +104,8 @@ def load_assets(
     intact = [name for name in names if name in examined.config.suites]
     files = load_suite_files(reader, examined, intact, keep_cases=keep_cases)
     indexes = _load_indexes(reader, examined, files, every=suites is None)
+    tested = {examined.config.suites[name].route for name in intact}
+    forms = load_output_schemas(reader, examined, None if suites is None else tested)
     warnings = list(examined.notes)
     if suites is None:
         warnings += examined.advice
@@ -113,7 +118,8 @@ def load_assets(
     if errors or examined.problems:
         raise ConfigError(capped([*examined.problems, *errors], reader.unsaid))
     loaded = {
-        name: _suite_assets(reader, examined.config, name, files[name], indexes) for name in names
+        name: _suite_assets(reader, examined.config, name, files[name], indexes, forms)
+        for name in names
     }
     return Assets(
         config=examined.config,
@@ -168,6 +174,7 @@ def _suite_assets(
     name: str,
     files: SuiteFiles,
     indexes: Mapping[str, IndexContent],
+    forms: Mapping[str, dict[str, Any]],
 ) -> SuiteAssets:
     suite = config.suites[name]
     route = config.route(suite.route)
@@ -196,6 +203,7 @@ def _suite_assets(
         },
         scorers_digest=digest_of(measured_with),
         rubrics=files.rubrics,
+        output_schema=forms.get(route.name),
         indexes=mine,
         reads=read,
         agent=files.agent,
@@ -212,6 +220,9 @@ def _target_digests(
         digests[files.prompt.path] = files.prompt.digest
         for path in files_of(reader.data(files.prompt.path)):
             digests[path] = reader.digests[path]
+    form = route.policies.answer_schema
+    if form is not None:
+        digests[form.json_schema] = reader.digests[form.json_schema]
     written = digested(route, exclude=("owner", "use"))
     # which models a tier stands for is not written in the route
     tiers = {} if route.names_models else {"asks": route.every_model}

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 from evalkit.config.document import Document
 from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
-from evalkit.errors import Problem
+from evalkit.errors import ConfigError, Problem
+from evalkit.ports import FileTree
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.schema_form import is_well_formed
@@ -45,6 +46,15 @@ def load_schema(reader: Reader, path: str, missing: Explain) -> dict[str, Any] |
         return None if problems else document.data
 
     return reader.once(path, missing, make)
+
+
+def read_schema(tree: FileTree, path: str) -> dict[str, Any]:
+    """The JSON Schema in a file of a tree. Raises ConfigError for one that is not in order."""
+    reader = Reader(tree)
+    schema = load_schema(reader, path, lambda message: Problem(file=path, message=message))
+    if schema is None:
+        raise ConfigError(reader.problems)
+    return schema
 
 
 def schema_problems(

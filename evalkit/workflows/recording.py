@@ -146,6 +146,7 @@ async def _record(
         ledger=wiring.ledger(assets.config),
         cache=None,
         indexes=suite.indexes,
+        output_schema=suite.output_schema,
     )
     target = build_target(suite)
     reference = target.reference

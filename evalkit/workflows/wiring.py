@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evalkit.config.model import Config
 from evalkit.config.residence import region_of
@@ -125,14 +126,16 @@ class Wiring:
         may_ask: bool = True,
         indexes: Mapping[str, IndexContent] | None = None,
         approvals: Approvals | None = None,
+        output_schema: dict[str, Any] | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
         is of such routes. `indexes` are those over folders that its sessions may ask, `approvals`
-        what people grant while they run; no run of a golden set has any. Without `may_ask` its
-        sessions may never ask a model, as a program's: one that cannot be reached is then told when
-        it is asked.
+        what people grant while they run; no run of a golden set has any. `output_schema` is the
+        content of the route's, by default that in the working tree. Without `may_ask` its sessions
+        may never ask a model, as a program's: one that cannot be reached is then told when it is
+        asked.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
         one that the route may not ask, by its regions or because its data has to stay.
@@ -168,7 +171,18 @@ class Wiring:
                 name: self._place(config, name, config.models[name]) for name in route.every_model
             },
             approvals=approvals,
+            output_schema=output_schema or self._output_schema(route),
         )
+
+    def _output_schema(self, route: Route) -> dict[str, Any] | None:
+        """The schema in the working tree that a route holds answers to. Raises ConfigError."""
+        policy = route.policies.answer_schema
+        if policy is None:
+            return None
+        from evalkit.sources.schemas import read_schema
+        from evalkit.sources.tree import WorkingTree
+
+        return read_schema(WorkingTree(self.root), policy.json_schema)
 
     def _lane(self, config: Config, name: str, model: Model) -> Lane:
         """How a model is reached, by what is configured: a drill goes the way of real calls."""

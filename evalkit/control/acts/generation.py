@@ -8,9 +8,14 @@ import msgspec
 from evalkit.control.acts.state import SessionState
 from evalkit.control.asking import Question, build_question
 from evalkit.control.calling import Caller
-from evalkit.control.outgoing import check_reply, trace_guardrails
+from evalkit.control.checks import consult
+from evalkit.control.outgoing import check_reply, parsed_json, trace_guardrails
+from evalkit.control.output_schema import rule_output
+from evalkit.control.policy import cited_documents
+from evalkit.control.policy_input import reply_input, request_input
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import RouteOrder, ask_in_order
+from evalkit.control.ruling import Ruling
 from evalkit.control.turns import rule_turn
 from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
@@ -37,6 +42,7 @@ class GenerationAct:
         trial: int,
     ) -> PreparedCall:
         """As `ControlSession.prepare`."""
+        messages = self._said(messages, traced=False)
         messages, tools = self._state.screen.request(messages, tools, traced=False)
         question = self._question(messages, tools, params, output, trial)
         models = self._order.models
@@ -85,12 +91,16 @@ class GenerationAct:
         interim: bool,
     ) -> Completion:
         state = self._state
-        outgoing, outgoing_tools = state.screen.request(messages, tools)
+        outgoing, outgoing_tools = state.screen.request(self._said(messages), tools)
         question = self._question(outgoing, outgoing_tools, params, output, trial)
         self._trace_cap(question)
         state.turns += 1
         for capped in rule_turn(state.route, state.turns, state.tokens, question.bound_tokens):
             state.enforce("complete", capped)
+        if state.checks:
+            document = request_input(state.facts, question.messages, question.tools)
+            for ruling in await consult(state.checks, document):
+                state.enforce("complete", ruling)
         state.declared.update((tool.name, tool) for tool in tools)
         billed_before = self._caller.billed_usd
         offer, reply, fallbacks = await ask_in_order(
@@ -111,7 +121,7 @@ class GenerationAct:
             billed_usd=self._caller.billed_usd - billed_before,
             fallbacks=fallbacks,
         )
-        completion = self._screened(completion)
+        completion = self._screened(self._unsaid(completion))
         check_reply(
             completion,
             route=state.route,
@@ -121,8 +131,54 @@ class GenerationAct:
             retrieved=state.retrieved,
             trace=state.trace,
             interim=interim,
+            rule_answer=self._rule_answer,
         )
+        if state.checks:
+            await self._check_reply(completion)
         return completion
+
+    def _said(self, messages: Sequence[Message], *, traced: bool = True) -> Sequence[Message]:
+        """The messages without phrases that may not be said. Raises PolicyBlocked."""
+        state = self._state
+        screened, rulings = state.phrases.request(messages)
+        for ruling in rulings:
+            if traced:
+                state.enforce("complete", ruling)
+            elif ruling.stops:
+                raise PolicyBlocked(ruling.rule, ruling.message)
+        return screened
+
+    def _unsaid(self, completion: Completion) -> Completion:
+        """The same for a reply. Raises PolicyBlocked, with what may be stored."""
+        reply, rulings = self._state.phrases.reply(completion.reply)
+        self._enforce_on(completion, rulings)
+        return msgspec.structs.replace(completion, reply=reply)
+
+    def _rule_answer(self, content: str) -> Ruling | None:
+        """Whether an answer meets the route's schema; None where the route has none."""
+        state = self._state
+        policy = state.route.policies.answer_schema
+        if policy is None:
+            return None
+        return rule_output(policy, state.output_schema, content, state.placeholders)
+
+    async def _check_reply(self, completion: Completion) -> None:
+        """Ask the policies that are written elsewhere. Raises PolicyBlocked."""
+        state = self._state
+        content = completion.content
+        cited = cited_documents(content, parsed_json(content), known=state.known)
+        document = reply_input(state.facts, completion, cited)
+        self._enforce_on(completion, await consult(state.checks, document))
+
+    def _enforce_on(self, completion: Completion, rulings: Sequence[Ruling]) -> None:
+        """Trace rulings on a reply. Raises PolicyBlocked with the reply as it may be stored."""
+        for ruling in rulings:
+            try:
+                self._state.enforce("complete", ruling)
+            except PolicyBlocked as blocked:
+                stored = self._state.redacted_reply(completion.reply)
+                blocked.completion = msgspec.structs.replace(completion, reply=stored)
+                raise
 
     def _failed_step(self, error: SessionError) -> Step:
         """The step of a call that gave no answer, or one that may not pass."""

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from evalkit.control.acts.state import SessionState
+from evalkit.control.checks import consult
 from evalkit.control.policy import rule_retrieval
+from evalkit.control.policy_input import retrieval_input
 from evalkit.control.retrieval.case_documents import CaseDocuments
 from evalkit.control.retrieval.retriever import DEFAULT_CHUNKS, Retriever, readable
 from evalkit.control.retrieval.selection import Selection, select
@@ -39,6 +41,7 @@ class RetrievalAct:
             if step := state.permits.rule_data(index, token):
                 state.enforce("retrieve", step)
             self._admit(index)
+            await self._consult(index, query)
             shared = state.catalogue.retriever(index)
             limits = state.route.retrieval
             max_chunks = limits.max_chunks
@@ -55,6 +58,11 @@ class RetrievalAct:
             max_tokens=limits.max_tokens,
         )
         kept = tuple(document.id for document in selection.kept)
+        try:
+            await self._consult(index, query, kept)
+        except PolicyBlocked as blocked:
+            self._tell_failure(index, query, blocked)
+            raise
         state.known.update(kept)
         state.known.update(_ids(found))
         state.retrieved.update(kept)
@@ -70,6 +78,16 @@ class RetrievalAct:
             )
         )
         return selection.kept
+
+    async def _consult(
+        self, index: str, query: str, documents: Sequence[str] | None = None
+    ) -> None:
+        """Ask the policies that are written elsewhere. Raises PolicyBlocked."""
+        state = self._state
+        if state.checks:
+            document = retrieval_input(state.facts, index, query, documents)
+            for ruling in await consult(state.checks, document):
+                state.enforce("retrieve", ruling)
 
     def _admit(self, index: str) -> None:
         """Raise PolicyBlocked for an index that the route or the identity may not read."""

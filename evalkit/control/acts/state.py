@@ -1,12 +1,16 @@
 """What the acts of one session share: its route, its redactor, its trace, and what it has seen."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from evalkit.config.routes import Route
 from evalkit.control.acts.story import Story
 from evalkit.control.call_counts import CallCounts
+from evalkit.control.checks import PolicyCheck
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.permissions import StepPermits
+from evalkit.control.phrases import PhraseScreen
+from evalkit.control.policy_input import SessionFacts
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.ruling import Ruling
@@ -38,9 +42,16 @@ class SessionState:
         may_read: Collection[str],
         heard: Callable[[Decision], None] | None = None,
         approval_store: Approvals | None = None,
+        whose: Mapping[str, str] | None = None,
+        checks: Sequence[PolicyCheck] = (),
+        output_schema: Any = None,
     ) -> None:
         """As `ControlSession` is given it."""
         self.approval_store = approval_store
+        self.whose = whose or {}
+        self.checks = tuple(checks)
+        self.phrases = PhraseScreen(route.policies.phrases)
+        self.output_schema = output_schema
         self.route = route
         self.clock = clock
         self.redactor = redactor
@@ -73,6 +84,19 @@ class SessionState:
     def placeholders(self) -> dict[str, str]:
         """What each placeholder of this session stands for. Never stored, never sent."""
         return {name: value for _, value, name in self.redactor.knows}
+
+    @property
+    def facts(self) -> SessionFacts:
+        """What policies that are written elsewhere get to know of the session."""
+        return SessionFacts(
+            route=self.route.name,
+            identity=self.identity,
+            whose=self.whose,
+            step=self.permits.current,
+            turns=self.turns,
+            tool_calls=self.calls.authorized,
+            total_tokens=self.tokens,
+        )
 
     def enforce(self, act: Act, ruling: Ruling) -> None:
         """Trace a ruling. Raises PolicyBlocked where it stops the act."""

@@ -10,6 +10,8 @@ from evalkit.control.approving import RULE as APPROVAL_RULE
 from evalkit.control.approving import rule_given_approval, rule_stored_approval
 from evalkit.control.arguments import RULE as ARGUMENTS_RULE
 from evalkit.control.arguments import digest_arguments, rule_arguments
+from evalkit.control.checks import consult_now
+from evalkit.control.policy_input import tool_input
 from evalkit.control.ruling import Ruling
 from evalkit.control.tool_rules import rule_allow_list, rule_declared, rule_forbidden
 from evalkit.errors import PolicyBlocked
@@ -79,6 +81,10 @@ class ToolAct:
         yield from self._of_arguments(call)
         if capped := state.calls.rule(state.route, name, known):
             yield capped
+        if state.checks:
+            yield from consult_now(
+                state.checks, tool_input(state.facts, call, state.declared[name])
+            )
         yield from self._of_approval(call)
 
     def _of_arguments(self, call: ToolCall) -> Iterator[Ruling]:

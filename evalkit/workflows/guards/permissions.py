@@ -1,6 +1,7 @@
 """What a route permits its tools and its replies more than it did, a sentence each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from evalkit.config.model import Config
 from evalkit.config.permissions import BlockedPhrase
@@ -43,6 +44,17 @@ def wider_approvers(old: Config, new: Config, route: Route) -> Iterable[str]:
     added = [each for each in new.approvers.get(needed.team, []) if each not in known]
     if added:
         yield f"{', '.join(added)} may also approve for {needed.team}"
+
+
+def changed_answer_schema(
+    old: Route, new: Route, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> Iterable[str]:
+    """A schema of answers whose content is another one under the same path."""
+    was, now = old.policies.answer_schema, new.policies.answer_schema
+    if was is None or now is None or was.json_schema != now.json_schema:
+        return
+    if before != after:
+        yield f"{now.json_schema}, which route {new.name} holds its answers to, was changed"
 
 
 def _actions(name: str, old: Route, new: Route) -> Iterable[str]:

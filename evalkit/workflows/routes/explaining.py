@@ -206,6 +206,7 @@ async def _prepared(
         ledger=Ledger(asked.config.budgets),
         cache=aged_cache(cache, setup, now=wiring.clock.now()),
         indexes=suite.indexes,
+        output_schema=suite.output_schema,
     )
     target = build_target(suite)
     session = plane.open(case, suite=suite.name, variant="candidate", prompt=target.reference)

@@ -231,6 +231,7 @@ def _arms(
                 may_ask=variant.assets.suite.target.program is None,
                 emit=emit,
                 indexes=variant.assets.indexes,
+                output_schema=variant.assets.output_schema,
             ),
             wiring.programs.build(variant.assets, variant.config, variant.tree),
         )

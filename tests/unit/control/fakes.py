@@ -11,6 +11,7 @@ from evalkit.config.budgets import Budget
 from evalkit.config.prices import Price
 from evalkit.config.routes import Model, Route
 from evalkit.config.traffic import BreakerRules, Limits
+from evalkit.control.checks import PolicyCheck
 from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.retrieval.catalogue import Catalogue
@@ -129,6 +130,8 @@ class World:
     breaker: BreakerRules | None = None
     limits: Limits | None = None
     approvals: Approvals | None = None
+    checks: Sequence[PolicyCheck] = ()
+    output_schema: Any = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
@@ -155,6 +158,8 @@ class World:
             jitter=random.Random(7),
             emit=self.emit,
             approvals=self.approvals,
+            checks=self.checks,
+            output_schema=self.output_schema,
             catalogue=self.catalogue,
             lanes=self.lanes,
         )

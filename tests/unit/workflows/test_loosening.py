@@ -9,7 +9,7 @@ from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
 from evalkit.records.asset import Tool
 from evalkit.workflows.guards.loosening import weaker_suite, wider_route, wider_tools
-from evalkit.workflows.guards.permissions import wider_approvers
+from evalkit.workflows.guards.permissions import changed_answer_schema, wider_approvers
 
 SUITE: dict[str, Any] = {
     "golden": "g@v1",
@@ -336,3 +336,14 @@ def test_a_tool_that_is_declared_milder_is_told() -> None:
     before = [Tool(name="sign"), Tool(name="look", effect="read")]
     after = [Tool(name="sign", effect="draft"), Tool(name="look", effect="execute")]
     assert list(wider_tools(before, after)) == ["tool sign went from effect execute to draft"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [({"type": "object"}, {"type": "object"}, 0), ({"type": "object"}, {}, 1), (None, {}, 1)],
+)
+def test_answers_that_are_held_to_something_else_are_told(
+    before: Any, after: Any, said: int
+) -> None:
+    route = Route.model_validate(STRICT)
+    assert len(list(changed_answer_schema(route, route, before, after))) == said

@@ -1,0 +1,228 @@
+"""Phrases that may not be said: found in what a model is sent and in what it answers."""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from evalkit.config.patterns import compile_pattern
+from evalkit.config.permissions import BlockedPhrase
+from evalkit.control.ruling import POLICY_ERROR, Ruling
+from evalkit.records.call import Message, Reply, ToolCall
+from evalkit.records.json_text import decode_json
+
+RULE = "policies.blocked_phrases"
+BLOCKED = "[BLOCKED]"
+Side = Literal["request", "reply"]
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """A phrase with its pattern. `number` is its place in the list, from 1: what it says is told
+    nowhere. A `literal` ends where its words end."""
+
+    number: int
+    phrase: BlockedPhrase
+    pattern: Any
+    literal: bool
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where it stands in a text."""
+        seen = _SURROGATE.sub("?", text)
+        if not self.literal or seen.isascii():
+            yield from self._found(seen)
+        if not seen.isascii():
+            view, origin = _plain(seen)
+            for start, end in self._found(view):
+                yield origin[start], origin[end - 1] + 1
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        for match in self.pattern.finditer(text):
+            start, end = match.span()
+            if start < end and not (self.literal and _is_inside_word(text, start, end)):
+                yield start, end
+
+
+class PhraseScreen:
+    """The blocked phrases of a route, on one side after the other."""
+
+    def __init__(self, phrases: Sequence[BlockedPhrase]) -> None:
+        """Compile them; their patterns are RE2's, as the configuration checked."""
+        self._phrases = tuple(
+            _Phrase(
+                number,
+                phrase,
+                compile_pattern(phrase.pattern or _literal(phrase.text or "")),
+                literal=phrase.pattern is None,
+            )
+            for number, phrase in enumerate(phrases, start=1)
+        )
+
+    def request(self, messages: Sequence[Message]) -> tuple[Sequence[Message], list[Ruling]]:
+        """The messages as they may leave, and what there is to say of them."""
+        return self._screened("request", messages, lambda run: [run.message(m) for m in messages])
+
+    def reply(self, reply: Reply) -> tuple[Reply, list[Ruling]]:
+        """The reply as it may be handed on, and what there is to say of it."""
+        return self._screened("reply", reply, lambda run: run.reply(reply))
+
+    def _screened(
+        self, side: Side, given: Any, screen: Callable[["_Pass"], Any]
+    ) -> tuple[Any, list[Ruling]]:
+        meant = [each for each in self._phrases if each.phrase.where in (side, "both")]
+        if not meant:
+            return given, []
+        one = _Pass(meant)
+        try:
+            screened = screen(one)
+        except RecursionError:
+            message = f"the {side} is nested too deep to be searched for blocked phrases"
+            return given, [Ruling(False, POLICY_ERROR, message)]
+        return screened, [
+            Ruling(
+                each.phrase.mode == "redact",
+                RULE,
+                f"blocked phrase {each.number} of the route, {one.counts[each.number]} times in "
+                f"the {side}",
+                shadow=each.phrase.mode == "warn",
+                data={"phrase": each.number, "count": one.counts[each.number], "where": side},
+            )
+            for each in meant
+            if one.counts[each.number]
+        ]
+
+
+class _Pass:
+    """One look at one side: counts what is found and replaces what is to be redacted."""
+
+    def __init__(self, phrases: Sequence[_Phrase]) -> None:
+        self._phrases = phrases
+        self.counts: Counter[int] = Counter()
+
+    def message(self, message: Message) -> Message:
+        """The message with its text and the arguments of its calls screened."""
+        content = self.json_text(message.content)
+        calls = tuple(self.call(call) for call in message.tool_calls)
+        if content == message.content and calls == message.tool_calls:
+            return message
+        return msgspec.structs.replace(message, content=content, tool_calls=calls)
+
+    def reply(self, reply: Reply) -> Reply:
+        """The reply with its text, its refusal and the arguments of its calls screened."""
+        return msgspec.structs.replace(
+            reply,
+            content=self.json_text(reply.content),
+            refusal=None if reply.refusal is None else self.text(reply.refusal),
+            tool_calls=tuple(self.call(call) for call in reply.tool_calls),
+        )
+
+    def call(self, call: ToolCall) -> ToolCall:
+        """The call with its arguments screened; what is no JSON object as a text."""
+        if call.arguments is not None:
+            arguments = self.value(call.arguments)
+            if arguments == call.arguments:
+                return call
+            return msgspec.structs.replace(call, arguments=arguments, raw=None)
+        raw = None if call.raw is None else self.text(call.raw)
+        return msgspec.structs.replace(call, raw=raw)
+
+    def json_text(self, text: str) -> str:
+        """A text; one that is a JSON object or array is searched as what it stands for, since JSON
+        can write every letter in another way."""
+        if text.lstrip()[:1] in ("{", "["):
+            try:
+                parsed = decode_json(text)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                return self.text(text)
+            if isinstance(parsed, dict | list):
+                after = self.value(parsed)
+                if after == parsed:
+                    return text
+                # json and not msgspec: a model may write an integer of any length
+                return json.dumps(after, ensure_ascii=False, separators=(",", ":"))
+        return self.text(text)
+
+    def value(self, value: Any) -> Any:
+        """JSON with every text in it screened, keys too, and numbers as they are written."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(each) for each in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            written = _written(value)
+            screened = self.text(written)
+            return value if screened == written else screened
+        return value
+
+    def text(self, text: str) -> str:
+        """The text; every phrase is looked for in what was there."""
+        replaced: list[tuple[int, int]] = []
+        for each in self._phrases:
+            spans = _merged(each.spans(text))
+            self.counts[each.number] += len(spans)
+            if each.phrase.mode == "redact":
+                replaced += spans
+        if not replaced:
+            return text
+        parts, at = [], 0
+        for start, end in _merged(replaced):
+            parts += [text[at:start], BLOCKED]
+            at = end
+        return "".join([*parts, text[at:]])
+
+
+def _written(number: float) -> str:
+    try:
+        return json.dumps(number)
+    except ValueError:  # more digits than Python writes
+        return ""
+
+
+def _merged(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in their order, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(set(spans)):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _literal(text: str) -> str:
+    """The pattern of a literal text: any case, and any white space between its words."""
+    plain, _ = _plain(text)
+    return r"(?i)" + r"\s+".join(re.escape(word) for word in plain.split())
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """The text as it reads, and for each of its letters the place that it came from.
+
+    Compatible letters become plain ones (ｆａｌｃｏｎ, ﬁ, a space that does not break), and marks
+    that nobody sees are left out: people, and models, hide words with them.
+    """
+    letters: list[str] = []
+    origin: list[int] = []
+    for place, letter in enumerate(text):
+        if unicodedata.category(letter) == "Cf":
+            continue
+        for each in unicodedata.normalize("NFKC", letter):
+            letters.append(each)
+            origin.append(place)
+    return "".join(letters), origin
+
+
+def _is_inside_word(text: str, start: int, end: int) -> bool:
+    """Whether a match begins or ends in the middle of a word."""
+    before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
+    after = end < len(text) and text[end].isalnum() and text[end - 1].isalnum()
+    return before or after
