@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evalkit.config.base import Part, ProjectPath
 from evalkit.config.patterns import compile_pattern, pattern_error
@@ -102,6 +102,16 @@ class BlockedPhrase(Part):
             if compile_pattern(self.pattern).search("") is not None:
                 raise ValueError("the pattern matches the empty text, so it would match every one")
         return self
+
+
+def _spelled_phrase(phrase: object) -> object:
+    """`- a text` is short for `- {text: a text}`."""
+    return {"text": phrase} if isinstance(phrase, str) else phrase
+
+
+Phrase = Annotated[
+    BlockedPhrase, BeforeValidator(_spelled_phrase, json_schema_input_type=Text | BlockedPhrase)
+]
 
 
 class OutputSchema(Part):

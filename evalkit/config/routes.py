@@ -12,6 +12,7 @@ from evalkit.config.permissions import (
     Citations,
     ExecuteApproval,
     OutputSchema,
+    Phrase,
     Step,
     Text,
     ToolArguments,
@@ -107,7 +108,7 @@ class Policies(Part):
         Field(description="Arguments are held to the tool's JSON Schema; here with which mode."),
     ] = ToolArguments()
     blocked_phrases: Annotated[
-        list[Text | BlockedPhrase],
+        list[Phrase],
         Field(description="What may not be said: literal texts, or entries with a mode."),
     ] = []
     output_schema: Annotated[
@@ -127,11 +128,8 @@ class Policies(Part):
 
     @property
     def phrases(self) -> tuple[BlockedPhrase, ...]:
-        """The blocked phrases, however they were written."""
-        return tuple(
-            BlockedPhrase(text=each) if isinstance(each, str) else each
-            for each in self.blocked_phrases
-        )
+        """The blocked phrases, in the order of the file."""
+        return tuple(self.blocked_phrases)
 
     @property
     def answer_schema(self) -> OutputSchema | None:

@@ -89,6 +89,30 @@ class BudgetExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     taken_tokens: int | None = None
 
 
+class StepExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of the route's workflow: what it may use, and how long its token holds."""
+
+    tools: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    ttl_s: float = 0.0
+
+
+class PermissionsExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a session of the route may do. `caps` are those of a session, by their key.
+
+    `allow_actions` None is every tool that was offered. `blocked_phrases` counts phrases by mode;
+    what they say is not told. `modes` are of the policies that have one, by their key.
+    """
+
+    caps: dict[str, int] = {}
+    allow_actions: tuple[str, ...] | None = None
+    steps: dict[str, StepExplained] = {}
+    approval_expires_s: float | None = None
+    blocked_phrases: dict[str, int] = {}
+    output_schema: str | None = None
+    modes: dict[str, str] = {}
+
+
 class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A route as a call would meet it (`evalkit.route/1`).
 
@@ -133,3 +157,4 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     left_out: dict[str, str] = {}
     degrade: DegradeExplained | None = None
     breaker: BreakerExplained | None = None
+    permissions: PermissionsExplained = PermissionsExplained()

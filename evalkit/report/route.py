@@ -9,6 +9,12 @@ from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplaine
 from evalkit.report.evidence import SCRIPTED_NOTE
 from evalkit.report.figures import count, quantity, usd
 from evalkit.report.route_pressure import kind_words, limit_words, pressure_rows, work_rows
+from evalkit.report.route_permissions import (
+    cap_words,
+    mode_words,
+    permission_words,
+    step_words,
+)
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.untrusted import one_line
 
@@ -114,9 +120,11 @@ def _limit_rows(route: RouteExplained) -> list[tuple[str, str]]:
     caps = [f"{route.max_tokens:,} tokens out{by}"]
     if route.max_tool_calls is not None:
         caps.append(count(route.max_tool_calls, "tool call"))
+    caps += cap_words(route.permissions)
     if route.max_chunks is not None:
         caps.append(count(route.max_chunks, "chunk"))
     rows = [("caps", ", ".join(caps)), ("policies", _policy_words(route))]
+    rows += [("step", step_words(name, step)) for name, step in route.permissions.steps.items()]
     rows += [("budget", _budget_words(each)) for each in route.budgets]
     if not route.budgets:
         rows.append(("budget", "none: nothing caps what calls cost"))
@@ -138,9 +146,10 @@ def _policy_words(route: RouteExplained) -> str:
     if route.allow_indexes is not None:
         words.append(f"reads only {', '.join(route.allow_indexes) or 'no index'}")
     if route.require_citations:
-        words.append("replies must cite")
+        words.append(f"replies must cite{mode_words(route.permissions, 'require_citations')}")
     if route.approval_by is not None:
         words.append(f"executing needs {route.approval_by}")
+    words += permission_words(route.permissions)
     return "; ".join(words) or "none"
 
 

@@ -8,6 +8,7 @@ from evalkit.config.model import Config
 from evalkit.config.problems import Path, listed, suggest
 from evalkit.config.suites import SetBaseline
 from evalkit.errors import Problem
+from evalkit.sources.permission_mentions import permission_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import AGENTS, PROMPTS, RUBRICS, Version
 from evalkit.sources.rubrics import load_rubric
@@ -21,6 +22,7 @@ def check_mentions(reader: Reader, examined: ExaminedConfig) -> set[Version]:
     """Note names that lead nowhere in `reader`; the prompts and agents that baselines name are
     returned."""
     reader.problems += _disallowed(reader, examined)
+    reader.problems += permission_problems(examined, tool_names(reader))
     reader.problems += _scripts(reader, examined)
     baselines: list[tuple[Path, Any]] = [
         (("suites", name, "baseline"), suite.baseline)

@@ -1,9 +1,9 @@
 """The append-only record of a run: a line an attempt, whole or not there after kill -9.
 
-`attempts.jsonl` keeps the decisions in which a policy said no or changed something; the whole
-trace of an attempt is a line of `traces.jsonl`, and what judges said of it of `judgments.jsonl`. A
-line without its newline was cut off by a crash:
-readers leave it out and the next writer cuts it.
+`attempts.jsonl` keeps the decisions in which a policy said no, would have said no, or changed
+something; the whole trace of an attempt is a line of `traces.jsonl`, and what judges said of it of
+`judgments.jsonl`. A line without its newline was cut off by a crash: readers leave it out and the
+next writer cuts it.
 """
 
 import os
@@ -25,7 +25,7 @@ ATTEMPTS = "attempts.jsonl"
 TRACES = "traces.jsonl"
 JUDGMENTS = "judgments.jsonl"
 LOCK = "run.lock"
-_POLICY_EVENTS = frozenset({"denied", "changed"})
+_POLICY_EVENTS = frozenset({"denied", "changed", "warned"})
 _TAIL = 1 << 16
 
 Line = TypeVar("Line", bound=msgspec.Struct)

@@ -51,6 +51,47 @@ def test_the_text_says_who_is_asked_who_follows_when_and_within_which_limits(
         assert part in shown
 
 
+def test_what_the_route_permits_is_told(project: ProjectFiles, ask: Ask) -> None:
+    project.route.update(
+        {
+            "max_tool_retries": 1,
+            "max_repeats": 2,
+            "max_steps": 4,
+            "max_total_tokens": 9000,
+            "require_citations": {"mode": "warn"},
+            "approvals": {"on_execute": {"team": "legal", "expires_s": 600}},
+            "steps": {"triage": {"tools": ["look"], "data": ["kb"], "ttl_s": 60}},
+        }
+    )
+    project.route["policies"].update(
+        {
+            "allow_actions": ["look", "refund"],
+            "blocked_phrases": ["falcon", {"text": "eagle", "mode": "warn"}],
+            "output_schema": {"schema": "schemas/a.json", "mode": "warn"},
+        }
+    )
+    project.write()
+    (project.root / "schemas").mkdir()
+    (project.root / "schemas/a.json").write_text('{"type": "object"}')
+    said = ask("route", "explain", "--route", "ask")
+    assert said.code == 0, said.err
+    for part in (
+        "2 tool calls, 1 retry of a call that failed, 2 repeats of a call, 4 turns, 9,000 tokens a "
+        "session",
+        "replies must cite (warn only)",
+        "executing needs legal",
+        "calls only look, refund",
+        "answers must meet schemas/a.json (warn only)",
+        "2 blocked phrases (block 1, warn 1)",
+        "step triage: calls look; reads kb; for 60 s",
+    ):
+        assert part in words(said.out)
+    assert "falcon" not in said.out
+    told = json.loads(ask("route", "explain", "--route", "ask", "--json").out)["permissions"]
+    assert told["steps"] == {"triage": {"tools": ["look"], "data": ["kb"], "ttl_s": 60.0}}
+    assert told["approval_expires_s"] == 600.0
+
+
 def test_with_a_case_every_model_has_the_bounds_that_a_plan_has(
     project: ProjectFiles, ask: Ask
 ) -> None:

@@ -34,6 +34,7 @@ from evalkit.workflows.routes.pressures import (
     part_of,
     place_words,
 )
+from evalkit.workflows.routes.permissions import explain_permissions
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
@@ -132,6 +133,7 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         left_out=dict(config.left_out(route)),
         degrade=explained_degrade(route),
         breaker=explained_breaker(config),
+        permissions=explain_permissions(route),
     )
 
 
