@@ -96,12 +96,37 @@ def _run(written: Written) -> Iterator[Problem]:
 def _suite(written: Written, name: str, suite: Suite) -> Iterator[Problem]:
     path: Path = ("suites", name)
     yield from _known(written, (*path, "route"), suite.route, "route", written.routes)
+    yield from _step(written, (*path, "target"), suite)
     yield from _scorers(written.locator, (*path, "scorers"), suite)
     yield from _gate(written.locator, (*path, "gate"), suite.gate)
     yield from _baseline(written, (*path, "baseline"), suite.baseline)
     if suite.gate.anchor is not None:
         yield from _baseline(written, (*path, "gate", "anchor", "to"), suite.gate.anchor.to)
     yield from _quarantine(written.locator, (*path, "quarantine", "cases"), suite.quarantine)
+
+
+def _step(written: Written, path: Path, suite: Suite) -> Iterator[Problem]:
+    """A step that the route does not have; or none, where nothing may be used outside of one."""
+    route, step = written.config.route(suite.route), suite.target.step
+    if route is None:
+        return
+    names = listed(route.steps)
+    if step is not None and step not in route.steps:
+        yield written.locator.problem(
+            (*path, "step"),
+            f"route {route.name} has no such step",
+            value=step,
+            expected=f"one of {names}" if route.steps else "a route with `steps`",
+            suggestion=suggest(step, route.steps),
+        )
+    elif step is None and route.steps and suite.target.program is None:
+        yield written.locator.problem(
+            path,
+            f"route {route.name} has steps and the target is in none of them, so its tools and its "
+            "retrieval are denied",
+            expected=f"`step`, one of {names}",
+            severity="warning",
+        )
 
 
 def _scorers(locate: Locator, path: Path, suite: Suite) -> Iterator[Problem]:

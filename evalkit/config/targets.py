@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evalkit.config.base import URL, VARIABLE, Part, ProjectPath, Reference
+from evalkit.config.base import URL, VARIABLE, Name, Part, ProjectPath, Reference
 
 TargetKind = Literal["prompt", "agent", "http", "python", "command"]
 KINDS: tuple[TargetKind, ...] = ("prompt", "agent", "http", "python", "command")
@@ -124,12 +124,22 @@ class Target(Part):
         Field(description="A program: a list of its words, or a mapping with `argv`."),
     ] = None
 
+    step: Annotated[
+        Name | None,
+        Field(
+            description="The step of the route's `steps` that a prompt or an agent is played in. A "
+            "program enters steps by itself."
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _one_kind(self) -> "Target":
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(f"give exactly one of {', '.join(KINDS)} (found {found})")
+        if self.step is not None and self.program is not None:
+            raise ValueError("a step belongs to a prompt or an agent: a program enters its own")
         return self
 
     @property

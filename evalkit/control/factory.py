@@ -99,14 +99,23 @@ class ControlPlane:
         self._output_schema = output_schema
         self._primed: dict[int, tuple[Case, Redactor]] = {}
 
-    def open(self, case: Case, *, suite: str, variant: str, prompt: str) -> ControlSession:
-        """A session for the case's identity, over the case's documents and approvals."""
-        return self._session(
+    def open(
+        self, case: Case, *, suite: str, variant: str, prompt: str, step: str | None = None
+    ) -> ControlSession:
+        """A session for the case's identity, over the case's documents and approvals.
+
+        It is in `step` of the route, where that is given. Raises PolicyBlocked for one that the
+        route does not have.
+        """
+        session = self._session(
             case,
             self._primed_redactor(case).copy(),
             Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt),
             self._scopes(case.identity, workflow=suite),
         )
+        if step is not None:
+            session.enter(step)
+        return session
 
     def open_for(
         self,

@@ -198,7 +198,7 @@ def _suite_assets(
         prompt=files.prompt,
         schemas=files.schemas,
         digests={
-            **_target_digests(reader, config, route, files),
+            **_target_digests(reader, config, route, files, suite.target.step),
             **index_digests(config, read, mine),
         },
         scorers_digest=digest_of(measured_with),
@@ -211,7 +211,7 @@ def _suite_assets(
 
 
 def _target_digests(
-    reader: Reader, config: Config, route: Route, files: SuiteFiles
+    reader: Reader, config: Config, route: Route, files: SuiteFiles, step: str | None
 ) -> dict[str, str]:
     """Digests of all that makes the target behave as it does; who owns it, and what its
     traces may be used for, is no part of that."""
@@ -220,6 +220,8 @@ def _target_digests(
         digests[files.prompt.path] = files.prompt.digest
         for path in files_of(reader.data(files.prompt.path)):
             digests[path] = reader.digests[path]
+    if step is not None:
+        digests["target.step"] = digest_of(step)
     form = route.policies.answer_schema
     if form is not None:
         digests[form.json_schema] = reader.digests[form.json_schema]

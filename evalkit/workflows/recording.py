@@ -186,7 +186,13 @@ async def _ask_in_order(
     for trial in range(1, trials + 1):
         for done, case in enumerate(cases, start=1):
             before = len(taken)
-            session = plane.open(case, suite=suite.name, variant="candidate", prompt=reference)
+            session = plane.open(
+                case,
+                suite=suite.name,
+                variant="candidate",
+                prompt=reference,
+                step=suite.suite.target.step,
+            )
             attempt = await target.attempt(
                 session,
                 case,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from evalkit import Run
 from evalkit.records.attempt import Attempt
@@ -147,3 +148,63 @@ def test_a_policy_that_is_loosened_by_the_candidate_keeps_it_from_passing(
     assert said.code != 0
     assert "from mode block to warn" in words(said.out)
     assert ask("run", "--quiet", "--accept-gate-change").code == 0
+
+
+def with_tool_calls(project: ProjectFiles, name: str) -> None:
+    """The prompt offers both tools, and every reply calls one of them."""
+    path = project.root / "prompts/ask/v1.yaml"
+    prompt = yaml.safe_load(path.read_text()) | {"tools": ["tools/look.json", "tools/refund.json"]}
+    path.write_text(yaml.safe_dump(prompt))
+    rows = [
+        {
+            "case": f"c{number:04}",
+            "prompt": "ask@v1",
+            "reply": {"content": "yes", "tool_calls": [{"name": name, "arguments": {}}]},
+        }
+        for number in range(project.cases)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (project.root / "scripted/ask.jsonl").write_text(lines)
+
+
+@pytest.mark.parametrize(
+    ("step", "tool", "rule"),
+    [
+        ("triage", "look", None),
+        ("triage", "refund", "steps.triage.tools"),
+        ("act", "refund", None),
+        (None, "look", "steps.token"),
+    ],
+)
+def test_a_prompt_is_played_in_a_step_of_its_route(
+    project: ProjectFiles, ask: Ask, step: str | None, tool: str, rule: str | None
+) -> None:
+    project.route["steps"] = {"triage": {"tools": ["look"]}, "act": {"tools": ["refund"]}}
+    project.suite["gate"] = {"min_pass_rate": 0.5}
+    if step is not None:
+        project.suite["target"]["step"] = step
+    project.write()
+    with_tool_calls(project, tool)
+    _, attempts = run(project, ask, "--no-baseline")
+    assert {each.rule for each in attempts} == {rule}
+    assert {each.state for each in attempts} == {"answered" if rule is None else "blocked"}
+
+
+def test_a_step_that_the_route_does_not_have_is_refused(project: ProjectFiles, ask: Ask) -> None:
+    project.route["steps"] = {"triage": {"tools": ["look"]}}
+    project.suite["target"]["step"] = "triag"
+    project.write()
+    said = ask("check")
+    assert said.code == 2
+    assert "route ask has no such step" in words(said.err)
+    assert "did you mean 'triage'?" in words(said.err)
+
+
+def test_a_target_in_no_step_of_a_route_with_steps_is_a_warning(
+    project: ProjectFiles, ask: Ask
+) -> None:
+    project.route["steps"] = {"triage": {"tools": ["look"]}}
+    project.write()
+    said = ask("check")
+    assert said.code == 0
+    assert "the target is in none of them" in words(said.out + said.err)

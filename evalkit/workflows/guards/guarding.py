@@ -24,7 +24,11 @@ from evalkit.workflows.guards.loosening import (
     wider_route,
     wider_tools,
 )
-from evalkit.workflows.guards.permissions import changed_answer_schema, wider_approvers
+from evalkit.workflows.guards.permissions import (
+    changed_answer_schema,
+    changed_step,
+    wider_approvers,
+)
 from evalkit.workflows.guards.placing import looser_limits, moved_models, wider_places
 from evalkit.workflows.guards.replays import changed_replies
 from evalkit.workflows.guards.scopes import wider_scopes
@@ -130,6 +134,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *_wider_traffic((old.route, config), (new.assets.route, new.config)),
         *wider_budgets(config.budgets, new.config.budgets),
         *wider_approvers(config, new.config, new.assets.route),
+        *changed_step(old.suite.target, new.assets.suite.target),
         *changed_answer_schema(
             old.route, new.assets.route, old.output_schema, new.assets.output_schema
         ),
@@ -214,6 +219,8 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
     for sentence in (*wider_route(old.assets.route, new.assets.route), *traffic):
         yield f"{sentence} (against the baseline)"
     base, tested = setup.baseline.assets, setup.candidate.assets
+    for sentence in changed_step(base.suite.target, tested.suite.target):
+        yield f"{sentence} (against the baseline)"
     for sentence in changed_answer_schema(
         base.route, tested.route, base.output_schema, tested.output_schema
     ):

@@ -6,6 +6,7 @@ from typing import Any
 from evalkit.config.model import Config
 from evalkit.config.permissions import BlockedPhrase
 from evalkit.config.routes import Route
+from evalkit.config.targets import Target
 
 # from the strictest to the mildest
 _MODES = ("block", "redact", "warn")
@@ -44,6 +45,13 @@ def wider_approvers(old: Config, new: Config, route: Route) -> Iterable[str]:
     added = [each for each in new.approvers.get(needed.team, []) if each not in known]
     if added:
         yield f"{', '.join(added)} may also approve for {needed.team}"
+
+
+def changed_step(old: Target, new: Target) -> Iterable[str]:
+    """A target that is played in another step, whose permissions are others."""
+    if old.step is not None and new.step != old.step:
+        now = "no step" if new.step is None else f"step {new.step}"
+        yield f"the target is played in {now} instead of step {old.step}"
 
 
 def changed_answer_schema(

@@ -27,6 +27,7 @@ from evalkit.records.route import ModelExplained, RouteExplained
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.routes.asked import Asked
 from evalkit.workflows.routes.budgets import explained_budgets, over_budget
+from evalkit.workflows.routes.permissions import explain_permissions
 from evalkit.workflows.routes.pressures import (
     explained_breaker,
     explained_degrade,
@@ -34,7 +35,6 @@ from evalkit.workflows.routes.pressures import (
     part_of,
     place_words,
 )
-from evalkit.workflows.routes.permissions import explain_permissions
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
@@ -211,7 +211,13 @@ async def _prepared(
         output_schema=suite.output_schema,
     )
     target = build_target(suite)
-    session = plane.open(case, suite=suite.name, variant="candidate", prompt=target.reference)
+    session = plane.open(
+        case,
+        suite=suite.name,
+        variant="candidate",
+        prompt=target.reference,
+        step=suite.suite.target.step,
+    )
     return await target.prepare(session, case, 1)
 
 

@@ -48,11 +48,12 @@ from evalkit.workflows.wiring import Wiring
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One variant of one suite, ready to make attempts."""
+    """One variant of one suite, ready to make attempts, in a step of its route if it names one."""
 
     variant: VariantName
     plane: ControlPlane
     target: Target
+    step: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,7 @@ class PreparedRun:
             suite=planned.suite,
             variant=arm.variant,
             prompt=arm.target.reference,
+            step=arm.step,
         )
         attempt = await arm.target.attempt(
             session,
@@ -234,6 +236,7 @@ def _arms(
                 output_schema=variant.assets.output_schema,
             ),
             wiring.programs.build(variant.assets, variant.config, variant.tree),
+            variant.assets.suite.target.step,
         )
         for setup in setups
         for variant in setup.variants
@@ -339,7 +342,11 @@ def _job(
     async def prepare(variant: str, case: Case, trial: int) -> PreparedCall | None:
         arm = arms[setup.name, variant]
         session = arm.plane.open(
-            case, suite=setup.name, variant=variant, prompt=arm.target.reference
+            case,
+            suite=setup.name,
+            variant=variant,
+            prompt=arm.target.reference,
+            step=arm.step,
         )
         return await arm.target.prepare(session, case, trial)
 

@@ -7,9 +7,14 @@ import pytest
 from evalkit.config.model import Config
 from evalkit.config.routes import Route
 from evalkit.config.suites import Suite
+from evalkit.config.targets import Target
 from evalkit.records.asset import Tool
 from evalkit.workflows.guards.loosening import weaker_suite, wider_route, wider_tools
-from evalkit.workflows.guards.permissions import changed_answer_schema, wider_approvers
+from evalkit.workflows.guards.permissions import (
+    changed_answer_schema,
+    changed_step,
+    wider_approvers,
+)
 
 SUITE: dict[str, Any] = {
     "golden": "g@v1",
@@ -347,3 +352,17 @@ def test_answers_that_are_held_to_something_else_are_told(
 ) -> None:
     route = Route.model_validate(STRICT)
     assert len(list(changed_answer_schema(route, route, before, after))) == said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (None, "act", []),
+        ("act", "act", []),
+        ("act", "triage", ["the target is played in step triage instead of step act"]),
+        ("act", None, ["the target is played in no step instead of step act"]),
+    ],
+)
+def test_another_step_is_told(before: str | None, after: str | None, said: list[str]) -> None:
+    old, new = (Target.model_validate({"prompt": "p@v1", "step": each}) for each in (before, after))
+    assert list(changed_step(old, new)) == said
