@@ -92,6 +92,7 @@ class PhraseScreen:
                 f"blocked phrase {each.number} of the route, {one.counts[each.number]} times in "
                 f"the {side}",
                 shadow=each.phrase.mode == "warn",
+                changes=each.phrase.mode == "redact",
                 data={"phrase": each.number, "count": one.counts[each.number], "where": side},
             )
             for each in meant

@@ -14,7 +14,8 @@ POLICY_ERROR = "policy.error"
 class Ruling:
     """A decision, the configuration key it rests on, and why. `data` is for the trace.
 
-    One that is `shadow` stops nothing: where it says no, a trace has it as `warned`.
+    One that is `shadow` stops nothing: where it says no, a trace has it as `warned`. One that
+    `changes` something says yes to what is left of it.
     """
 
     allowed: bool
@@ -22,6 +23,7 @@ class Ruling:
     message: str
     shadow: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
+    changes: bool = False
 
     @property
     def stops(self) -> bool:
@@ -32,5 +34,5 @@ class Ruling:
     def outcome(self) -> DecisionOutcome:
         """What a trace calls it."""
         if self.allowed:
-            return "allowed"
+            return "changed" if self.changes else "allowed"
         return "warned" if self.shadow else "denied"

@@ -48,7 +48,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `passed` counts cases, with fractions where a case has several trials. `cost_usd` is None when
     any model has no price. Latencies are medians and 95th percentiles in seconds, None when nothing
-    was measured live.
+    was measured live. `warned` counts, by rule, the attempts that a policy in its shadow mode would
+    have stopped or changed.
     """
 
     variant: str
@@ -66,6 +67,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     guardrails: int
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
+    warned: dict[str, int] = {}
 
 
 class JudgingTotals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

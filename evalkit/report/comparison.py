@@ -18,6 +18,7 @@ from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
 from evalkit.report.background import flaky_notes, lent_notes
 from evalkit.report.figures import count
 from evalkit.report.pairing import classify, describe_change
+from evalkit.report.shadow import shadow_notes
 from evalkit.report.tables import scorer_rows, slice_rows
 
 KINDS: tuple[ChangeKind, ...] = ("regression", "error", "fix", "flip", "failing", "same")
@@ -45,6 +46,7 @@ def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> C
                 notes=(
                     *(() if after.record is None else after.record.notes),
                     *lent_notes(after.record),
+                    *shadow_notes(after.record),
                     *flaky_notes(snapshot, after),
                 ),
                 judging=None if after.record is None else after.record.judging,

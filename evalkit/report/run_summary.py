@@ -139,6 +139,8 @@ def _attempt_rows(
     if totals is not None and (totals.fallbacks or totals.guardrails):
         words = f"{count(totals.guardrails, 'guardrail')}, {count(totals.fallbacks, 'fallback')}"
         rows.append(("policy", words))
+    for rule, number in ({} if totals is None else totals.warned).items():
+        rows.append(("shadow", f"{rule} would have acted on {count(number, 'attempt')}"))
     return rows
 
 

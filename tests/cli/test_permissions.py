@@ -121,6 +121,8 @@ def test_its_shadow_mode_counts_and_blocks_nothing(project: ProjectFiles, ask: A
     project.route["policies"] = {"blocked_phrases": [{"text": "yes", "mode": "warn"}]}
     project.write()
     _, attempts = run(project, ask, "--no-baseline")
+    told = "policies.blocked_phrases is in its shadow mode and would have acted on 3 of 3 attempts"
+    assert told in words(ask("diff", "latest").out)
     assert {each.state for each in attempts} == {"answered"}
     for each in attempts:
         warned = [d.rule for d in each.decisions if d.outcome == "warned"]

@@ -143,7 +143,7 @@ class GenerationAct:
         screened, rulings = state.phrases.request(messages)
         for ruling in rulings:
             if traced:
-                state.enforce("complete", ruling)
+                state.enforce("redact" if ruling.changes else "complete", ruling)
             elif ruling.stops:
                 raise PolicyBlocked(ruling.rule, ruling.message)
         return screened
@@ -174,7 +174,7 @@ class GenerationAct:
         """Trace rulings on a reply. Raises PolicyBlocked with the reply as it may be stored."""
         for ruling in rulings:
             try:
-                self._state.enforce("complete", ruling)
+                self._state.enforce("redact" if ruling.changes else "complete", ruling)
             except PolicyBlocked as blocked:
                 stored = self._state.redacted_reply(completion.reply)
                 blocked.completion = msgspec.structs.replace(completion, reply=stored)

@@ -231,4 +231,19 @@ def variant_totals(
         guardrails=sum(guardrail_triggered(attempt) for attempt in attempts),
         latency_p50_s=amounts.latency_p50_s,
         latency_p95_s=amounts.latency_p95_s,
+        warned=_warned(attempts),
     )
+
+
+def _warned(attempts: Sequence[Attempt]) -> dict[str, int]:
+    """Attempts by the rule that would have acted on them; a vendor's guardrail has no such mode."""
+    rules = Counter(
+        rule
+        for attempt in attempts
+        for rule in {
+            decision.rule
+            for decision in attempt.decisions
+            if decision.outcome == "warned" and decision.act != "guardrail"
+        }
+    )
+    return dict(sorted(rules.items()))
