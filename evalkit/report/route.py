@@ -8,13 +8,13 @@ import msgspec
 from evalkit.records.route import BudgetExplained, ModelExplained, RouteExplained
 from evalkit.report.evidence import SCRIPTED_NOTE
 from evalkit.report.figures import count, quantity, usd
-from evalkit.report.route_pressure import kind_words, limit_words, pressure_rows, work_rows
 from evalkit.report.route_permissions import (
     cap_words,
     mode_words,
     permission_words,
     step_words,
 )
+from evalkit.report.route_pressure import kind_words, limit_words, pressure_rows, work_rows
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.untrusted import one_line
 
