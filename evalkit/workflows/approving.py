@@ -6,14 +6,13 @@ from pathlib import Path
 
 from evalkit.config.model import Config
 from evalkit.config.problems import listed
-from evalkit.control.redaction import Redactor
 from evalkit.errors import UsageError
 from evalkit.ports import AuditLog, Clock
 from evalkit.records.approval import Approval
 from evalkit.sources.assets import read_config
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.approvals import ApprovalStore
-from evalkit.store.audit import KEY_VARIABLE, AuditFile
+from evalkit.workflows.auditing import open_audit
 from evalkit.workflows.wiring import SystemClock
 
 
@@ -27,10 +26,7 @@ class ApprovalDesk:
         clock = clock or SystemClock()
         self._config = read_config(WorkingTree(root))
         self._store = ApprovalStore(root, now=clock.now)
-        key = environ.get(KEY_VARIABLE)
-        self._audit: AuditLog = AuditFile(
-            root, now=clock.now, redact=Redactor().redact, key=key.encode() if key else None
-        )
+        self._audit: AuditLog = open_audit(root, now=clock.now, environ=environ)
 
     def waiting(self) -> tuple[Approval, ...]:
         """Those that wait for a decision or were granted and not used yet. Raises StoreError."""
