@@ -6,7 +6,6 @@ embedded (half a second).
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,6 +20,8 @@ def is_installed() -> bool:
 
 def encoder_name() -> str:
     """The encoder with its version: what its embeddings depend on beside the text."""
+    from importlib.metadata import version
+
     return f"{PACKAGE} {version(PACKAGE)}"
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from evalkit.config.indexes import Index
@@ -111,6 +110,8 @@ class _Reading:
 
     def _ranker(self) -> str:
         """The package that ranks, with its version: another one may find other chunks."""
+        from importlib.metadata import PackageNotFoundError, version
+
         package = _PACKAGES[self._index.ranking]
         try:
             return f"{package} {version(package)}"

@@ -87,6 +87,7 @@ def load_suite_files(
             each.golden = golden
             if golden is not None:
                 _check_slices(reader, examined, name, golden, expectations.tags)
+                _check_documents(reader, examined, name, each.prompt, golden)
                 _check_invariants(reader, examined, name, golden, expectations.invariants)
                 suite = examined.config.suites[name]
                 if suite.quarantine.cases:
@@ -245,6 +246,30 @@ def _check_index(
                 expected=f"one of {listed(allowed)}",
                 suggestion=suggest(index, allowed),
                 severity="warning",
+            )
+        )
+
+
+def _check_documents(
+    reader: Reader, examined: ExaminedConfig, name: str, prompt: Prompt | None, golden: GoldenSet
+) -> None:
+    """An index that is not declared, in a project that declares some, and that no case brings
+    along: nothing would be found in either variant, and both would be equal."""
+    declared = examined.config.indexes
+    if prompt is None or prompt.retrieve is None or not declared or not golden.cases:
+        return
+    index = prompt.retrieve.index
+    found = declared.get(index)
+    if found is not None and found.documents is None:
+        return
+    if not any(document.index == index for case in golden.cases for document in case.documents):
+        reader.problems.append(
+            examined.locator.problem(
+                ("suites", name, "target", "prompt"),
+                f"reads the index {index!r}, of which no case of {golden.reference} brings a "
+                "document, so nothing is ever found",
+                expected=f"an index of `indexes:` ({listed(declared)}), or documents in the cases",
+                suggestion=suggest(index, declared),
             )
         )
 

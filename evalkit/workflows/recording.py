@@ -8,6 +8,7 @@ and this order can be repeated.
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -85,7 +86,7 @@ async def record_suites(
 ) -> tuple[Recorded, ...]:
     """Ask the models that have recordings about every case, and write what they answer.
 
-    `prompts` are references to record besides each suite's target and the one its baseline names.
+    `prompts` are references to record besides each suite's target and what its baseline changes.
     Earlier recordings of the same prompts are replaced, those of other prompts stay. `wiring` has
     to be live. `on_reply(prompt, done, of)` reports progress.
 
@@ -98,13 +99,17 @@ async def record_suites(
         kind = project.suites[name].suite.target.kind
         if kind not in ("prompt", "agent"):
             continue
-        for prompt in _prompts(project.suites[name].suite, prompts):
-            changes = {f"suites.{name}.target.{kind}": prompt}
+        begun: set[str] = set()
+        for changes in _variants(name, project.suites[name].suite, prompts):
             assets = load_assets(tree, changes=changes, suites=[name])
             suite = assets.suites[name]
             folder = _recordings_folder(assets, suite.route.models.first)
             if folder is not None:
-                recorded.append(await _record(assets, suite, folder, wiring, on_reply))
+                again = suite.reference not in begun
+                begun.add(suite.reference)
+                recorded.append(
+                    await _record(assets, suite, folder, wiring, on_reply, replace=again)
+                )
     if not recorded:
         raise Refused(
             "none of these suites asks, by a prompt or an agent, a model whose provider has a "
@@ -113,19 +118,17 @@ async def record_suites(
     return tuple(recorded)
 
 
-def _prompts(suite: Suite, more: Sequence[str]) -> list[str]:
-    """The suite's prompt or agent, the one its baseline names, and those of its name asked for."""
+def _variants(name: str, suite: Suite, more: Sequence[str]) -> list[dict[str, Any]]:
+    """The changes that make each variant: none, the baseline's, and prompts or agents of the
+    target's name that were asked for."""
     target = suite.target
-    name = target.words.partition("@")[0]
-    wanted = [target.words]
+    key = f"suites.{name}.target.{target.kind}"
+    kind = target.words.partition("@")[0]
+    wanted: list[dict[str, Any]] = [{key: target.words}]
     if isinstance(suite.baseline, SetBaseline):
-        wanted += [
-            str(value)
-            for key, value in suite.baseline.set.items()
-            if key.endswith(f".target.{target.kind}")
-        ]
-    wanted += [reference for reference in more if reference.partition("@")[0] == name]
-    return list(dict.fromkeys(wanted))
+        wanted.append({key: target.words, **suite.baseline.set})
+    wanted += [{key: each} for each in more if each.partition("@")[0] == kind]
+    return [each for place, each in enumerate(wanted) if each not in wanted[:place]]
 
 
 def _recordings_folder(assets: Assets, model: str) -> str | None:
@@ -134,8 +137,15 @@ def _recordings_folder(assets: Assets, model: str) -> str | None:
 
 
 async def _record(
-    assets: Assets, suite: SuiteAssets, folder: str, wiring: Wiring, on_reply: OnReply
+    assets: Assets,
+    suite: SuiteAssets,
+    folder: str,
+    wiring: Wiring,
+    on_reply: OnReply,
+    *,
+    replace: bool,
 ) -> Recorded:
+    """Record one variant. `replace` drops what was recorded of its prompt before."""
     model = suite.route.models.first
     taken: list[Recording] = []
     wiring.watch(lambda provider: _Capturing(provider, taken))
@@ -161,7 +171,13 @@ async def _record(
         if taken:
             # what was answered before an interruption is kept beside what was recorded earlier; a
             # whole recording replaces its prompt's earlier one
-            kept = [each for each in earlier if not (whole and each.prompt == reference)]
+            gone = whole and replace
+            keys = {each.key for each in taken}
+            kept = [
+                each
+                for each in earlier
+                if each.key not in keys and not (gone and each.prompt == reference)
+            ]
             writer.write(model, suite.name, [*kept, *taken])
     return Recorded(
         suite=suite.name,

@@ -48,7 +48,7 @@ ROUTE: dict[str, Any] = {
     "name": "r",
     "models": {"primary": "m"},
     "max_tool_calls": 6,
-    "retrieval": {"max_chunks": 6, "allow_indexes": ["kb"]},
+    "retrieval": {"max_chunks": 6, "max_tokens": 900, "allow_indexes": ["kb"]},
     "policies": {"pii_redaction": True, "disallow_actions": ["refund"]},
     "require_citations": True,
     "approvals": {"on_execute": "legal"},
@@ -172,6 +172,8 @@ def test_a_stricter_suite_is_no_loosening(path: str, value: object) -> None:
         ("retrieval.allow_indexes", ["kb", "wiki"], "may also read wiki"),
         ("retrieval.allow_indexes", None, "may read every index"),
         ("retrieval.max_chunks", 20, "more chunks"),
+        ("retrieval.max_tokens", 901, "more tokens"),
+        ("retrieval.max_tokens", None, "more tokens"),
         ("max_tool_calls", None, "more tools"),
     ],
 )
