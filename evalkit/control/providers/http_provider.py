@@ -18,6 +18,7 @@ from evalkit.control.providers.answers import (
 )
 from evalkit.control.providers.error_bodies import ErrorBody
 from evalkit.control.providers.guardrails import with_block
+from evalkit.control.providers.held_keys import HeldKeys
 from evalkit.control.providers.identity import ProviderKind, identity_of
 from evalkit.control.providers.meanings import CONTENT_FILTER, meaning_of
 from evalkit.control.providers.pieces import pieces_of
@@ -121,10 +122,13 @@ class HttpProvider:
             reply = HttpReply(status=arriving.status, headers=arriving.headers, body=b"")
             reply = reply_without_secrets(reply, secrets)
             if is_stream(arriving, way):
-                reading = StreamReading(way)
+                reading, keys = StreamReading(way), HeldKeys(secrets)
                 async with aclosing(reading.pieces(arriving.chunks)) as pieces:
-                    async for piece in pieces:
-                        yield piece
+                    async for arrived in pieces:
+                        for piece in keys.pass_on(arrived):
+                            yield piece
+                for piece in keys.rest():
+                    yield piece
                 whole = self._assembled(reading, reply, secrets)
                 took_s = self._clock.monotonic() - started
                 yield Piece(reply=self._reply(request, whole, reply, took_s))

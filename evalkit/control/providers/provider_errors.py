@@ -17,6 +17,7 @@ from evalkit.records.attempt import FailureMode
 
 MAX_MESSAGE = 300
 HIDDEN = "[key]"
+MIN_SECRET = 8  # shorter ones would be found in the middle of words
 
 
 def as_provider_error(
@@ -92,10 +93,10 @@ def reply_without_secrets(reply: HttpReply, secrets: Collection[str]) -> HttpRep
 def without_secrets(body: bytes, secrets: Collection[str]) -> bytes:
     """A text without the keys of its request, which a server that shows what it was sent repeats.
 
-    Shorter ones than 8 characters are left: they would be found in the middle of words.
+    Those that are shorter than `MIN_SECRET` are left.
     """
     for secret in secrets:
-        if len(secret) >= 8:
+        if len(secret) >= MIN_SECRET:
             for form in {secret, secret.replace("/", "\\/")}:
                 body = body.replace(form.encode(), HIDDEN.encode())
     return body

@@ -388,6 +388,30 @@ def test_a_letter_of_many_bytes_may_be_cut_anywhere() -> None:
         assert [json.loads(each) for each in run(texts(cut))] == [text]
 
 
+@pytest.mark.parametrize("cut", range(1, len(SECRET)))
+def test_a_key_that_is_repeated_in_pieces_is_cut_out_of_them(cut: int) -> None:
+    said = [f"You sent {SECRET[:cut]}", SECRET[cut:], f", and {SECRET}. Not {SECRET[:cut]}"]
+    for deltas in (
+        [{"content": text} for text in said],
+        [{"refusal": text} for text in said],
+        [{"tool_calls": [{"index": 0, "function": {"arguments": text}}]} for text in said],
+    ):
+        *pieces, last = in_memory(openai_chat.CHAT, openai_chat.streamed(*deltas))
+        calls = [piece.call.arguments for piece in pieces if piece.call is not None]
+        text = "".join([piece.text + piece.refusal for piece in pieces] + calls)
+        assert text == f"You sent [key], and [key]. Not {SECRET[:cut]}"
+        reply = same(last.reply)
+        assert text in (reply.content, reply.refusal, *(call.raw for call in reply.tool_calls))
+
+
+def test_what_only_begins_as_a_key_is_handed_on() -> None:
+    name = openai_chat.CALLED[0]
+    deltas = [{"content": SECRET[:5]}, {"content": "!"}, {"content": SECRET[:5]}, name]
+    pieces = in_memory(openai_chat.CHAT, openai_chat.streamed(*deltas))
+    assert [piece.text for piece in pieces[:3]] == [f"{SECRET[:5]}!", SECRET[:5], ""]
+    assert pieces[2].call is not None and pieces[2].call.name == CALL.name
+
+
 def test_a_model_that_is_not_named_is_the_one_that_was_asked() -> None:
     bare = {"choices": [{"index": 0, "delta": {"content": TEXT}, "finish_reason": "stop"}]}
     reply = same(in_memory(openai_chat.CHAT, sse(bare))[-1].reply)
