@@ -38,7 +38,7 @@ def find_emails(text: str, lowered: str) -> Iterator[Finding]:
 # Two letters before the digits; digit first, because that is what the search can skip to.
 _IBAN_START = re.compile(r"\d\d(?<![A-Za-z0-9][A-Za-z]{2}\d\d)(?<=[A-Za-z]{2}\d\d)")
 # ISO 13616 registry: the whole length by country.
-_IBAN_LENGTHS = {
+IBAN_LENGTHS = {
     country: length
     for length, countries in {
         15: "NO",
@@ -61,7 +61,6 @@ _IBAN_LENGTHS = {
     }.items()
     for country in countries.split()
 }
-IBAN_COUNTRIES = tuple(_IBAN_LENGTHS)
 
 
 def find_ibans(text: str) -> Iterator[Finding]:
@@ -69,7 +68,7 @@ def find_ibans(text: str) -> Iterator[Finding]:
     that are called an IBAN, since one that is mistyped by a digit still tells whose it is."""
     for match in _IBAN_START.finditer(text):
         start = match.start() - 2
-        length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
+        length = IBAN_LENGTHS.get(text[start : start + 2].upper())
         if length is None:
             continue
         end = _end_of_characters(text, start, length)

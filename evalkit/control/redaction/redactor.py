@@ -22,7 +22,7 @@ from evalkit.control.redaction.boundaries import (
     open_block,
 )
 from evalkit.control.redaction.finding import Finding
-from evalkit.control.redaction.search import find_all
+from evalkit.control.redaction.search import find_all, plain_view
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
@@ -30,6 +30,7 @@ from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
 _ESCAPE_LENGTH = len(r"\u0040")
+_NO_DIGITS = re.compile(r"\D+")
 # No personal number has more digits than this.
 _LARGEST_NUMBER = 10**20
 
@@ -130,8 +131,14 @@ class Redactor:
     def _found(self, text: str, lead: str) -> tuple[Finding, ...]:
         """What is found, with uncertain numbers only where one that is known may be among them."""
         found = find_all(text, lead, uncertain=False)
-        if self._numbers or any(each.digits for each in found):
-            return find_all(text, lead)
+        certain = Counter(each.digits for each in found if each.certain and each.digits)
+        if not (certain or self._numbers):
+            return found
+        bare = _NO_DIGITS.sub("", plain_view(text))
+        for number in {*certain, *self._numbers}:
+            # looked ahead at, since a number may begin within itself
+            if number in bare and len(re.findall(f"(?={number})", bare)) > certain[number]:
+                return find_all(text, lead)
         return found
 
     def _keeps(self, found: Finding) -> bool:

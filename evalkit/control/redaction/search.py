@@ -56,7 +56,7 @@ def find_all(text: str, lead: str = "", *, uncertain: bool = True) -> tuple[Find
 
 @lru_cache(maxsize=2048)
 def _find(text: str, lead: str) -> tuple[Finding, ...]:
-    view = _view(text)
+    view = plain_view(text)
     lowered = view.lower()
     if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
         lowered = view.translate(_ASCII_LOWER)
@@ -98,7 +98,7 @@ def _uncovered(found: Iterable[Finding], covered: bytearray) -> list[Finding]:
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _view(text: str) -> str:
+def plain_view(text: str) -> str:
     """The text with lookalikes and JSON's short escapes made plain; every place stays the same."""
     if not text.isascii():
         text = _LOOKALIKES.sub(_plain_letter, text)

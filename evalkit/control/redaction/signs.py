@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from evalkit.control.redaction.credentials import ASSIGNED_NAMES, TOKEN_PATTERNS
-from evalkit.control.redaction.identifiers import IBAN_COUNTRIES
+from evalkit.control.redaction.identifiers import IBAN_LENGTHS
 from evalkit.control.redaction.national_ids import ALONE_SHAPES, ID_WORDS
 from evalkit.control.redaction.phones import ANNOUNCING
 from evalkit.control.redaction.spoken import NUMBER_WORDS
@@ -18,6 +18,7 @@ from evalkit.control.redaction.spoken import NUMBER_WORDS
 Part = Literal["all", "named ids", "shown ids"]
 _BETWEEN = r"[ \-./()]"
 _EDGE = r"(?:^|[^0-9A-Za-z_])"
+_END = r"(?:$|[^0-9A-Za-z_])"
 _WORD = r"0-9A-Za-z_\x{80}-\x{10ffff}"  # letters of all alphabets, and more: the classes are huge
 _SPACE = r"[\s\v\x{a0}\x{2000}-\x{200a}\x{202f}\x{2060}\x{3000}]"
 _ESCAPE = r"\\[nrtbf\"/\\]"
@@ -47,7 +48,7 @@ def _words(words: tuple[str, ...]) -> str:
 
 def _shown_ids() -> str:
     shapes = "|".join(map(_for_re2, ALONE_SHAPES))
-    return rf"{_EDGE}(?i:{shapes})(?:$|[^0-9A-Za-z_])"
+    return rf"{_EDGE}(?i:{shapes}){_END}"
 
 
 def _named_ids() -> str:
@@ -57,6 +58,17 @@ def _named_ids() -> str:
         rf"(?i)(?:(?:^|[^0-9A-Za-z])(?:{_words(spaced)})|{_words(running)})"
         rf"[^0-9A-Za-z\n][^\d\n]{{0,23}}(?:{_digits(4)}|[a-z]{{6}}\d\d)"
     )
+
+
+def _ibans() -> str:
+    by_length: dict[int, list[str]] = {}
+    for country, length in IBAN_LENGTHS.items():
+        by_length.setdefault(length, []).append(country)
+    shapes = "|".join(
+        rf"(?:{'|'.join(countries)})\d\d(?:[ \-]?[a-z0-9]){{{length - 4}}}"
+        for length, countries in by_length.items()
+    )
+    return rf"(?:^|[^0-9A-Za-z])(?i:{shapes})(?:$|[^0-9A-Za-z])"
 
 
 def _signs() -> tuple[str, ...]:
@@ -75,13 +87,13 @@ def _signs() -> tuple[str, ...]:
         rf"(?i)[(\[{{\x{{ff08}}]{_SPACE}?at{_SPACE}?[)\]}}\x{{ff09}}]|{_SPACE}dot{_SPACE}",
         rf"(?i)(?:{numbers}){pause}(?:{numbers}){pause}(?:{numbers}){pause}(?:{numbers})",
         rf"\+{_SPACE}?\(?{_digits(7)}|(?i:plus) {_SPACE}?\(?\d",
-        rf"{_EDGE}0{_BETWEEN}{{0,3}}{_digits(6)}",
+        rf"{_EDGE}0{_BETWEEN}{{0,3}}{_digits(6)}(?:{_BETWEEN}{{0,3}}\d)*{_END}",
         rf"{_EDGE}(?:1[ \-.]?\(?)?[2-9]\d\d{_BETWEEN}{{1,3}}[2-9]\d\d[ \-.]\d{{4}}",
         rf"{_EDGE}[2-9]\d\d-\d{{4}}",
         rf"(?i)(?:{_words(ANNOUNCING)})[^0-9]{{0,34}}{_digits(7)}",
-        rf"{_EDGE}\d(?:[ \-]?\d){{13}}",
+        r"(?:^|[^0-9A-Za-z])\d(?:[ \-]?\d){13}",
         rf"{_EDGE}\d{{3}}-\d\d-\d{{4}}",
-        rf"{_EDGE}(?i:{'|'.join(IBAN_COUNTRIES)})\d\d(?:[ \-]?[A-Za-z0-9]){{11}}",
+        _ibans(),
         _shown_ids(),
         _named_ids(),
         rf"{_EDGE}\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d",
