@@ -289,12 +289,16 @@ class SqliteAccounts:
         if self._connection is None:
             private_folder(self._root)
             connection = connect(self.path, self._patience_s)
-            wait_for_others(connection, self._patience_s)
-            with writing(connection):
-                entries = self._entries(connection)
-                entries.prune()
-                entries.write()
-            wait_for_others(connection, 0)
+            try:
+                wait_for_others(connection, self._patience_s)
+                with writing(connection):
+                    entries = self._entries(connection)
+                    entries.prune()
+                    entries.write()
+                wait_for_others(connection, 0)
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 

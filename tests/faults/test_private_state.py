@@ -13,10 +13,13 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
+from evalkit.records.ledger import Account, Amount, Held, Limit
 from evalkit.records.run import RunRecord
 from evalkit.store.bundle import Bundle
 from evalkit.store.cache import ReplyCache
+from evalkit.store.ledger import SqliteAccounts
 from evalkit.store.runs import RunStore
+from evalkit.workflows.wiring import SystemClock
 from tests.faults.store_child import (
     CASES,
     attempt_for,
@@ -306,3 +309,30 @@ def test_a_read_only_disk_is_read_and_refuses_writes(small_disk: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         ReplyCache(small_disk)
     remount(small_disk, "rw")
+
+
+def ledger_account(number: int) -> Limit:
+    """An account of a user, capped at ten tokens."""
+    return Limit(Account(f"day user u-{number:064} 2026-11-29", 2**40), max_tokens=10)
+
+
+def test_a_ledger_on_a_full_or_read_only_disk_holds_nothing_and_loses_nothing(
+    small_disk: Path,
+) -> None:
+    accounts = SqliteAccounts(small_disk, clock=SystemClock(), run="r-1")
+    first = accounts.hold_now(Amount(0, 1), [ledger_account(0)])
+    assert isinstance(first, Held)
+    held = 1
+    with pytest.raises(StoreError, match="free some room"):
+        while held < 10_000:
+            accounts.hold_now(Amount(0, 1), [ledger_account(held)])
+            held += 1
+    (last, refused) = accounts.balances(
+        [ledger_account(held - 1).account, ledger_account(held).account]
+    )
+    assert (last.held.tokens, refused.held.tokens) == (1, 0)
+    accounts.close()
+    remount(small_disk, "ro")
+    again = SqliteAccounts(small_disk, clock=SystemClock(), run="r-2")
+    with pytest.raises(StoreError, match="the ledger of budgets"):
+        again.hold_now(Amount(0, 1), [ledger_account(0)])

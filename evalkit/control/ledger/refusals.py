@@ -47,6 +47,8 @@ def refuse(
     words = f"the call may {needs}, and {of} are spent or held"
     if budget.scope != "run":
         words += f" by this {budget.scope} in its {budget.period}"
+    if each.ends is not None:
+        words += f", until {each.ends:%Y-%m-%d %H:%M} UTC"
     if degradable and budget.on_exceed == "degrade":
         words += "; the rest of the budget is for a cheaper model"
     raise BudgetExhausted(rule_of(budget, lacking), words, degrade=budget.on_exceed == "degrade")

@@ -21,10 +21,11 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A budget as it meets one call, and the account that it counts on."""
+    """A budget as it meets one call, the account that it counts on, and when its window ends."""
 
     budget: Budget
     account: Account
+    ends: datetime | None = None
 
     def limit(self, *, degradable: bool) -> Limit:
         """What the call may take the account to; `degradable` calls leave a share to others."""
@@ -65,7 +66,13 @@ def applied_budgets(
         who = run if budget.scope == "run" else _NOBODY
         if name and budget.scope != "run":
             who = scope_pseudonym(budget.scope, name)
-        found.append(Applied(budget, _account(budget.period, budget.scope, who, run, now)))
+        found.append(
+            Applied(
+                budget,
+                _account(budget.period, budget.scope, who, run, now),
+                window_ends(budget.period, now),
+            )
+        )
     return tuple(found)
 
 

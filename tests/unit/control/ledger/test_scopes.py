@@ -123,6 +123,8 @@ def test_a_new_day_has_its_whole_cap_and_yesterdays_calls_settle_there() -> None
     ledger = Ledger([budget("user")], clock=clock)
     hold = ledger.reserve(0.0, 90, scopes=ANN)
     assert refused(ledger, 20) == "budgets.user.max_tokens"
+    with pytest.raises(BudgetExhausted, match="in its day, until 2026-11-30 00:00 UTC"):
+        ledger.check(0.0, 20, scopes=ANN)
     clock.time += timedelta(hours=12)
     ledger.reserve(0.0, 100, scopes=ANN)
     hold.settle(0.0, 80)
