@@ -38,4 +38,5 @@ bench:
 	$(PYTHON) benchmarks/runner.py
 	$(PYTHON) benchmarks/gate.py
 	$(PYTHON) benchmarks/history.py
+	$(PYTHON) benchmarks/ledger.py
 	$(PYTHON) benchmarks/report.py
