@@ -24,13 +24,17 @@ class Expectations:
 
     `suites` are those that are loaded, `read` the keys that any suite of the project reads from
     this set. `inputs` maps a prompt's reference to the keys of `input` that it cannot do without.
-    `tools` gives the names of the project's tools when a case first needs them.
+    `tools` gives the names of the project's tools when a case first needs them; with `any_tool` a
+    program is among the suites, whose tools the project need not know. `arguments` maps a tool of
+    an agent to all that it takes, where it takes nothing else.
     """
 
     suites: Mapping[str, Suite]
     read: Collection[str]
     tools: Callable[[], Collection[str]]
     inputs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    any_tool: bool = False
+    arguments: Mapping[str, Collection[str]] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
     invariants: set[str] = field(default_factory=set)
     _meant: dict[str, str | None] = field(default_factory=dict)
@@ -46,7 +50,9 @@ class Expectations:
             yield from _undecided(name, suite, case, locate)
             yield from _wrong_numbers(suite, case, locate)
         yield from self._unread(case, locate)
-        yield from self._unknown_tools(case, locate)
+        if not self.any_tool:
+            yield from self._unknown_tools(case, locate)
+        yield from self._unasked(case, locate)
         yield from _values(case, locate)
         for prompt, keys in self.inputs.items():
             for key in keys:
@@ -71,6 +77,21 @@ class Expectations:
                 suggestion=meant,
                 severity="warning" if meant is None else "error",
             )
+
+    def _unasked(self, case: Case, locate: Locate) -> Iterator[Problem]:
+        """Answers for arguments that a tool does not take, so that no call ever gets them."""
+        for name, entries in case.tools.items():
+            known = self.arguments.get(name)
+            for index, entry in enumerate(entries if known is not None else ()):
+                for key in entry.get("when") or {}:
+                    if known is not None and key not in known:
+                        yield locate().problem(
+                            ("tools", name, index, "when", key),
+                            f"the tool {name} takes no such argument, so nothing is answered by it",
+                            at_key=True,
+                            expected=f"one of {listed(known)}",
+                            suggestion=suggest(key, known),
+                        )
 
     def _unknown_tools(self, case: Case, locate: Locate) -> Iterator[Problem]:
         for path, name in _tools_of(case):

@@ -77,6 +77,8 @@ def load_suite_files(
                 for each in users.values()
                 if each.prompt is not None
             },
+            any_tool=any(examined.config.suites[name].target.program is not None for name in users),
+            arguments=_arguments(users.values()),
         )
         ids: set[str] = set()
         check: CheckCase = expectations.check
@@ -152,6 +154,8 @@ def _load_target(reader: Reader, examined: ExaminedConfig, name: str, files: Sui
         if version is not None:
             files.agent = load_agent(reader, version, missing)
             files.prompt = None if files.agent is None else files.agent.prompt
+            if files.agent is not None:
+                _check_steps(reader, examined, at, suite, files.agent)
     program = suite.target.program
     if program is not None:
         files.program = load_program(reader, examined.locator, at, program)
@@ -171,6 +175,49 @@ def _indexes(examined: ExaminedConfig, suite: Suite, files: SuiteFiles) -> tuple
     search = None if files.agent is None else files.agent.search
     named = () if retrieve is None else (retrieve.index,)
     return tuple(dict.fromkeys((*named, *(() if search is None else search.indexes))))
+
+
+def _arguments(files: Iterable[SuiteFiles]) -> dict[str, list[str]]:
+    """What the tools of agents take, where they say that they take nothing else."""
+    return {
+        tool.name: list(tool.parameters.get("properties") or {})
+        for each in files
+        if each.agent is not None
+        for tool in each.agent.prompt.tools
+        if tool.parameters.get("additionalProperties") is False
+    }
+
+
+def _check_steps(
+    reader: Reader, examined: ExaminedConfig, at: Path, suite: Suite, agent: Agent
+) -> None:
+    """Steps of an agent that its route does not have, and an agent that enters none of them."""
+    route = examined.config.route(suite.route)
+    if route is None or not route.steps:
+        return
+    known = list(route.steps)
+    if not agent.steps:
+        reader.problems.append(
+            examined.locator.problem(
+                at,
+                f"has no `steps`, and the route {suite.route} permits tools and indexes within its "
+                "steps only, so every one is denied",
+                expected=f"steps named {listed(known)}",
+                severity="warning",
+            )
+        )
+    for step in agent.steps:
+        if step.name not in route.steps:
+            reader.problems.append(
+                examined.locator.problem(
+                    at,
+                    f"has the step {step.name!r}, which the route {suite.route} does not have, so "
+                    "an attempt is blocked there",
+                    expected=f"one of {listed(known)}",
+                    suggestion=suggest(step.name, known),
+                    severity="warning",
+                )
+            )
 
 
 def _rubric(reader: Reader, examined: ExaminedConfig, at: Path, reference: str) -> Rubric | None:

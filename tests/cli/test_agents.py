@@ -123,6 +123,38 @@ def test_a_fixture_of_the_wrong_shape_is_found_by_check(evalkit: Evalkit, tmp_pa
         assert words in done.stderr + done.stdout
 
 
+def test_an_answer_for_arguments_that_no_call_can_have_is_found_by_check(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = agent_project(tmp_path / "p", cases=3)
+    parameters = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}},
+        "additionalProperties": False,
+    }
+    tool = {"name": "get_order", "effect": "read", "parameters": parameters}
+    write(project, "tools/get_order.json", json.dumps(tool))
+    assert evalkit("check", cwd=project.root).returncode == 0
+    project.case_changes = {0: {"tools": {"get_order": [{"when": {"oder": "A"}, "returns": 1}]}}}
+    project.write()
+    done = evalkit("check", cwd=project.root)
+    assert done.returncode == 2
+    assert "takes no such argument" in done.stdout + done.stderr
+
+
+def test_steps_that_do_not_fit_the_route_are_told_by_check(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = agent_project(tmp_path / "p", cases=3)
+    project.route["steps"] = {"triage": {"tools": ["get_order"]}}
+    project.write()
+    done = evalkit("check", cwd=project.root)
+    assert "every one is denied" in done.stdout + done.stderr
+    write(project, "agents/ask/v1.yaml", agent_file(steps=[{"name": "triaje"}]))
+    done = evalkit("check", cwd=project.root)
+    assert "has the step 'triaje'" in done.stdout + done.stderr
+
+
 def test_an_agent_is_recorded_turn_by_turn_and_replayed_without_the_model(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:

@@ -150,6 +150,22 @@ def test_a_baseline_at_a_commit_runs_the_code_of_that_commit(
     assert not list((project.root / ".evalkit/worktrees").iterdir())
 
 
+def test_a_program_in_the_place_of_a_prompt_is_noticed(evalkit: Evalkit, tmp_path: Path) -> None:
+    project = python_project(tmp_path / "p", cases=110)
+    project.suite["gate"] = {"max_drop_pp": 3}
+    changed = project.suite.pop("target")
+    project.suite["target"] = {"prompt": "ask@v1"}
+    project.write()
+    write(project, ".gitignore", ".evalkit/\n")
+    base = project.commit()
+    project.suite["target"] = changed
+    project.write()
+    write(project, "app.py", "def answer(given):\n    return 'yes'\n")
+    done = evalkit("run", "--baseline", base, cwd=project.root)
+    assert "the target is a program now" in " ".join(done.stdout.split())
+    assert done.returncode == 3
+
+
 COMMAND = """
 import json, sys
 given = json.load(sys.stdin)

@@ -19,6 +19,7 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.budgets import wider_budgets
 from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
+    unguarded_target,
     weaker_evidence,
     weaker_suite,
     wider_route,
@@ -138,6 +139,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
         *changed_answer_schema(
             old.route, new.assets.route, old.output_schema, new.assets.output_schema
         ),
+        *unguarded_target(old.suite, new.assets.suite),
         *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )
@@ -226,7 +228,8 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
     ):
         yield f"{sentence} (against the baseline)"
     before, after = setup.baseline.assets.tools, setup.candidate.assets.tools
-    for sentence in wider_tools(before, after):
+    unguarded = unguarded_target(setup.baseline.assets.suite, setup.candidate.assets.suite)
+    for sentence in (*unguarded, *wider_tools(before, after)):
         yield f"{sentence} (against the baseline)"
     old, new = setup.baseline, setup.candidate
     for sentence in _wider_scopes((old.config, old.assets), (new.config, new.assets)):

@@ -57,6 +57,15 @@ def weaker_suite(old: Suite, new: Suite) -> Iterable[str]:
             yield f"the gating scorer {entry.label} was changed"
 
 
+def unguarded_target(old: Suite, new: Suite) -> Iterable[str]:
+    """A program in the place of what the session played, whose own calls pass no policy."""
+    if old.target.program is None and new.target.program is not None:
+        yield (
+            f"the target is a program now ({new.target.words}); what it asks outside of a session "
+            "passes no policy and no budget"
+        )
+
+
 def _weaker_gate(old: Gate, new: Gate) -> Iterable[str]:
     if _looser(old.max_drop_pp, new.max_drop_pp):
         yield f"gate.max_drop_pp went from {old.max_drop_pp:g} to {_or_none(new.max_drop_pp)}"
