@@ -70,7 +70,7 @@ def _context(case: Case) -> list[tuple[str, str]]:
     )
     rows = [
         ("documents", documents),
-        ("user says", "\n".join(one_line(str(turn["says"])) for turn in case.conversation)),
+        ("user says", " / ".join(one_line(str(turn["says"])) for turn in case.conversation)),
         ("approvals", approvals),
         ("group", case.group or ""),
         ("tags", ", ".join(case.tags)),
