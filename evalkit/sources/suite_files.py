@@ -196,7 +196,7 @@ def _check_steps(
     if route is None or not route.steps:
         return
     known = list(route.steps)
-    if not agent.steps:
+    if not agent.steps and suite.target.step is None:
         reader.problems.append(
             examined.locator.problem(
                 at,
