@@ -1,8 +1,10 @@
 """What one vendor does otherwise than the others."""
 
+import json
 from typing import Any
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
@@ -194,3 +196,19 @@ def test_amazons_own_description_takes_every_request_and_reply() -> None:
     for exchange in (bedrock_converse.FORMAT.text, bedrock_converse.FORMAT.tool_call, *guarded):
         report = ParamValidator().validate(exchange.body, operation.output_shape)
         assert report.generate_report() == ""
+
+
+def test_amazons_own_description_takes_every_event_of_our_streams() -> None:
+    described = Loader().load_service_model("bedrock-runtime", "service-2")
+    operation = ServiceModel(described, "bedrock-runtime").operation_model("ConverseStream")
+    events = operation.output_shape.members["stream"].members
+    for exchange in bedrock_converse.STREAMS.values():
+        buffer = EventStreamBuffer()
+        buffer.add_data(exchange.body)
+        messages = [(each.headers[":event-type"], json.loads(each.payload)) for each in buffer]
+        assert messages[0][0] == "messageStart"
+        for name, payload in messages:
+            if name == "metadata":  # a stream without usage is not Amazon's, and has to be borne
+                payload.setdefault("usage", {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2})
+            report = ParamValidator().validate(payload, events[name])
+            assert report.generate_report() == "", name
