@@ -117,4 +117,8 @@ class Retention(Part):
         Age | None,
         Field(description="Audit entries; a checkpoint stays, so that the rest can be verified."),
     ] = None
+    approvals: Annotated[
+        Age | None,
+        Field(description="Approvals that were used or denied; those that wait stay."),
+    ] = None
     cache: Annotated[CacheRetention, Field(description="The reply cache.")] = CacheRetention()

@@ -52,7 +52,8 @@ def rule_stored_approval(store: Approvals, asked: ApprovalAsked) -> Ruling:
     known = claim.approval
     data = {"approval": known.id}
     if claim.allowed:
-        words = f"{asked.tool} was approved by {asked.team}: {known.id}, granted by {known.by}"
+        # the team and not the person: traces hold no names, the audit log does
+        words = f"{asked.tool} was approved by {asked.team}: {known.id}"
         return Ruling(True, RULE, words, data=data)
     return Ruling(False, RULE, _waiting(asked, known), data=data)
 

@@ -220,6 +220,22 @@ class ApprovalStore:
             tell(denied)
             return denied
 
+    def prune(self, before: datetime, *, dry_run: bool = False) -> int:
+        """Remove approvals that were used or denied before that moment, with their events.
+
+        Returns how many. Those that wait for a decision or to be used stay.
+        """
+        if not self.path.exists():
+            return 0
+        gone = [each.id for each in self.all() if _settled(each, before)]
+        if gone and not dry_run:
+            with self._writing() as connection:
+                for table, key in (("events", "approval"), ("approvals", "id")):
+                    connection.executemany(
+                        f"DELETE FROM {table} WHERE {key} = ?", [(id_,) for id_ in gone]
+                    )
+        return len(gone)
+
     def _open_to(
         self, connection: sqlite3.Connection, id_: str, team: str, now: datetime
     ) -> Approval:
@@ -301,6 +317,12 @@ class ApprovalStore:
                 f"the approvals in {self.path} are damaged ({error}); move the file aside: what "
                 "waits for an approval asks again"
             ) from error
+
+
+def _settled(approval: Approval, before: datetime) -> bool:
+    """Whether nothing can come of it any more since before that moment."""
+    ended = {"used": approval.used_at, "denied": approval.decided_at}.get(approval.state, "")
+    return bool(ended) and datetime.fromisoformat(ended) < before
 
 
 def _advice(error: sqlite3.Error, code: int) -> str:

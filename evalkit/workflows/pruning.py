@@ -14,6 +14,7 @@ from evalkit.ports import History
 from evalkit.records.pruned import Pruned, PruneReport
 from evalkit.sources.assets import read_config
 from evalkit.sources.tree import WorkingTree
+from evalkit.store.approvals import ApprovalStore
 from evalkit.store.bundle import Bundle
 from evalkit.store.cache import ReplyCache
 from evalkit.store.files import explained
@@ -25,7 +26,7 @@ from evalkit.store.traces import TraceStore
 from evalkit.workflows.auditing import open_audit, whoever_runs
 from evalkit.workflows.history.keeping import open_synced, resolve_baseline
 
-KINDS = ("runs", "traces", "cache", "audit")
+KINDS = ("runs", "traces", "cache", "approvals", "audit")
 _ALL = 1_000_000
 
 Note = Callable[[str], None]
@@ -190,6 +191,14 @@ def _prune_cache(job: _Pruning) -> Pruned | None:
     return Pruned(kind="cache", count=count, bytes=size)
 
 
+def _prune_approvals(job: _Pruning) -> Pruned | None:
+    before = job.before(job.config.retention.approvals)
+    if before is None:
+        return None
+    store = ApprovalStore(job.root, now=lambda: job.now)
+    return Pruned(kind="approvals", count=store.prune(before, dry_run=job.request.dry_run))
+
+
 def _prune_audit(job: _Pruning) -> Pruned | None:
     before = job.before(job.config.retention.audit)
     if before is None:
@@ -203,5 +212,6 @@ _PRUNERS: Mapping[str, Callable[[_Pruning], Pruned | None]] = {
     "runs": _prune_runs,
     "traces": _prune_traces,
     "cache": _prune_cache,
+    "approvals": _prune_approvals,
     "audit": _prune_audit,
 }

@@ -16,9 +16,11 @@ from rich.cells import cell_len
 
 from evalkit import Identity, Project
 from evalkit.errors import BudgetExhausted, PolicyBlocked
+from evalkit.records.approval import ApprovalAsked
 from evalkit.records.asset import Tool
 from evalkit.records.call import Message, ToolCall
 from evalkit.records.case import Document
+from evalkit.store.approvals import ApprovalStore
 from evalkit.store.audit import AuditFile
 from tests.cli.conftest import Ask, Evalkit
 from tests.cli.project import ProjectFiles
@@ -201,6 +203,45 @@ def test_approvals_that_are_used_and_budgets_that_are_exhausted_are_audited(
     (trace,) = listed(ask, root)
     shown = ask("trace", "show", trace["trace_id"], cwd=root).out
     assert "failed, budgets.user" in shown
+
+
+def test_the_trace_of_an_approved_call_names_the_team_and_the_audit_log_the_person(
+    ask: Ask, tmp_path: Path
+) -> None:
+    server = OpenAIServer().start()
+    files = ProjectFiles(tmp_path / "project", cases=2)
+    files.config["providers"]["own"] = {"kind": "openai", "base_url": server.url}
+    files.config["models"]["served"] = {"provider": "own", "id": "served-1"}
+    files.config["routes"].append(
+        {"name": "help", "models": {"primary": "served"}, "approvals": {"on_execute": "ops"}}
+    )
+    root = files.write().root
+    project = Project.load(root)
+    pay = ToolCall(name="pay", arguments={}, id="1")
+
+    async def ask_to_pay() -> str | None:
+        async with project.session("help", Identity(user=ADA)) as session:
+            await session.complete([Message(role="user", content="hello")], tools=[PAY])
+            try:
+                session.authorize(pay)
+            except PolicyBlocked as blocked:
+                return str(blocked.approval)
+            return None
+
+    waits = asyncio.run(ask_to_pay())
+    assert waits is not None
+    grant = ("approvals", "grant", waits, "--as", "eve-of-ops", "--team", "ops")
+    assert ask(*grant, cwd=root).code == 0
+    assert asyncio.run(ask_to_pay()) is None
+    server.stop()
+    entries = json.loads(ask("audit", "show", "--json", cwd=root).out)["entries"]
+    kinds = [each["kind"] for each in entries]
+    assert kinds == ["policy.in_force", "policy.denied", "approval.granted", "approval.used"]
+    assert entries[2]["actor"]["user"] == "eve-of-ops"
+    assert entries[3]["actor"] == {"user": ADA}
+    assert entries[3]["about"]["approval"] == entries[2]["about"]["approval"] == waits
+    for day in (root / ".evalkit/traces").glob("*.jsonl"):
+        assert "eve-of-ops" not in day.read_text()
 
 
 def test_nothing_but_an_actor_in_the_audit_log_tells_who_it_was(produced: Path) -> None:
@@ -425,6 +466,33 @@ def test_pruning_the_audit_log_leaves_what_verify_holds_against(ask: Ask, tmp_pa
     assert verified.code == 0
     assert "holds: 1 entry" in verified.out
     assert "3 older entries" in verified.out
+
+
+def test_approvals_that_are_settled_go_and_those_that_wait_stay(ask: Ask, tmp_path: Path) -> None:
+    root = ProjectFiles(tmp_path / "project", cases=2).write().root
+    store = ApprovalStore(root, now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+
+    def asked(tool: str) -> ApprovalAsked:
+        return ApprovalAsked(
+            route="ask",
+            tool=tool,
+            team="ops",
+            identity="u-1",
+            digest=tool,
+            expires_s=60,
+            arguments={},
+        )
+
+    waiting, denied, used = (store.claim(asked(tool)).approval for tool in ("one", "two", "three"))
+    store.deny(denied.id, by="eve", team="ops", reason="no")
+    store.grant(used.id, by="eve", team="ops")
+    assert store.claim(asked("three")).allowed
+    arguments = ("prune", "--kind", "approvals", "--older-than", "30d")
+    assert "2 approvals" in ask(*arguments, "--dry-run", cwd=root).out
+    assert len(store.all()) == 3
+    assert "2 approvals" in ask(*arguments, cwd=root).out
+    assert [each.id for each in store.all()] == [waiting.id]
+    assert "nothing is that old" in ask(*arguments, cwd=root).out
 
 
 # Runs.

@@ -78,6 +78,8 @@ class SessionBooks:
                 "rule": decision.rule,
                 "message": decision.message,
             }
+            if isinstance(approval := decision.data.get("approval"), str):
+                about["approval"] = approval  # its own entries tell who granted it
             self._enter(kind, identity, about)
 
         return heard
