@@ -136,6 +136,7 @@ class RouteExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_tokens_by: Literal["route", "default"]
     max_tool_calls: int | None = None
     max_chunks: int | None = None
+    max_retrieved_tokens: int | None = None
     allow_indexes: tuple[str, ...] | None = None
     pii_redaction: bool = False
     screens: dict[str, str] = {}

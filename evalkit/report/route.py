@@ -123,6 +123,8 @@ def _limit_rows(route: RouteExplained) -> list[tuple[str, str]]:
     caps += cap_words(route.permissions)
     if route.max_chunks is not None:
         caps.append(count(route.max_chunks, "chunk"))
+    if route.max_retrieved_tokens is not None:
+        caps.append(f"{count(route.max_retrieved_tokens, 'token')} of chunks")
     rows = [("caps", ", ".join(caps)), ("policies", _policy_words(route))]
     rows += [("step", step_words(name, step)) for name, step in route.permissions.steps.items()]
     rows += [("budget", _budget_words(each)) for each in route.budgets]

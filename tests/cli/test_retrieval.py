@@ -167,6 +167,23 @@ def test_an_index_that_is_misspelt_ends_with_2(ask: Ask, project: Knowing) -> No
     assert "did you mean 'kbs'?" in said.err
 
 
+def test_an_index_in_which_nothing_is_ever_found_is_told(ask: Ask, project: Knowing) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        project.page(name, "Etwas in einer anderen Sprache.")
+    done = ask("run", cwd=project.root)
+    words = " ".join(done.out.split())
+    assert "suite ask, candidate: index kb gave no document to any of 120 retrievals" in words
+
+
+def test_the_cap_in_tokens_is_explained(ask: Ask, project: Knowing) -> None:
+    project.route["retrieval"] = {"max_chunks": 2, "max_tokens": 500}
+    project.write()
+    assert (
+        "2 chunks, 500 tokens of chunks"
+        in ask("route", "explain", "--route", "ask", cwd=project.root).out
+    )
+
+
 def test_scopes_keep_documents_from_a_case(ask: Ask, project: Knowing) -> None:
     project.page("a.md", f"---\nscopes: [legal]\n---\n# a.md\n\n{TEXT}")
     project.config["scopes"] = {"teams": {"counsel": ["legal"]}}

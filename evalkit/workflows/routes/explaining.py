@@ -112,6 +112,7 @@ async def _explain(asked: Asked, wiring: Wiring) -> RouteExplained:
         max_tokens_by="default" if cap is None else "route",
         max_tool_calls=route.max_tool_calls,
         max_chunks=route.retrieval.max_chunks,
+        max_retrieved_tokens=route.retrieval.max_tokens,
         allow_indexes=_tuple(route.retrieval.allow_indexes),
         pii_redaction=route.policies.pii_redaction,
         screens={kind: rule.mode for rule in screen_rules(route.policies) for kind in rule.kinds},

@@ -13,6 +13,7 @@ from evalkit.workflows.deciding import decide
 from evalkit.workflows.failing import failure_modes
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.runs.escalating import Escalated
+from evalkit.workflows.runs.fruitless import fruitless_retrieval
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.runs.reporting import write_reports
 from evalkit.workflows.runs.results import RunResults
@@ -62,6 +63,7 @@ def finish_run(
         stopped=_stopped(end),
         why=_why(verdict, end, record),
         billed_usd=bundle.spent()[0],
+        warnings=(*record.warnings, *fruitless_retrieval(attempts)),
     )
     stored = StoredRun(
         path=str(bundle.path),
