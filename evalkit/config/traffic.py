@@ -17,7 +17,7 @@ class BreakerRules(Part):
     failure_rate: Annotated[
         float,
         Field(gt=0, le=1, description="The share of failures at which the circuit opens."),
-    ] = 0.5
+    ] = 0.8
     min_calls: Annotated[
         int, Field(ge=1, le=100_000, description="Fewer calls than that in the window open none.")
     ] = 20
@@ -32,7 +32,7 @@ class BreakerRules(Part):
             description="How long the model is not asked. Then one call probes it: its answer "
             "closes the circuit, its failure opens it for as long again.",
         ),
-    ] = 15.0
+    ] = 5.0
 
 
 class Limits(Part):

@@ -2,15 +2,26 @@
 
 from collections import Counter
 
-from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.attempt import WITHOUT_RESULT, Attempt, FailureMode
 from evalkit.records.judgment import JudgeCall
 
-# What the next call meets as well: a wrong key, an empty account, a server that is not there.
-_OUTAGES = frozenset({FailureMode.AUTHENTICATION, FailureMode.CONNECTION, FailureMode.QUOTA})
+# What the next call meets as well: a wrong key, an empty account, a server that is not there or
+# that failed so often that it is left alone.
+_OUTAGES = frozenset(
+    {
+        FailureMode.AUTHENTICATION,
+        FailureMode.CONNECTION,
+        FailureMode.QUOTA,
+        FailureMode.CIRCUIT_OPEN,
+    }
+)
 
 
 class OutageWatch:
     """Counts, for each planned model, attempts in a row that ended in an outage.
+
+    Only one with a result ends the row: another infrastructure error between them, such as that of
+    the call that probes an open circuit, shows no sign of life.
 
     A short hiccup fails everything that is in flight at that moment and nothing that starts after
     it, so the limit is at least twice the concurrency. Replays say nothing about a provider.
@@ -31,7 +42,7 @@ class OutageWatch:
 
     def _count(self, model: str, what: str, ended: Attempt | JudgeCall) -> str | None:
         if ended.failure_mode not in _OUTAGES:
-            if ended.origin in (None, "live"):
+            if ended.origin in (None, "live") and ended.failure_mode not in WITHOUT_RESULT:
                 self._rows[model] = 0
             return None
         self._rows[model] += 1

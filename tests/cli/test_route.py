@@ -218,7 +218,7 @@ def test_a_route_that_is_found_by_its_work_tells_tiers_places_and_pressures(
         "limits 600 requests a minute, 4 calls at a time",
         "asked instead under pressure: load",
         "to tiny when a call would wait longer than 2.5 s",
-        "opens when 50.0 % of at least 20 calls within 60 s failed; 15 s later",
+        "opens when 80.0 % of at least 20 calls within 60 s failed; 5 s later",
     ):
         assert part in shown
     told = json.loads(ask("route", "explain", "--route", "answers", "--json").out)
@@ -228,7 +228,7 @@ def test_a_route_that_is_found_by_its_work_tells_tiers_places_and_pressures(
         ("tiny", "degrade"),
     ]
     assert told["degrade"] == {"to": ["tiny"], "on": ["load"], "after_s": 2.5}
-    assert told["breaker"]["cool_down_s"] == 15.0
+    assert told["breaker"]["cool_down_s"] == 5.0
     assert told["found_by"] is None
 
 

@@ -23,4 +23,6 @@ def serve(project: ProjectFiles, server: OpenAIServer) -> ProjectFiles:
     project.config["providers"] = {"served": {"kind": "openai", "base_url": server.url}}
     project.config["models"]["tiny"]["provider"] = "served"
     project.config["run"] = {"concurrency": 16, "timeout_s": 5.0, "retries": 1}
+    # a provider that is down is not waited for longer than a test should take
+    project.config["breaker"] = {"cool_down_s": 0.2}
     return project
