@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
+from evalkit.config.budget_consistency import budget_problems
 from evalkit.config.changes import apply_changes
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.route_consistency import local_problems, route_problems, shared_work
@@ -24,6 +25,7 @@ def inconsistencies(written: Written) -> list[Problem]:
         *_providers(written),
         *_indexes(written),
         *_run(written),
+        *budget_problems(written),
         *(
             problem
             for name, suite in written.config.suites.items()

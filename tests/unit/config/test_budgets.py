@@ -56,3 +56,36 @@ def test_what_cannot_be_meant_is_refused_at_its_line(line: str, words: str) -> N
     (problem,) = caught.value.problems
     assert problem.line == 2
     assert words in str(problem)
+
+
+ROUTES = "routes: [{name: triage, models: {primary: gpt-4.1-mini}}]\n"
+
+
+def test_a_budget_for_a_route_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(f"{ROUTES}budgets:\n  - {{scope: route, for: triag, max_usd: 5}}\n".encode())
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (3, "budgets[0].for")
+    assert "did you mean 'triage'" in str(problem)
+
+
+def test_a_budget_for_a_workflow_without_a_suite_is_a_warning() -> None:
+    found = load_config(b"budgets:\n  - {scope: workflow, for: desk, max_usd: 5}\n")
+    assert [(each.line, each.severity) for each in found.warnings] == [(2, "warning")]
+
+
+@pytest.mark.parametrize(
+    ("degrade", "warned"),
+    [
+        ("", True),
+        (", degrade: {to: tiny, on: [load]}", True),
+        (", degrade: {to: tiny, on: [budget]}", False),
+    ],
+)
+def test_a_budget_that_degrades_where_no_route_does_is_a_warning(
+    degrade: str, warned: bool
+) -> None:
+    routes = f"routes: [{{name: triage, models: {{primary: big}}{degrade}}}]\n"
+    budgets = "budgets:\n  - {scope: user, max_usd: 5, on_exceed: degrade}\n"
+    found = load_config((routes + budgets).encode())
+    assert any("cheaper model" in each.message for each in found.warnings) == warned
