@@ -17,7 +17,9 @@ from evalkit.control.redaction.spoken import NUMBER_WORDS
 
 Part = Literal["all", "named ids", "shown ids"]
 _BETWEEN = r"[ \-./()]"
-_EDGE = r"(?:^|[^0-9A-Za-z_])"
+# What a value may begin behind; the letter of a line break in JSON, \n, is no letter.
+_EDGE = r"(?:^|[^0-9A-Za-z_]|\\[nrtbf])"
+_LOOSE_EDGE = r"(?:^|[^0-9A-Za-z]|\\[nrtbf])"
 _END = r"(?:$|[^0-9A-Za-z_])"
 _WORD = r"0-9A-Za-z_\x{80}-\x{10ffff}"  # letters of all alphabets, and more: the classes are huge
 _SPACE = r"[\s\v\x{a0}\x{2000}-\x{200a}\x{202f}\x{2060}\x{3000}]"
@@ -55,7 +57,7 @@ def _named_ids() -> str:
     spaced = tuple(word for word in ID_WORDS if word[0] < "\u2e80")
     running = tuple(word for word in ID_WORDS if word[0] >= "\u2e80")
     return (
-        rf"(?i)(?:(?:^|[^0-9A-Za-z])(?:{_words(spaced)})|{_words(running)})"
+        rf"(?i)(?:{_LOOSE_EDGE}(?:{_words(spaced)})|{_words(running)})"
         rf"[^0-9A-Za-z\n][^\d\n]{{0,23}}(?:{_digits(4)}|[a-z]{{6}}\d\d)"
     )
 
@@ -68,7 +70,7 @@ def _ibans() -> str:
         rf"(?:{'|'.join(countries)})\d\d(?:[ \-]?[a-z0-9]){{{length - 4}}}"
         for length, countries in by_length.items()
     )
-    return rf"(?:^|[^0-9A-Za-z])(?i:{shapes})(?:$|[^0-9A-Za-z])"
+    return rf"{_LOOSE_EDGE}(?i:{shapes})(?:$|[^0-9A-Za-z])"
 
 
 def _signs() -> tuple[str, ...]:
@@ -91,13 +93,14 @@ def _signs() -> tuple[str, ...]:
         rf"{_EDGE}(?:1[ \-.]?\(?)?[2-9]\d\d{_BETWEEN}{{1,3}}[2-9]\d\d[ \-.]\d{{4}}",
         rf"{_EDGE}[2-9]\d\d-\d{{4}}",
         rf"(?i)(?:{_words(ANNOUNCING)})[^0-9]{{0,34}}{_digits(7)}",
-        r"(?:^|[^0-9A-Za-z])\d(?:[ \-]?\d){13}",
+        rf"{_LOOSE_EDGE}\d(?:[ \-]?\d){{13}}",
         rf"{_EDGE}\d{{3}}-\d\d-\d{{4}}",
         _ibans(),
         _shown_ids(),
         _named_ids(),
         rf"{_EDGE}\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d",
-        r"::[0-9A-Fa-f]|[0-9A-Fa-f]::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
+        r"[:\x{ff1a}]{2}[0-9A-Fa-f]|[0-9A-Fa-f][:\x{ff1a}]{2}",
+        r"(?:[:\x{ff1a}][0-9A-Fa-f]{1,4}){3}[:\x{ff1a}]",
     )
 
 

@@ -59,6 +59,8 @@ def test_every_value_of_the_corpus_has_a_sign_and_most_harmless_texts_have_none(
     ).map("".join)
 )
 @example("one\u00a0two\u00a0three\u00a0four\u00a0five\u00a0six\u00a0seven")
+@example("356 339 503：：")
+@example("\\nGB09WEST44261649748761")
 @example("to\u212aen: abcdefg1")
 @example("AB\u00a012\u00a034\u00a056\u00a0C")
 def test_what_is_found_has_a_sign(text: str) -> None:
