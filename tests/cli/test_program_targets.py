@@ -58,6 +58,44 @@ def test_calls_of_a_session_go_through_the_core(evalkit: Evalkit, tmp_path: Path
     assert [step["kind"] for step in first["steps"]] == ["model"]
 
 
+WAITING_SESSION = """
+from evalkit.records.asset import Tool
+from evalkit.records.call import Message, ToolCall
+
+def answer(given, session):
+    tools = [Tool(name="look_up", effect="read")]
+    asked = [Message(role="user", content=given["question"])]
+    session.complete(asked, tools=tools, interim=True)
+    call = ToolCall(name="look_up", arguments={"n": 1}, id="c1")
+    session.authorize(call)
+    told = session.tool_result(call, {"found": True}, latency_s=0.1)
+    session.retrieve("kb", "anything")
+    if given["question"].startswith("Is 0 "):
+        session.authorize(ToolCall(name="pay", arguments={}, id="c2"))
+    turn = Message(role="assistant", content="", tool_calls=(call,))
+    return session.complete([*asked, turn, told], tools=tools).content
+"""
+
+
+def test_a_function_that_is_not_async_waits_for_its_session(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = python_project(tmp_path / "p", WAITING_SESSION, cases=4)
+    turns = [{"content": "a moment"}, {"content": "yes"}]
+    rows = [{"case": f"c{n:04}", "prompt": "python app:answer", "replies": turns} for n in range(4)]
+    write(project, "scripted/ask.jsonl", "\n".join(json.dumps(row) for row in rows))
+    evalkit("run", cwd=project.root)
+    blocked, answered = sorted(attempts(project.root), key=lambda each: each["case"])[:2]
+    assert (blocked["state"], blocked["rule"], blocked["output"]) == (
+        "blocked",
+        "tools.declared",
+        None,
+    )
+    assert (answered["output"], answered["allowed_tools"]) == ("yes", ["look_up"])
+    kinds = [step["kind"] for step in answered["steps"]]
+    assert kinds == ["model", "tool", "retrieval", "model"]
+
+
 def test_a_model_that_could_not_be_asked_is_no_result_whatever_the_function_returns(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:

@@ -71,7 +71,10 @@ async def play_program(
         )
     elif attempt.origin == "live":
         attempt = msgspec.structs.replace(attempt, latency_s=took_s)
-    return attempt if answer is None else _with_answer(attempt, answer, play)
+    if answer is None:
+        # what a model said to the program is not what the program answered
+        return msgspec.structs.replace(attempt, output=None, citations=(), finish_reason=None)
+    return _with_answer(attempt, answer, play)
 
 
 def _with_answer(attempt: Attempt, answer: ProgramAnswer, play: Play) -> Attempt:
