@@ -6,18 +6,19 @@ from typing import Any
 
 import msgspec
 
-from evalkit.errors import PolicyBlocked, SessionError
+from evalkit.errors import PolicyBlocked, ProviderError, SessionError
 from evalkit.execute.conversation import ScriptedUser
 from evalkit.execute.play import Play
 from evalkit.execute.rendering import PromptRenderer
 from evalkit.execute.world import World
 from evalkit.ports import Clock, Session
 from evalkit.records.asset import Agent, AgentStep, Tool
-from evalkit.records.attempt import Attempt, VariantName
+from evalkit.records.attempt import Attempt, FailureMode, VariantName
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case, Document
 
 MAX_STEPS = "agent.max_steps"
+_REPLAYED = ("recording", "scripted")
 # what an agent without steps is in
 _ONLY = AgentStep(name="")
 
@@ -28,9 +29,14 @@ class AgentTarget:
     The conversation goes on with replies as they are stored, so that a replay asks the same.
     """
 
-    def __init__(self, agent: Agent, *, route: str = "") -> None:
-        """Compile its templates; `route` is the name to record. Raises ConfigError."""
+    def __init__(self, agent: Agent, *, route: str = "", look_ahead: bool = False) -> None:
+        """Compile its templates; `route` is the name to record. Raises ConfigError.
+
+        With `look_ahead` a conversation that is replayed is played through when it is prepared, so
+        that a later turn which is not written down is known before a run begins.
+        """
         self.agent = agent
+        self._look_ahead = look_ahead
         self.route = route
         self._renderer = PromptRenderer(agent.prompt)
         self._tools = offered_tools(agent)
@@ -48,8 +54,25 @@ class AgentTarget:
         never does: PolicyBlocked, and ConfigError for a template."""
         self._begin(session)
         documents = await self._retrieve(session, case)
-        first = self._prepare(session, self._renderer.messages(case, documents), trial)
+        messages = self._renderer.messages(case, documents)
+        first = self._prepare(session, messages, trial)
+        if self._look_ahead and first.origin in _REPLAYED and first.missing is None:
+            missing = await self._missing_later(session, case, messages, trial)
+            first = msgspec.structs.replace(first, missing=missing)
         return bound_loop(first, case, calls=self.agent.max_steps)
+
+    async def _missing_later(
+        self, session: Session, case: Case, messages: Sequence[Message], trial: int
+    ) -> str | None:
+        """What a replay lacks on the way to the end of the conversation. It costs nothing."""
+        play = Play(session=session, case=case, json=self.agent.prompt.output.kind == "json")
+        try:
+            await _Loop(self.agent, self._tools, play, trial).run(list(messages))
+        except ProviderError as error:
+            return str(error) if error.code == FailureMode.NOT_RECORDED else None
+        except SessionError:
+            pass  # however it ends, it ends with what is written down
+        return None
 
     async def attempt(
         self,

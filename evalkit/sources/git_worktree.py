@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -22,9 +23,7 @@ class GitWorktree:
         folder = state / "worktrees"
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(root, folder)
-        self.folder = folder / f"{sha[:12]}-{os.getpid()}"
-        if self.folder.exists():
-            _remove(root, self.folder)
+        self.folder = folder / f"{sha[:12]}-{os.getpid()}-{secrets.token_hex(4)}"
         run_git(root, *_QUIET, "worktree", "add", "--detach", "--force", str(self.folder), sha)
         inside = Path(os.path.realpath(root)).relative_to(os.path.realpath(top_folder(root)))
         self.root = self.folder / inside
@@ -36,7 +35,7 @@ class GitWorktree:
 
 def _remove_abandoned(root: Path, folder: Path) -> None:
     for each in folder.iterdir():
-        process = each.name.rpartition("-")[2]
+        process = f"{each.name}-".split("-")[1]
         if process.isdigit() and not _runs(int(process)):
             _remove(root, each)
 

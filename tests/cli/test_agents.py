@@ -41,8 +41,10 @@ def test_a_conversation_that_ends_before_the_script_does_not_pass(
     project = agent_project(tmp_path / "p")
     write_turns(project, [{"tool_calls": [CALL]}])
     done = evalkit("run", cwd=project.root)
-    assert done.returncode == 4, done.stdout
-    assert "and the workflow asks for another" in attempts(project.root)[0]["error"]
+    assert done.returncode == 2, done.stdout
+    assert "not measured" in done.stderr
+    assert "and the workflow asks for another" in done.stderr
+    assert evalkit("run", "--fault", "primary=slow", cwd=project.root).returncode != 2
 
 
 def test_a_policy_that_the_case_expects_counts_although_the_agent_went_on(

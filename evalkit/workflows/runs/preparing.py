@@ -148,7 +148,15 @@ async def prepare_run(
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
-    arms = _arms(setups, wiring, ledger=book, cache=cache, emit=emit)
+    arms = _arms(
+        setups,
+        wiring,
+        ledger=book,
+        cache=cache,
+        emit=emit,
+        # a drill falls back on models that may be live, which planning must not ask
+        look_ahead=not request.faults,
+    )
     day = wiring.clock.now().date()
     open_one = _judge_opener(assets.config, request, wiring, ledger=book, cache=cache, emit=emit)
     live = {setup.name: _live_arms(setup, wiring) for setup in setups}
@@ -217,6 +225,7 @@ def _arms(
     ledger: Ledger,
     cache: Cache | None,
     emit: EventSink | None,
+    look_ahead: bool,
 ) -> dict[tuple[str, str], Arm]:
     """Every arm to measure, by suite and variant; what they spend is held in one ledger."""
     now = wiring.clock.now()
@@ -235,7 +244,9 @@ def _arms(
                 indexes=variant.assets.indexes,
                 output_schema=variant.assets.output_schema,
             ),
-            wiring.programs.build(variant.assets, variant.config, variant.tree),
+            wiring.programs.build(
+                variant.assets, variant.config, variant.tree, look_ahead=look_ahead
+            ),
             variant.assets.suite.target.step,
         )
         for setup in setups

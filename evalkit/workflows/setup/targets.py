@@ -33,9 +33,14 @@ class ProgramWiring:
         self._worktrees: dict[str, GitWorktree] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
-    def build(self, assets: SuiteAssets, config: Config, tree: FileTree) -> Target:
-        """The target of one arm. Raises Refused for a header whose variable is not set, and where
-        a commit cannot be checked out."""
+    def build(
+        self, assets: SuiteAssets, config: Config, tree: FileTree, *, look_ahead: bool = False
+    ) -> Target:
+        """The target of one arm; `look_ahead` as `build_target` takes it.
+
+        Raises Refused for a header whose variable is not set, and where a commit cannot be checked
+        out.
+        """
         settings = assets.suite.target.program
         timeout_s = config.run.timeout_s
         reference, route = assets.reference, assets.route.name
@@ -75,7 +80,7 @@ class ProgramWiring:
                     route=route,
                 )
             case None:
-                return build_target(assets)
+                return build_target(assets, look_ahead=look_ahead)
         self._closing.append(target.close)
         return target
 
@@ -107,12 +112,16 @@ class ProgramWiring:
         self._worktrees.clear()
 
 
-def build_target(assets: SuiteAssets) -> Target:
-    """A prompt or an agent, ready to play cases. Raises ConfigError for a template, and Refused for
-    a program, whose calls are its own."""
+def build_target(assets: SuiteAssets, *, look_ahead: bool = False) -> Target:
+    """A prompt or an agent, ready to play cases.
+
+    With `look_ahead` replayed conversations are played when they are prepared. That may ask nobody,
+    so it is not for a run whose providers are broken on purpose. Raises ConfigError for a template,
+    and Refused for a program, whose calls are its own.
+    """
     route = assets.route.name
     if assets.agent is not None:
-        return AgentTarget(assets.agent, route=route)
+        return AgentTarget(assets.agent, route=route, look_ahead=look_ahead)
     if assets.prompt is None:
         raise Refused(
             f"suite {assets.name} tests a program ({assets.reference}), which makes its calls by "
