@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.records.approval import ApprovalsListed
 from evalkit.records.asset import JSON_SCHEMA_DIALECT
 from evalkit.records.attempt import FAILURE_MODES, Attempt
 from evalkit.records.audit import AUDIT_SCHEMA, JudgeAudit
@@ -52,6 +53,7 @@ def bundle_schemas() -> dict[str, dict[str, Any]]:
         "power": _schema(PowerForecast, "evalkit.power/1"),
         "session-trace": _schema(SessionTrace, "evalkit.session_trace/1"),
         "audit-entry": _schema(AuditEntry, "evalkit.audit_log/1"),
+        "approvals": _schema(ApprovalsListed, "evalkit.approvals/1"),
         "prune": _schema(PruneReport, "evalkit.prune/1"),
         "last": _schema(LastRun, "evalkit.last/1"),
     }

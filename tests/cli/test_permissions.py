@@ -210,3 +210,31 @@ def test_a_target_in_no_step_of_a_route_with_steps_is_a_warning(
     said = ask("check")
     assert said.code == 0
     assert "the target is in none of them" in words(said.out + said.err)
+
+
+@pytest.mark.parametrize(
+    ("route", "rule"),
+    [
+        ({"steps": {"triage": {"tools": ["refund"]}}}, "steps.triage.tools"),
+        ({"policies": {"allow_actions": ["refund"]}}, "policies.allow_actions"),
+        ({"max_tool_calls": 0}, "max_tool_calls"),
+        ({"policies": {"blocked_phrases": ["yes"]}}, "policies.blocked_phrases"),
+        ({"policies": {"output_schema": "schemas/answer.json"}}, "policies.output_schema"),
+        ({"max_total_tokens": 5}, "max_total_tokens"),
+    ],
+)
+def test_a_case_may_expect_the_rule_that_blocks_it(
+    project: ProjectFiles, ask: Ask, route: dict[str, Any], rule: str
+) -> None:
+    project.route.update(route)
+    if "steps" in route:
+        project.suite["target"]["step"] = "triage"
+    project.suite.update({"scorers": [{"policy": {}}], "gate": {"min_pass_rate": 0.5}})
+    expected = {"blocked": True, "blocked_by": rule}
+    project.case_changes = {number: {"expected": expected} for number in range(3)}
+    project.write()
+    with_tool_calls(project, "look")
+    _, attempts = run(project, ask, "--no-baseline")
+    assert {each.rule for each in attempts} == {rule}
+    shown = words(ask("show", "latest").out)
+    assert "candidate passes 100.0 %" in shown

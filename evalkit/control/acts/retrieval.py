@@ -11,6 +11,7 @@ from evalkit.control.policy_input import retrieval_input
 from evalkit.control.retrieval.case_documents import CaseDocuments
 from evalkit.control.retrieval.retriever import DEFAULT_CHUNKS, Retriever, readable
 from evalkit.control.retrieval.selection import Selection, select
+from evalkit.control.screening import screen_rules
 from evalkit.errors import PolicyBlocked, ProviderError
 from evalkit.records.attempt import Step
 from evalkit.records.case import Document
@@ -85,6 +86,8 @@ class RetrievalAct:
         """Ask the policies that are written elsewhere. Raises PolicyBlocked."""
         state = self._state
         if state.checks:
+            if screen_rules(state.route.policies):  # it may leave this process
+                query = state.redacted(query)
             document = retrieval_input(state.facts, index, query, documents)
             for ruling in await consult(state.checks, document):
                 state.enforce("retrieve", ruling)

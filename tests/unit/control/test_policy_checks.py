@@ -111,6 +111,15 @@ def test_the_user_s_name_is_in_no_document() -> None:
     assert "ana" not in json.dumps(check.asked)
 
 
+def test_texts_are_redacted_where_the_route_redacts() -> None:
+    check = Check()
+    session = world(check, policies={"pii_redaction": True}).open()
+    asyncio.run(session.retrieve("kb", "orders of ben@example.com"))
+    ask(session, "mail ben@example.com", tools=[tool("look")])
+    assert "ben@example.com" not in json.dumps(check.asked)
+    assert "[EMAIL_1]" in json.dumps(check.asked)
+
+
 @pytest.mark.parametrize(
     ("act", "stage"),
     [
