@@ -121,7 +121,7 @@ def _step(written: Written, path: Path, suite: Suite) -> Iterator[Problem]:
             expected=f"one of {names}" if route.steps else "a route with `steps`",
             suggestion=suggest(step, route.steps),
         )
-    elif step is None and route.steps and suite.target.program is None:
+    elif step is None and route.steps and suite.target.prompt is not None:
         yield written.locator.problem(
             path,
             f"route {route.name} has steps and the target is in none of them, so its tools and its "
