@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -160,4 +161,11 @@ def test_a_body_that_breaks_off_is_an_error(server: ReplayServer) -> None:
 
 def test_a_service_that_is_down_is_a_connection_error(server: ReplayServer) -> None:
     error = refused(server, url="http://127.0.0.1:9/search")
-    assert error.code == "connection"
+    assert error.code == "connection" and "index kb was not reached" in str(error)
+
+
+def test_a_service_that_accepts_and_says_nothing_is_a_timeout(server: ReplayServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/search"
+        error = refused(server, url=url, timeout_s=0.2)
+    assert (error.code, error.retryable) == ("timeout", True)
