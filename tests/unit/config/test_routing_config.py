@@ -146,13 +146,14 @@ def test_a_local_model_is_not_reached_at_a_vendors_address() -> None:
 
 
 def test_a_dearer_way_out_and_a_misspelt_risk_are_warnings() -> None:
-    found = [
-        str(each)
-        for each in load(
-            "{name: r, models: {primary: cheap}, degrade: {to: opus}, risk: hihg}"
-        ).warnings
-    ]
-    assert any("did you mean 'high'" in each for each in found)
+    text = PARTS.replace(
+        "haiku: {provider: eu, tier: small}",
+        "haiku: {provider: eu, price: {input_usd_per_mtok: 1, output_usd_per_mtok: 5}}",
+    )
+    route = "{name: r, models: {primary: haiku}, degrade: {to: opus}, risk: hihg}"
+    found = {each.key: str(each) for each in load_config(f"{text}- {route}\n".encode()).warnings}
+    assert "costs more than haiku" in found["routes.r.degrade.to"]
+    assert "did you mean 'high'" in found["routes.r.risk"]
 
 
 def test_two_routes_for_one_kind_of_work_are_refused() -> None:
