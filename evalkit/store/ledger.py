@@ -170,7 +170,8 @@ class SqliteAccounts:
                 self._connection = None
 
     def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._flushing is None or self._flushing.is_closed():
+        # a loop that was left between two ticks may never come to what it was to do
+        if self._flushing is None or not self._flushing.is_running():
             self._flushing = loop
             loop.call_soon(self._flush, loop, loop.time() + self._patience_s)
 
@@ -264,7 +265,7 @@ class SqliteAccounts:
 
     def _renew_later(self, loop: asyncio.AbstractEventLoop) -> None:
         """A call that lasts for longer than a lease keeps its hold as long as the process lives."""
-        if self._own and (self._renewing is None or self._renewing[0].is_closed()):
+        if self._own and (self._renewing is None or not self._renewing[0].is_running()):
             self._renewing = (loop, loop.call_later(self._lease_s / 3, self._renew, loop))
 
     def _renew(self, loop: asyncio.AbstractEventLoop) -> None:

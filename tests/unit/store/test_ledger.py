@@ -243,6 +243,26 @@ def test_threads_with_loops_of_their_own_get_exactly_what_fits(accounts: SqliteA
     assert spent(accounts) == (0, 100)
 
 
+def test_a_loop_that_is_left_with_work_to_do_keeps_no_other_waiting(
+    accounts: SqliteAccounts,
+) -> None:
+    async def end_and_leave() -> None:
+        hold = held(await accounts.hold(tokens(9), [cap(DAY, 10)]))
+        writer.execute("BEGIN IMMEDIATE")  # so that it has to come back to it
+        accounts.end(hold, tokens(1), nothing)
+
+    held(accounts.hold_now(tokens(0), [cap(DAY, 10)]))
+    writer = sqlite3.connect(accounts.path, isolation_level=None)
+    left = asyncio.new_event_loop()
+    left.run_until_complete(end_and_leave())
+    writer.close()
+    answer = asyncio.run(asyncio.wait_for(accounts.hold(tokens(9), [cap(DAY, 10)]), 5))
+    assert isinstance(answer, Held)
+    left.run_until_complete(asyncio.sleep(0))
+    left.close()
+    assert spent(accounts) == (1, 9)
+
+
 @pytest.mark.parametrize("ticks", range(6))
 def test_a_task_that_is_cancelled_at_any_moment_leaves_nothing_held(
     accounts: SqliteAccounts, ticks: int
