@@ -353,6 +353,22 @@ def test_an_application_that_fails_counts_and_one_that_is_busy_does_not(
     assert evalkit("run", cwd=project.root).returncode == 4
 
 
+def test_an_application_is_never_compared_with_itself(
+    evalkit: Evalkit, tmp_path: Path, application: Any
+) -> None:
+    project = http_project(tmp_path / "p", application.url)
+    write(project, ".gitignore", ".evalkit/\n")
+    project.commit()
+    done = evalkit("run", "--baseline", "HEAD", cwd=project.root)
+    assert done.returncode == 0, done.stderr
+    assert "cannot differ from itself" in " ".join(done.stdout.split())
+    project.suite["gate"] = {"max_drop_pp": 3}
+    project.write()
+    done = evalkit("run", "--baseline", "HEAD", cwd=project.root)
+    assert done.returncode == 2
+    assert "has no floor" in done.stderr
+
+
 def test_an_application_that_does_not_run_ends_the_run_early(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:

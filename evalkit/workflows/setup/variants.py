@@ -177,7 +177,7 @@ def _set_up(
             floors = _on_floors(suite, candidate, f"no baseline: {base.label}")
             return _with_anchor(floors, store, trees)
         named = base.sha
-    against = _find_arm("baseline", named, suite, store, trees)
+    against = _told_apart(suite, _find_arm("baseline", named, suite, store, trees))
     if against.why_none is not None:
         return _with_anchor(_on_floors(suite, candidate, against.why_none), store, trees)
     return replace(
@@ -213,11 +213,24 @@ def _find_arm(
         return _FoundArm(stored=_stored_arm(store, run, suite))
 
 
+def _told_apart(suite: SuiteAssets, found: _FoundArm) -> _FoundArm:
+    """The arm, unless it would ask the running application that the candidate asks."""
+    if found.variant is None:
+        return found
+    mine, other = suite.suite.target.http, found.variant.assets.suite.target.http
+    if mine is None or other is None or mine.url != other.url:
+        return found
+    return _FoundArm(
+        why_none=f"both variants would ask the application at {mine.url}, which cannot differ from "
+        f"itself; another address is named by {{set: {{suites.{suite.name}.target.http.url: …}}}}"
+    )
+
+
 def _with_anchor(setup: SuiteSetup, store: RunStore, trees: _Trees) -> SuiteSetup:
     gate = setup.assets.suite.gate.anchor
     if gate is None:
         return setup
-    found = _find_arm("anchor", gate.to, setup.assets, store, trees)
+    found = _told_apart(setup.assets, _find_arm("anchor", gate.to, setup.assets, store, trees))
     if found.why_none is not None:
         raise Refused(
             f"suite {setup.name}: gate.anchor cannot be held against: {found.why_none}; name a ref "
