@@ -1,0 +1,1 @@
+"""Policies in Rego: what a decision means, evaluated in process or by an OPA server."""
