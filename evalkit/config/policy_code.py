@@ -1,4 +1,4 @@
-"""`policies.rego`: policies as code, evaluated in process or by an OPA server."""
+"""`policies.rego`: policies as code, evaluated by evalkit or by an OPA server."""
 
 from typing import Annotated, Literal
 
@@ -15,8 +15,8 @@ class RegoPolicy(Part):
     files: Annotated[
         list[ProjectPath],
         Field(
-            description="Rego files of the project, evaluated in process (extra `rego`). Either "
-            "these or `opa`."
+            description="Rego files of the project, evaluated on this machine (extra `rego`). "
+            "Either these or `opa`."
         ),
     ] = []
     opa: Annotated[
@@ -37,7 +37,7 @@ class RegoPolicy(Part):
     timeout_s: Annotated[
         float,
         Field(
-            gt=0, le=60, description="How long the server may take. After that the act is denied."
+            gt=0, le=60, description="How long a decision may take. After that the act is denied."
         ),
     ] = 1.0
     token_env: Annotated[
@@ -55,3 +55,8 @@ class RegoPolicy(Part):
         if self.token_env is not None and self.opa is None:
             raise ValueError("token_env belongs to `opa`")
         return self
+
+
+def rego_spelled_out(rego: object) -> object:
+    """`rego: [policies/x.rego]` is short for `rego: {files: [policies/x.rego]}`."""
+    return {"files": rego} if isinstance(rego, list) else rego

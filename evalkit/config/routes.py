@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from evalkit.config.base import URL, VARIABLE, Name, Part, ProjectPath
 from evalkit.config.permissions import (
@@ -17,6 +23,7 @@ from evalkit.config.permissions import (
     Text,
     ToolArguments,
 )
+from evalkit.config.policy_code import RegoPolicy, rego_spelled_out
 from evalkit.config.prices import Price
 from evalkit.config.route_models import Degrade, RouteModels, Tier, listed_choices
 from evalkit.config.traffic import Limits
@@ -111,6 +118,16 @@ class Policies(Part):
         list[Phrase],
         Field(description="What may not be said: literal texts, or entries with a mode."),
     ] = []
+    rego: Annotated[
+        RegoPolicy | None,
+        BeforeValidator(
+            rego_spelled_out, json_schema_input_type=RegoPolicy | list[ProjectPath] | None
+        ),
+        Field(
+            description="Policies in Rego, asked at every act beside the ones configured here: "
+            "files of the project, or a mapping (an OPA server, a mode)."
+        ),
+    ] = None
     output_schema: Annotated[
         ProjectPath | OutputSchema | None,
         Field(

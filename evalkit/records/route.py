@@ -109,6 +109,7 @@ class PermissionsExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     steps: dict[str, StepExplained] = {}
     approval_expires_s: float | None = None
     blocked_phrases: dict[str, int] = {}
+    rego: tuple[str, ...] = ()
     output_schema: str | None = None
     modes: dict[str, str] = {}
 

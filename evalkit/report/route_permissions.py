@@ -29,6 +29,9 @@ def permission_words(permissions: PermissionsExplained) -> list[str]:
     if permissions.output_schema is not None:
         mode = mode_words(permissions, "policies.output_schema")
         words.append(f"answers must meet {permissions.output_schema}{mode}")
+    if permissions.rego:
+        where = ", ".join(permissions.rego)
+        words.append(f"policies in Rego: {where}{mode_words(permissions, 'policies.rego')}")
     if permissions.blocked_phrases:
         kinds = [f"{mode} {number}" for mode, number in permissions.blocked_phrases.items()]
         phrases = count(sum(permissions.blocked_phrases.values()), "blocked phrase")

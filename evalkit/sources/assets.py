@@ -20,7 +20,7 @@ from evalkit.sources.inventory import take_inventory
 from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
 from evalkit.sources.reading import Reader
-from evalkit.sources.route_files import load_output_schemas
+from evalkit.sources.route_files import load_output_schemas, load_policy_code
 from evalkit.sources.suite_files import SuiteFiles, load_suite_files
 
 CONFIG_FILE = "evalkit.yaml"
@@ -30,7 +30,8 @@ CONFIG_FILE = "evalkit.yaml"
 class SuiteAssets:
     """A suite with everything it names.
 
-    `output_schema` is the content of the one that its route holds answers to, if it does.
+    `output_schema` is the content of the one that its route holds answers to, if it does;
+    `policy_code` maps the path of each Rego file of the route to its text.
     `schemas` maps the path of each scorer's schema to its content, `rubrics` the label of each
     judge to its rubric. `digests` covers what is tested
     (prompt or agent, tools and output schema by path, files of a program by path and its settings
@@ -49,6 +50,7 @@ class SuiteAssets:
     scorers_digest: str
     rubrics: Mapping[str, Rubric] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
+    policy_code: Mapping[str, str] = field(default_factory=dict)
     indexes: Mapping[str, IndexContent] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
     agent: Agent | None = None
@@ -66,13 +68,15 @@ class SuiteAssets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
-    """What a tree holds. `digests` maps the path of each asset that was read to its digest."""
+    """What a tree holds. `digests` maps the path of each asset that was read to its digest,
+    `policy_code` the name of each route that has policies in Rego to its files and their texts."""
 
     config: Config
     suites: Mapping[str, SuiteAssets]
     warnings: tuple[Problem, ...]
     label: str
     digests: Mapping[str, str]
+    policy_code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def load_assets(
@@ -106,6 +110,7 @@ def load_assets(
     indexes = _load_indexes(reader, examined, files, every=suites is None)
     tested = {examined.config.suites[name].route for name in intact}
     forms = load_output_schemas(reader, examined, None if suites is None else tested)
+    codes = load_policy_code(reader, examined, None if suites is None else tested)
     warnings = list(examined.notes)
     if suites is None:
         warnings += examined.advice
@@ -118,7 +123,7 @@ def load_assets(
     if errors or examined.problems:
         raise ConfigError(capped([*examined.problems, *errors], reader.unsaid))
     loaded = {
-        name: _suite_assets(reader, examined.config, name, files[name], indexes, forms)
+        name: _suite_assets(reader, examined.config, name, files[name], indexes, forms, codes)
         for name in names
     }
     return Assets(
@@ -127,6 +132,7 @@ def load_assets(
         warnings=tuple(capped(warnings)),
         label=tree.label,
         digests=dict(reader.digests),
+        policy_code=codes,
     )
 
 
@@ -175,6 +181,7 @@ def _suite_assets(
     files: SuiteFiles,
     indexes: Mapping[str, IndexContent],
     forms: Mapping[str, dict[str, Any]],
+    codes: Mapping[str, dict[str, str]],
 ) -> SuiteAssets:
     suite = config.suites[name]
     route = config.route(suite.route)
@@ -204,6 +211,7 @@ def _suite_assets(
         scorers_digest=digest_of(measured_with),
         rubrics=files.rubrics,
         output_schema=forms.get(route.name),
+        policy_code=codes.get(route.name, {}),
         indexes=mine,
         reads=read,
         agent=files.agent,
@@ -225,6 +233,8 @@ def _target_digests(
     form = route.policies.answer_schema
     if form is not None:
         digests[form.json_schema] = reader.digests[form.json_schema]
+    if (code := route.policies.rego) is not None:
+        digests.update((path, reader.digests[path]) for path in code.files)
     written = digested(route, exclude=("owner", "use"))
     # which models a tier stands for is not written in the route
     tiers = {} if route.names_models else {"asks": route.every_model}

@@ -53,6 +53,22 @@ class Reader:
         self._documents[path] = document
         return document
 
+    def text(self, path: str, missing: Explain) -> str | None:
+        """The text of a file that is no document, digested; None once its problems are noted."""
+        try:
+            text = self.tree.read(path).decode()
+        except FileNotFoundError:
+            self.problems.append(missing(f"there is no file {path}"))
+            return None
+        except UnicodeDecodeError:
+            self.problems.append(Problem(file=path, message="is not text in UTF-8"))
+            return None
+        except ConfigError as error:
+            self.problems += error.problems
+            return None
+        self.digests[path] = digest_of(text)
+        return text
+
     def list(self, folder: str) -> list[str]:
         """Names in a folder, sorted; empty where there is none or it cannot be read."""
         return self._noted(lambda: self.tree.list(folder), [])

@@ -17,6 +17,7 @@ from evalkit.sources.assets import Assets, SuiteAssets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.guards.private_state import tracked_state_problems
 from evalkit.workflows.judges.checking import judge_problems
+from evalkit.workflows.policy_wiring import policy_problems
 from evalkit.workflows.setup.deadlines import deadline_problems, today_utc
 
 
@@ -47,6 +48,7 @@ def check_project(root: Path, *, today: date | None = None) -> Checked:
         *tracked_state_problems(root),
         *deadline_problems(root, assets.config, day),
         *judge_problems(WorkingTree(root), assets.config, assets.suites),
+        *policy_problems(assets.config.routes, assets.policy_code),
     )
     if any(problem.severity == "error" for problem in problems):
         return _refused(problems)

@@ -157,6 +157,7 @@ async def _record(
         cache=None,
         indexes=suite.indexes,
         output_schema=suite.output_schema,
+        policy_code=suite.policy_code,
     )
     target = build_target(suite)
     reference = target.reference

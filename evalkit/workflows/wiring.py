@@ -23,6 +23,7 @@ from evalkit.ports import Approvals, Cache, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
+from evalkit.workflows.policy_wiring import PolicyWiring
 from evalkit.workflows.setup.faults import PRIMARY
 from evalkit.workflows.setup.list_prices import ListPrices
 from evalkit.workflows.setup.targets import ProgramWiring
@@ -74,6 +75,7 @@ class Wiring:
         self._faults: Mapping[str, Fault] = {}
         self.broken: dict[str, set[str]] = {}
         self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
+        self._policies = PolicyWiring(environ=environ)
         self._ledgers: list[Ledger] = []
         self.prices = ListPrices(root, self.clock)
         self.programs = ProgramWiring(root, environ=environ, transport=self.transport)
@@ -127,15 +129,16 @@ class Wiring:
         indexes: Mapping[str, IndexContent] | None = None,
         approvals: Approvals | None = None,
         output_schema: dict[str, Any] | None = None,
+        policy_code: Mapping[str, str] | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
         `tested` tells that the route is what a run measures, not its judge's: a drill of `primary`
         is of such routes. `indexes` are those over folders that its sessions may ask, `approvals`
         what people grant while they run; no run of a golden set has any. `output_schema` is the
-        content of the route's, by default that in the working tree. Without `may_ask` its sessions
-        may never ask a model, as a program's: one that cannot be reached is then told when it is
-        asked.
+        content of the route's, `policy_code` its Rego files by path; by default those in the
+        working tree. Without `may_ask` its sessions may never ask a model, as a program's: one that
+        cannot be reached is then told when it is asked.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
         one that the route may not ask, by its regions or because its data has to stay.
@@ -172,6 +175,7 @@ class Wiring:
             },
             approvals=approvals,
             output_schema=output_schema or self._output_schema(route),
+            checks=self._policies.checks(route, policy_code or self._policy_code(route)),
         )
 
     def _output_schema(self, route: Route) -> dict[str, Any] | None:
@@ -183,6 +187,15 @@ class Wiring:
         from evalkit.sources.tree import WorkingTree
 
         return read_schema(WorkingTree(self.root), policy.json_schema)
+
+    def _policy_code(self, route: Route) -> Mapping[str, str]:
+        """The Rego files in the working tree that a route names. Raises ConfigError."""
+        if route.policies.rego is None:
+            return {}
+        from evalkit.sources.route_files import read_policy_code
+        from evalkit.sources.tree import WorkingTree
+
+        return read_policy_code(WorkingTree(self.root), route)
 
     def _lane(self, config: Config, name: str, model: Model) -> Lane:
         """How a model is reached, by what is configured: a drill goes the way of real calls."""
@@ -350,6 +363,7 @@ class Wiring:
             await provider.close()
         self._providers.clear()
         self._indexes.close()
+        self._policies.close()
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

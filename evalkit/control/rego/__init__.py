@@ -1,1 +1,1 @@
-"""Policies in Rego: what a decision means, evaluated in process or by an OPA server."""
+"""Policies in Rego: what a decision means, evaluated by evalkit or by an OPA server."""

@@ -12,7 +12,7 @@ A package that defines neither `deny` nor `allow` decides nothing.
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.control.ruling import Ruling
+from evalkit.control.ruling import POLICY_ERROR, Ruling
 
 _RULES = ("allow", "deny", "warn")
 
@@ -46,6 +46,13 @@ def read_decision(decided: Any, *, package: str, shadow: bool) -> tuple[Ruling, 
         for name, message in _findings(decided, "warn", package)
     ]
     return tuple(rulings) or (Ruling(True, rule, f"{package} allows it"),)
+
+
+def undecided(name: str, why: Undecided, *, shadow: bool) -> tuple[Ruling, ...]:
+    """What an act gets of a policy that could not be evaluated: a no, which `shadow` makes one that
+    is only seen."""
+    message = f"{name} could not be evaluated: {why}"
+    return (Ruling(False, POLICY_ERROR, message, shadow=shadow),)
 
 
 def _findings(decided: dict[str, Any], key: str, package: str) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ from evalkit.workflows.guards.loosening import (
 )
 from evalkit.workflows.guards.permissions import (
     changed_answer_schema,
+    changed_policy_code,
     changed_step,
     wider_approvers,
 )
@@ -140,6 +141,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
             old.route, new.assets.route, old.output_schema, new.assets.output_schema
         ),
         *unguarded_target(old.suite, new.assets.suite),
+        *changed_policy_code(old.route, new.assets.route, old.policy_code, new.assets.policy_code),
         *wider_tools(old.tools, new.assets.tools),
         *_wider_scopes((config, old), (new.config, new.assets)),
     )
@@ -225,6 +227,10 @@ def _wider_variant(setup: SuiteSetup) -> Iterable[str]:
         yield f"{sentence} (against the baseline)"
     for sentence in changed_answer_schema(
         base.route, tested.route, base.output_schema, tested.output_schema
+    ):
+        yield f"{sentence} (against the baseline)"
+    for sentence in changed_policy_code(
+        base.route, tested.route, base.policy_code, tested.policy_code
     ):
         yield f"{sentence} (against the baseline)"
     before, after = setup.baseline.assets.tools, setup.candidate.assets.tools

@@ -65,6 +65,25 @@ def changed_answer_schema(
         yield f"{now.json_schema}, which route {new.name} holds its answers to, was changed"
 
 
+def changed_policy_code(
+    old: Route, new: Route, before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterable[str]:
+    """Policies in Rego that are others: what a text of them permits is nothing to compare."""
+    was, now = old.policies.rego, new.policies.rego
+    if was is None:
+        return
+    if now is None:
+        yield f"{new.name} has no policies in Rego any more"
+        return
+    if was.mode == "block" and now.mode == "warn":
+        yield f"policies.rego of {new.name} went from block to warn"
+    if (was.opa, was.package) != (now.opa, now.package):
+        yield f"the policies in Rego of {new.name} come from somewhere else"
+    elif before != after:
+        paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+        yield f"policies in Rego of {new.name} were changed: {', '.join(sorted(paths))}"
+
+
 def _actions(name: str, old: Route, new: Route) -> Iterable[str]:
     before, after = old.policies.allowed_actions, new.policies.allowed_actions
     if before is not None and after is None:

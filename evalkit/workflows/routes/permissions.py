@@ -18,6 +18,9 @@ def explain_permissions(route: Route) -> PermissionsExplained:
         modes["policies.allow_actions"] = allowed.mode
     if form is not None:
         modes["policies.output_schema"] = form.mode
+    code = policies.rego
+    if code is not None:
+        modes["policies.rego"] = code.mode
     if citations is not None:
         modes["require_citations"] = citations.mode
     return PermissionsExplained(
@@ -29,6 +32,7 @@ def explain_permissions(route: Route) -> PermissionsExplained:
         },
         approval_expires_s=None if needed is None else needed.expires_s,
         blocked_phrases=dict(Counter(phrase.mode for phrase in policies.phrases)),
+        rego=() if code is None else tuple(code.files) or (str(code.opa),),
         output_schema=None if form is None else form.json_schema,
         modes=modes,
     )

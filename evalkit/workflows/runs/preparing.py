@@ -243,6 +243,7 @@ def _arms(
                 emit=emit,
                 indexes=variant.assets.indexes,
                 output_schema=variant.assets.output_schema,
+                policy_code=variant.assets.policy_code,
             ),
             wiring.programs.build(
                 variant.assets, variant.config, variant.tree, look_ahead=look_ahead

@@ -1,0 +1,58 @@
+"""The process that evaluates Rego. It is run as a script and imports nothing of evalkit.
+
+A process of its own, because the engine's library brings an allocator of its own along, which
+corrupts the memory of other C++ libraries in the same process; and because a policy that crashes,
+or never ends, is then the end of this process and of nothing else. It has no environment to leak.
+
+The first line of its input is `{"modules": {path: text}, "package": name}`, every further one an
+input document; each is answered by one line, `{"ok": …}` or `{"error": words}`.
+"""
+
+import json
+import sys
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    from regopy import Interpreter, LogLevel
+
+    interpreter = Interpreter()
+    interpreter.log_level = LogLevel.NONE
+    interpreter.strict_built_in_errors = True
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # whatever prints may not get between the answers
+
+    def answer(**words: object) -> None:
+        answers.write(json.dumps(words) + "\n")
+        answers.flush()
+
+    asked = json.loads(sys.stdin.readline())
+    try:
+        for path, text in asked["modules"].items():
+            interpreter.add_module(path, text)
+        bundle = interpreter.build(f"data.{asked['package']}")
+        if not bundle.ok():
+            raise ValueError("it does not compile")
+    except Exception as error:
+        answer(error=_words(error))
+        return
+    answer(ok=None)
+    for line in sys.stdin:
+        try:
+            # As text: handed over as values, integers beyond 64 bits wrap round and a text is cut
+            # at its first NUL, so that an amount or a name could be made to look harmless.
+            interpreter.set_input_term(line)
+            output = interpreter.query_bundle(bundle)
+            if not output.ok():
+                raise ValueError("an error while it was evaluated")
+            answer(ok=output.results[0].expressions[0])
+        except Exception as error:
+            answer(error=_words(error))
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
