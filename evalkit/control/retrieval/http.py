@@ -107,9 +107,17 @@ class HttpRetriever:
             header = self._settings.key_header
             bearer = header.lower() == "authorization"
             headers[header] = f"Bearer {secret}" if bearer else secret
-        reply = await self._transport.post(
-            self._settings.url, headers=headers, body=body, timeout_s=self._settings.timeout_s
-        )
+        try:
+            reply = await self._transport.post(
+                self._settings.url, headers=headers, body=body, timeout_s=self._settings.timeout_s
+            )
+        except ProviderError as error:
+            raise ProviderError(
+                error.code,
+                f"index {self._name} was not reached: {error}",
+                retryable=error.retryable,
+                retry_after_s=error.retry_after_s,
+            ) from error
         return self._read(reply, () if secret is None else (secret,))
 
     def _key(self) -> str | None:
