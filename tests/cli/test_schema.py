@@ -28,7 +28,7 @@ def schemas(ask: Ask) -> Schemas:
 
 
 def test_there_is_one_for_every_file(schemas: Schemas) -> None:
-    project = {"evalkit", "prompt", "goldenset", "case", "rubric", "tool", "waivers"}
+    project = {"evalkit", "prompt", "agent", "goldenset", "case", "rubric", "tool", "waivers"}
     assert set(schemas) == project | {"run"}
 
 
@@ -37,6 +37,7 @@ def files_of_the_repository() -> Iterator[tuple[str, str, Any]]:
     patterns = {
         "evalkit": "evalkit.yaml",
         "prompt": "prompts/*/*.yaml",
+        "agent": "agents/*/*.yaml",
         "goldenset": "goldensets/*/*/set.yaml",
         "rubric": "rubrics/*/*.yaml",
     }
