@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from evalkit.records.approval import Approval, ApprovalAsked
 from evalkit.records.attempt import FailureMode
 from evalkit.records.audit import AUDIT_SCHEMA, AuditRow, JudgeAudit
 from evalkit.records.audit_log import AuditEntry, line_of, with_hash
@@ -25,6 +26,7 @@ from evalkit.records.pruned import Pruned, PruneReport
 from evalkit.records.run import TraceRecord
 from evalkit.records.span import SessionTrace, Span
 from evalkit.records.verdict import Outcome
+from evalkit.report.approvals import approvals_json
 from evalkit.report.comparison import compare_run
 from evalkit.report.diff import diff_json
 from evalkit.report.history import history_json
@@ -137,6 +139,20 @@ ENTRY = with_hash(
         prev="0" * 64,
     )
 )
+APPROVAL = Approval(
+    id="ap-1",
+    asked=ApprovalAsked(
+        route="help",
+        tool="refund",
+        team="legal",
+        identity="u-1",
+        digest="sha256:0",
+        expires_s=60.0,
+        arguments={"amount": 3},
+    ),
+    asked_at="2026-11-24T09:00:00.000+00:00",
+    state="pending",
+)
 PRUNED = PruneReport(dry_run=True, pruned=(Pruned(kind="runs", count=1, names=("r",)),))
 
 
@@ -169,6 +185,7 @@ def test_what_is_written_meets_its_schema(make_run: MakeRun) -> None:
         "power": [json.loads(power_json([POWER]))],
         "session-trace": [json.loads(trace_json(SESSION))],
         "audit-entry": [json.loads(line_of(ENTRY))],
+        "approvals": [json.loads(approvals_json([APPROVAL])), json.loads(approvals_json([]))],
         "prune": [json.loads(prune_json(PRUNED))],
         "last": [json.loads(msgspec.json.encode(LAST))],
     }
