@@ -124,14 +124,16 @@ class ControlPlane:
         documents: Sequence[Document] = (),
         approvals: Mapping[str, Mapping[str, str]] | None = None,
         workflow: str = "",
+        run: str = "",
         prompt: str = "",
         use: Use = "none",
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
     ) -> ControlSession:
         """A session outside a golden set: `documents` are what `retrieve` finds, `approvals` what
-        was agreed to beforehand, by tool; `workflow` is whose budget it is under. `prompt`, `use`
-        and `conversation` are for its trace; `heard` is told of every decision as it is made."""
+        was agreed to beforehand, by tool; `workflow` is whose budget it is under, `run` the run
+        that it is to budgets of runs, by default the ledger's. `prompt`, `use` and `conversation`
+        are for its trace; `heard` is told of every decision as it is made."""
         case = Case(
             id="",
             input={},
@@ -143,7 +145,7 @@ class ControlPlane:
             case,
             Redactor.primed_with(case),
             Attribution(prompt=prompt),
-            self._scopes(identity, workflow=workflow, shared=True),
+            self._scopes(identity, workflow=workflow, shared=True, run=run),
             use=use,
             conversation=conversation,
             heard=heard,
@@ -151,7 +153,7 @@ class ControlPlane:
         )
 
     def _scopes(
-        self, identity: Mapping[str, str], *, workflow: str, shared: bool = False
+        self, identity: Mapping[str, str], *, workflow: str, shared: bool = False, run: str = ""
     ) -> Scopes:
         return Scopes(
             user=identity.get("user", ""),
@@ -160,6 +162,7 @@ class ControlPlane:
             route=self._route.name,
             workflow=workflow,
             shared=shared,
+            run=run,
         )
 
     def _session(

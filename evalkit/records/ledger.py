@@ -8,7 +8,8 @@ class Scopes(msgspec.Struct, frozen=True, kw_only=True):
 
     `shared` tells that calls of nobody share one cap, as if nobody were one user, org or team: a
     service must not escape a cap by leaving the name out. In a run a case without an identity is
-    nobody's call, and its scopes of run, route and workflow cap it.
+    nobody's call, and its scopes of run, route and workflow cap it. `run` is the run that the call
+    is of, where one ledger serves several; by default the ledger's.
     """
 
     user: str = ""
@@ -17,6 +18,7 @@ class Scopes(msgspec.Struct, frozen=True, kw_only=True):
     route: str = ""
     workflow: str = ""
     shared: bool = False
+    run: str = ""
 
 
 class Amount(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """A project as Python programs use it: load it, run it, open a session of its control core."""
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,9 +16,7 @@ from evalkit.records.run import RunRecord, StoredRun
 from evalkit.records.span import Use
 from evalkit.records.verdict import Verdict
 from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
-from evalkit.sources.indexes import read_index, readable_indexes
 from evalkit.sources.tree import WorkingTree
-from evalkit.store.approvals import ApprovalStore
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.faults import parse_faults
 from evalkit.workflows.setup.request import RunRequest
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from evalkit.control.session import ControlSession
     from evalkit.control.traffic import Traffic
+    from evalkit.workflows.shared_core import LoopCore, SharedCores
     from evalkit.workflows.traces.sessions import SessionBooks
 
 
@@ -149,6 +149,8 @@ class Project:
         self.assets = assets
         self._books: SessionBooks | None = None
         self._traffic: Traffic | None = None
+        self._cores: SharedCores | None = None
+        self._entered: list[LoopCore] = []
 
     @classmethod
     def load(cls, path: Path | str = ".") -> "Project":
@@ -211,7 +213,9 @@ class Project:
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
         On the `route`, or on the one that is for the `task`, the `risk` class or both. Sessions of
-        one project share the limits of their providers and the circuits of their models.
+        one project share the limits of their providers and the circuits of their models, and those
+        that are open at the same time in one event loop share connections and the ledger too;
+        `async with project` keeps these open from one session to the next.
         `documents` are what `retrieve` finds in indexes that are not declared, `approvals` what was
         agreed to beforehand, by tool; what else needs an approval waits for one in
         `evalkit approvals`. What it spends is counted on the budgets of the identity, the
@@ -222,48 +226,51 @@ class Project:
         Refused for a model that cannot be reached or that the route may not ask, ConfigError for an
         index whose files are not in order.
         """
-        from evalkit.workflows.wiring import Wiring
-
         known = self._route(route, task, risk)
         books = self._open_books()
-        wiring = Wiring(self.root, live=live, traffic=self._shared_traffic())
-        plane = wiring.control_plane(
-            self.assets.config,
-            known,
-            suite="",
-            ledger=wiring.ledger(self.assets.config),
-            cache=None,
-            approvals=ApprovalStore(self.root, now=wiring.clock.now),
-            indexes={
-                name: read_index(WorkingTree(self.root), name, self.assets.config.indexes[name])
-                for name in readable_indexes(self.assets.config, known)
-                if self.assets.config.indexes[name].folder is not None
-            },
-        )
-        who = msgspec.structs.asdict(identity)
-        session = plane.open_for(
-            who,
-            documents=documents,
-            approvals=approvals or {},
-            workflow=workflow,
-            prompt=prompt,
-            use=use or known.use,
-            conversation=conversation,
-            heard=books.hear(known, who),
-        )
-        ended: BaseException | None = None
+        cores = self._shared_cores()
+        core = cores.take()
         try:
-            yield session
-        except BaseException as error:
-            ended = error
-            raise
-        finally:
+            who = msgspec.structs.asdict(identity)
+            session = core.plane(known, live=live).open_for(
+                who,
+                documents=documents,
+                approvals=approvals or {},
+                workflow=workflow,
+                run=core.new_run(),
+                prompt=prompt,
+                use=use or known.use,
+                conversation=conversation,
+                heard=books.hear(known, who),
+            )
+            ended: BaseException | None = None
             try:
-                await wiring.close()
+                yield session
+            except BaseException as error:
+                ended = error
+                raise
             finally:
                 await books.keep(
                     session, who, use=use or known.use, conversation=conversation, error=ended
                 )
+        finally:
+            await cores.give_back(core)
+
+    async def __aenter__(self) -> "Project":
+        """Keep what sessions of this event loop share open between them, until the block ends."""
+        self._entered.append(self._shared_cores().take())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Give it back, and send what is left of traces."""
+        loop = asyncio.get_running_loop()
+        core = next(each for each in reversed(self._entered) if each.is_of(loop))
+        self._entered.remove(core)
+        try:
+            await self._shared_cores().give_back(core)
+        finally:
+            if not self._entered:
+                await asyncio.to_thread(self.close)
 
     def _open_books(self) -> "SessionBooks":
         from evalkit.workflows.traces.sessions import SessionBooks
@@ -291,6 +298,14 @@ class Project:
             names = ", ".join(each.name for each in config.routes) or "none"
             raise UsageError(f"there is no route {name!r}; there is {names}")
         return known
+
+    def _shared_cores(self) -> "SharedCores":
+        from evalkit.workflows.shared_core import SharedCores
+
+        if self._cores is None:
+            config = self.assets.config
+            self._cores = SharedCores(self.root, config, traffic=self._shared_traffic())
+        return self._cores
 
     def _shared_traffic(self) -> "Traffic":
         from evalkit.control.traffic import Traffic

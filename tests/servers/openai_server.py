@@ -59,6 +59,7 @@ class Books:
     input_tokens: int = 0
     output_tokens: int = 0
     usd: float = 0.0
+    connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     acts: Counter[str] = field(default_factory=Counter)
@@ -122,6 +123,7 @@ class OpenAIServer:
         self._repeats: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ready = threading.Event()
+        self.left_alone = threading.Event()  # set while nobody is connected
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -159,6 +161,8 @@ class OpenAIServer:
             task = asyncio.current_task()
             assert task is not None
             tasks.add(task)
+            self.books.connections += 1
+            self.left_alone.clear()
             try:
                 await self._converse(reader, writer)
             except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -166,6 +170,8 @@ class OpenAIServer:
             finally:
                 tasks.discard(task)
                 writer.close()
+                if not tasks:
+                    self.left_alone.set()
 
         server = await asyncio.start_server(handle, "127.0.0.1", self.port, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]

@@ -273,7 +273,8 @@ class Ledger:
         if found is None:
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
-            applied = applied_budgets(self._budgets, scopes, run=self.run, now=now)
+            run = scopes.run or self.run
+            applied = applied_budgets(self._budgets, scopes, run=run, now=now)
             found = self._remembered[key] = _Under(
                 applied,
                 whole=tightest([each.limit(degradable=False) for each in applied]),
