@@ -9,6 +9,8 @@ from evalkit.records.run import SuiteRecord
 _VERSION = re.compile(r"(?<=/)v\d+(?=[./])")
 _KINDS = (
     ("prompts/", "prompt"),
+    ("agents/", "agent"),
+    ("target.", "settings of the target"),
     ("routes.", "route and policies"),
     ("models.", "model"),
     ("providers.", "provider"),

@@ -28,7 +28,7 @@ from evalkit.report.untrusted import clip, visible
 _MOST_INPUT = 600
 _MOST_OUTPUT = 1_200
 _MOST_MESSAGE = 300
-_NAMES = frozenset({"prompt", "models", "from"})
+_NAMES = frozenset({"prompt", "target", "models", "from"})
 
 
 def suite_head(suite: SuiteComparison) -> str:

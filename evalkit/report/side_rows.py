@@ -22,7 +22,7 @@ def side_rows(suite: SuiteComparison, *, brief: bool = False) -> list[Row]:
     before, after = suite.before, suite.after
     source_of = _brief_source if brief else _source
     rows = [
-        _names("prompt", before, after),
+        _names(_kind_of(before, after), before, after),
         _model_row(before, after, brief=brief),
         ("from", "" if before is None else source_of(before), source_of(after), ""),
         ("pass rate", *rate_cells(suite.overall)),
@@ -43,7 +43,7 @@ def _tells(row: Row, rows: Sequence[Row]) -> bool:
     """Whether a row says something: sources only where prompt and models are the same."""
     what, before, after, _ = row
     if what == "from":
-        named = [each for each in rows if each[0] in ("prompt", "models")]
+        named = [each for each in rows if each[0] in ("prompt", "target", "models")]
         return bool(before or after) and all(each[1] == each[2] for each in named)
     if what in ("latency", "latency p95"):
         return any(side not in ("", "–") for side in (before, after))
@@ -54,6 +54,12 @@ def _tells(row: Row, rows: Sequence[Row]) -> bool:
 
 def _names(what: str, before: SideSummary | None, after: SideSummary) -> Row:
     return what, "" if before is None else before.prompt, after.prompt, ""
+
+
+def _kind_of(before: SideSummary | None, after: SideSummary) -> str:
+    """A program is named by its words, a version of a prompt or an agent by `name@vN`."""
+    names = [side.prompt for side in (before, after) if side is not None and side.prompt]
+    return "prompt" if all(" " not in name for name in names) else "target"
 
 
 def _source(side: SideSummary) -> str:

@@ -93,7 +93,7 @@ def _assets(old: ArmEntry, new: ArmEntry) -> Iterator[str]:
                 yield f"golden set {name.removeprefix(_GOLDEN)} edited"
         elif name in _PLAIN:
             yield _PLAIN[name]
-        elif old.prompt != new.prompt and name.startswith("prompts/"):
+        elif old.prompt != new.prompt and name.startswith(("prompts/", "agents/")):
             continue  # its other version was named already
         elif kind in _KEYED and "/" not in name:
             # a model that came or went was named already, and brings its provider along

@@ -157,6 +157,19 @@ def test_steps_that_do_not_fit_the_route_are_told_by_check(
     assert "has the step 'triaje'" in done.stdout + done.stderr
 
 
+def test_an_agent_that_changed_and_is_not_tested_is_no_green_run(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    project = agent_project(tmp_path / "p")
+    write(project, "agents/other/v1.yaml", agent_file(name="other"))
+    write(project, ".gitignore", ".evalkit/\n")
+    project.commit()
+    write(project, "agents/other/v1.yaml", agent_file(name="other", max_steps=3))
+    done = evalkit("run", "--baseline", "HEAD", cwd=project.root)
+    assert done.returncode == 2
+    assert "agents/other/v1.yaml" in done.stderr
+
+
 def test_an_agent_is_recorded_turn_by_turn_and_replayed_without_the_model(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ def test_a_function_is_called_with_the_input_of_every_case(
     write(project, "helper.py", "def say(given):\n    return 'yes' if given['question'] else ''\n")
     done = evalkit("run", cwd=project.root)
     assert done.returncode == 0, done.stderr
-    assert "python app:answer" in done.stdout
+    assert "target python app:answer" in " ".join(done.stdout.split())
     assert {each["state"] for each in attempts(project.root)} == {"answered"}
     assert evalkit("check", cwd=project.root).returncode == 0
     [run] = (project.root / ".evalkit/runs").glob("*/run.json")

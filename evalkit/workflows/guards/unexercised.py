@@ -14,7 +14,7 @@ from evalkit.sources.indexes import is_of_index
 from evalkit.workflows.setup.base_ref import BaseRef
 from evalkit.workflows.setup.variants import SuiteSetup
 
-_TARGET_FOLDERS = ("prompts/", "tools/", "schemas/")
+_TARGET_FOLDERS = ("prompts/", "agents/", "tools/", "schemas/")
 
 
 def find_unexercised(root: Path, setups: Sequence[SuiteSetup], base: BaseRef) -> tuple[str, ...]:
