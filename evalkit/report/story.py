@@ -125,7 +125,8 @@ def _attach(
         decision = decisions[place]
         earlier = [step for known, step in placed if known < place]
         later = [step for known, step in placed if known > place]
-        judged = decision.act in _AFTERWARDS or decision.data.get("where") == "reply"
+        where = decision.data.get("where")
+        judged = where == "reply" or (decision.act in _AFTERWARDS and where != "request")
         if judged and earlier:
             earlier[-1].why.append(decision)
         elif later and not (judged and earlier):

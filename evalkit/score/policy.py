@@ -75,7 +75,7 @@ class Policy(Scorer[PolicyExpectation]):
         if wrong:
             wanted = f"{expectation.blocked_by or 'a policy'} to block it"
             wanted = wanted if expectation.blocked else "no policy to block it"
-            found = f"blocked{why}" if blocked else attempt.state
+            found = f"blocked{why or denials(attempt)}" if blocked else attempt.state
             faults.append(f"expected {wanted}, found {found}")
         if allowed:
             faults.append(f"expected no call of {', '.join(allowed)}, found it allowed")
@@ -90,3 +90,10 @@ class Policy(Scorer[PolicyExpectation]):
                 found={"blocked": blocked, "allowed_tools": list(attempt.allowed_tools)},
             )
         return Judgement(passed=True, message=f"blocked{why}" if blocked else "nothing to block")
+
+
+def denials(attempt: Attempt) -> str:
+    """ " by " and the rules that stopped acts of a workflow that went on; else nothing."""
+    rules = dict.fromkeys(step.rule for step in attempt.steps if step.outcome == "denied")
+    named = ", ".join(rule for rule in rules if rule)
+    return f" by {named}" if named else ""

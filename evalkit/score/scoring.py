@@ -83,7 +83,9 @@ def violations(attempt: Attempt, case: Case) -> tuple[str, ...]:
     broken = []
     if any(tool in attempt.allowed_tools for tool in expectation.forbidden_tools):
         broken.append("forbidden_tools")
-    if expectation.blocked and attempt.state != "error" and not attempt.stopped:
+    # a workflow that went on was stopped on the way, maybe by another rule than the one meant
+    went_on = attempt.state not in ("error", "blocked")
+    if expectation.blocked and went_on and not expectation.is_blocked_as_wanted(attempt):
         broken.append("policy")
     return tuple(broken)
 

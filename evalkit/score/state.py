@@ -6,7 +6,7 @@ from typing import Any
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.score.judge import JudgeScorer
-from evalkit.score.policy import policy_expectation
+from evalkit.score.policy import denials, policy_expectation
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import one_line
 
@@ -34,9 +34,10 @@ def judge_state(scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case) ->
     rule = attempt.rule or attempt.failure_mode or attempt.state
     why = f" ({rule}: {one_line(attempt.error)})" if attempt.error else ""
     if ended == wanted == "blocked" and not policy.is_blocked_as_wanted(attempt):
+        found = f"blocked{why or denials(attempt)}"
         return Judgement(
             passed=False,
-            message=f"expected blocked by {policy.blocked_by}, found blocked{why}",
+            message=f"expected blocked by {policy.blocked_by}, found {found}",
             expected=policy.blocked_by,
             found=attempt.rule,
         )

@@ -2,19 +2,36 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from evalkit.config.assets import AgentFile
 from evalkit.config.document import Document
 from evalkit.config.problems import Locator, Path, listed, suggest
-from evalkit.errors import Problem
+from evalkit.config.yaml_document import parse_yaml
+from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Agent, AgentStep, Search
 from evalkit.sources.prompts import build_prompt
 from evalkit.sources.reading import Explain, Reader
-from evalkit.sources.references import Version
+from evalkit.sources.references import AGENTS, Version
 
 
 def load_agent(reader: Reader, version: Version, missing: Explain) -> Agent | None:
     """An agent version with everything it names, or None once its problems are noted."""
     return reader.once(version.path, missing, lambda document: _make(reader, version, document))
+
+
+def search_names(reader: Reader) -> tuple[str, ...]:
+    """What agents call their search; what is wrong with their files is said where they are used."""
+    names = []
+    for version in AGENTS.all(reader):
+        try:
+            data = parse_yaml(reader.tree.read(version.path), version.path).data
+            search = AgentFile.model_validate(data).search
+        except (FileNotFoundError, ConfigError, ValidationError):
+            continue
+        if search is not None:
+            names.append(search.name)
+    return tuple(dict.fromkeys(names))
 
 
 def _make(reader: Reader, version: Version, document: Document) -> Agent | None:

@@ -8,6 +8,7 @@ from evalkit.config.model import Config
 from evalkit.config.problems import Path, listed, suggest
 from evalkit.config.suites import SetBaseline
 from evalkit.errors import Problem
+from evalkit.sources.agents import search_names
 from evalkit.sources.permission_mentions import permission_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import AGENTS, PROMPTS, RUBRICS, Version
@@ -22,7 +23,8 @@ def check_mentions(reader: Reader, examined: ExaminedConfig) -> set[Version]:
     """Note names that lead nowhere in `reader`; the prompts and agents that baselines name are
     returned."""
     reader.problems += _disallowed(reader, examined)
-    reader.problems += permission_problems(examined, tool_names(reader))
+    names = (*tool_names(reader), *search_names(reader))
+    reader.problems += permission_problems(examined, names)
     reader.problems += _scripts(reader, examined)
     baselines: list[tuple[Path, Any]] = [
         (("suites", name, "baseline"), suite.baseline)
@@ -66,7 +68,7 @@ def _baseline_prompts(
 
 def _disallowed(reader: Reader, examined: ExaminedConfig) -> Iterator[Problem]:
     """An action that no tool is called protects nothing, whatever its author meant."""
-    known = tool_names(reader)
+    known = (*tool_names(reader), *search_names(reader))
     for index, route in enumerate(examined.config.routes):
         for position, action in enumerate(route.policies.disallow_actions):
             if action not in known:

@@ -7,13 +7,22 @@ from typing import Any
 import pytest
 
 from tests.cli.agents import CALL, agent_file, agent_project, write, write_turns
-from tests.cli.conftest import Evalkit
+from tests.cli.conftest import Ask, Evalkit
 from tests.servers.openai_server import OpenAIServer
 
 
 def attempts(root: Path) -> list[dict[str, Any]]:
     [run] = (root / ".evalkit/runs").glob("*/attempts.jsonl")
     return [json.loads(line) for line in run.read_text().splitlines()]
+
+
+def test_the_search_of_an_agent_is_a_tool_that_a_route_may_name(tmp_path: Path, ask: Ask) -> None:
+    project = agent_project(tmp_path, cases=3, search={"indexes": ["kb"], "name": "find_pages"})
+    project.route["policies"] = {"allow_actions": ["find_pages", "find_page"]}
+    project.write()
+    said = ask("check")
+    assert '(found "find_page")' in said.out + said.err
+    assert '(found "find_pages")' not in said.out + said.err
 
 
 def test_an_agent_suite_runs_like_any_other(evalkit: Evalkit, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Generation: a question to a route's models, and what a reply goes through on its way back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -96,11 +97,11 @@ class GenerationAct:
         self._trace_cap(question)
         state.turns += 1
         for capped in rule_turn(state.route, state.turns, state.tokens, question.bound_tokens):
-            state.enforce("complete", capped)
+            self._enforce_before(capped)
         if state.checks:
             document = request_input(state.facts, question.messages, question.tools)
             for ruling in await consult(state.checks, document):
-                state.enforce("complete", ruling)
+                self._enforce_before(ruling)
         state.declared.update((tool.name, tool) for tool in tools)
         billed_before = self._caller.billed_usd
         offer, reply, fallbacks = await ask_in_order(
@@ -169,6 +170,10 @@ class GenerationAct:
         cited = cited_documents(content, parsed_json(content), known=state.known)
         document = reply_input(state.facts, completion, cited)
         self._enforce_on(completion, await consult(state.checks, document))
+
+    def _enforce_before(self, ruling: Ruling) -> None:
+        """Trace a ruling on a call that is not made yet. Raises PolicyBlocked."""
+        self._state.enforce("complete", replace(ruling, data={**ruling.data, "where": "request"}))
 
     def _enforce_on(self, completion: Completion, rulings: Sequence[Ruling]) -> None:
         """Trace rulings on a reply. Raises PolicyBlocked with the reply as it may be stored."""

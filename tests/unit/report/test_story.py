@@ -125,6 +125,23 @@ def test_steps_and_spans_together_make_the_whole_story() -> None:
     )
 
 
+def test_what_was_decided_of_a_request_belongs_to_the_call_that_it_led_to() -> None:
+    decisions = (
+        decided("authorize", "allowed", "tools.effect", "look only reads"),
+        decided("complete", "allowed", "rego.p", "the request may go", where="request"),
+        decided("complete", "answered", "live", "small answered"),
+        decided("complete", "allowed", "rego.p", "the reply may pass"),
+    )
+    spans = (
+        span("invoke_workflow", "help", 1, 3, parent=None),
+        span("execute_tool", "look", 0),
+        span("chat", "small", 2),
+    )
+    (tool, model), _ = tell((), spans, decisions)
+    assert tool.why == [decisions[0]]
+    assert model.why == list(decisions[1:])
+
+
 def test_every_decision_is_told_once_whatever_there_is_to_tell_it_by() -> None:
     for steps, spans in ((STEPS, SPANS), ((), SPANS), (STEPS, ()), ((), ())):
         told, nobodys = tell(steps, spans, DECISIONS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import ConfigError
-from evalkit.records.attempt import Attempt, FailureMode
+from evalkit.records.attempt import Attempt, FailureMode, Step
 from evalkit.records.call import Decision
 from evalkit.records.case import Case
 from evalkit.records.score import Score
@@ -186,6 +186,19 @@ def test_a_policy_is_violated_by_what_it_did_not_block() -> None:
     assert violations(STOPPED, case(blocked=True)) == ()
     assert violations(LOST, case(blocked=True)) == ()
     assert violations(STOPPED, case()) == ()
+
+
+def test_a_workflow_that_went_on_is_held_to_the_rule_that_is_meant() -> None:
+    other = Step(kind="tool", name="refund", outcome="denied", rule="tools.arguments")
+    went_on = msgspec.structs.replace(answer("done"), steps=(other,))
+    meant = case(blocked=True, blocked_by="approvals.on_execute")
+    assert violations(went_on, case(blocked=True)) == ()
+    assert violations(went_on, meant) == ("policy",)
+    assert violations(STOPPED, meant) == ()  # nothing came of it
+    state = scores_of([POLICY], went_on, meant)[0]
+    assert state.message == (
+        "expected blocked by approvals.on_execute, found blocked by tools.arguments"
+    )
 
 
 @pytest.mark.parametrize(
