@@ -35,6 +35,13 @@ Live = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again, and store the new replies.")]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        help="Answer from the cache and never ask a model; what is missing ends with 2.",
+    ),
+]
 Trials = Annotated[
     int | None,
     typer.Option(

@@ -22,6 +22,7 @@ def plan(
     trials: options.Trials = None,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
+    offline: options.Offline = False,
     faults: options.Faults = None,
     power: Annotated[
         bool,
@@ -68,6 +69,7 @@ def plan(
         live=live,
         no_cache=no_cache,
         refresh=refresh,
+        offline=offline,
         trials=trials,
         tags=tags,
         cases=cases,

@@ -18,6 +18,7 @@ def build_request(
     live: bool,
     no_cache: bool,
     refresh: bool,
+    offline: bool = False,
     trials: int | None,
     concurrency: int | None = None,
     tags: Sequence[str] | None,
@@ -33,6 +34,8 @@ def build_request(
         raise UsageError("--baseline names a baseline and --no-baseline asks for none; give one")
     if no_cache and refresh:
         raise UsageError("--refresh stores new replies and --no-cache stores none; give one")
+    if offline:
+        _check_offline(no_cache=no_cache, refresh=refresh, live=live, faults=bool(faults))
     if faults and refresh:
         raise UsageError("--fault makes a drill, which stores no replies; leave --refresh out")
     if (cases_from is not None) != regressed:
@@ -47,7 +50,7 @@ def build_request(
         baseline=baseline,
         no_baseline=no_baseline,
         live=live,
-        cache="off" if no_cache else "refresh" if refresh else "use",
+        cache=_cache_way(no_cache=no_cache, refresh=refresh, offline=offline),
         trials=trials,
         concurrency=concurrency,
         cases=tuple(cases or ()),
@@ -57,3 +60,20 @@ def build_request(
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
     )
+
+
+def _check_offline(*, no_cache: bool, refresh: bool, live: bool, faults: bool) -> None:
+    for given, flag, why in (
+        (no_cache, "--no-cache", "reads nothing from the cache"),
+        (refresh, "--refresh", "asks the models again"),
+        (live, "--live", "asks the models themselves"),
+        (faults, "--fault", "makes a drill, which uses no cache"),
+    ):
+        if given:
+            raise UsageError(
+                f"--offline answers from the cache alone, and {flag} {why}; give one of the two"
+            )
+
+
+def _cache_way(*, no_cache: bool, refresh: bool, offline: bool) -> str:
+    return "off" if no_cache else "refresh" if refresh else "offline" if offline else "use"

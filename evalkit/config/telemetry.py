@@ -98,12 +98,17 @@ class CacheRetention(Part):
     ] = None
     max_size: Annotated[
         Size | None,
-        Field(description="The oldest replies are removed until all of them take less."),
+        Field(
+            description="The replies that were not used for longest are removed until the rest "
+            "take less: by `evalkit prune`, and while runs store new ones (there 2GB by default)."
+        ),
     ] = None
 
 
 class Retention(Part):
-    """How long private state is kept. `evalkit prune` removes what is older; nothing else does."""
+    """How long private state is kept. `evalkit prune` removes what is older.
+
+    Nothing else does, but for the size of the reply cache, which runs keep to as well."""
 
     runs: Annotated[
         Age | None,

@@ -50,7 +50,8 @@ class SystemClock:
 class Wiring:
     """Builds what a run needs and closes it again. One provider object a configured provider.
 
-    `environ` is where keys are looked for; `live` asks models that have recordings themselves.
+    `environ` is where keys are looked for; `live` asks models that have recordings themselves;
+    while `offline` is set, no model is asked that the cache would have to answer for.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Wiring:
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
         self._faults: Mapping[str, Fault] = {}
         self.broken: dict[str, set[str]] = {}
+        self.offline = False
         self._indexes = IndexWiring(root, clock=self.clock, environ=environ)
         self._policies = PolicyWiring(environ=environ)
         self._ledgers: list[Ledger] = []
@@ -249,9 +251,13 @@ class Wiring:
         if faulty := self._faulty(config, model, known, route):
             return faulty
         name, provider = self.chosen(config, model, known)
-        key = repr((name, provider.model_dump(), known.id or model, suite, self.live))
+        key = repr((name, provider.model_dump(), known.id or model, suite, self.live, self.offline))
         if key not in self._providers:
             built = self._build(name, provider, model, known, suite)
+            if self.offline and built.origin == "live":
+                from evalkit.control.providers.offline import OfflineProvider
+
+                built = OfflineProvider(built, model=model)
             self._providers[key] = built if self._wrap is None else self._wrap(built)
         return self._providers[key]
 
@@ -300,6 +306,8 @@ class Wiring:
             if provider.recordings and not self.live:
                 return name, provider
             if provider.without_key is None:
+                if self.offline:  # who is never asked needs no key
+                    return name, provider
                 raise Refused(
                     f"model {model!r} is asked through provider {name!r}, whose key is looked for "
                     f"in ${provider.api_key_env}, which is not set; set it, or name a stand-in "

@@ -50,16 +50,18 @@ class GenerationAct:
         # in a drill the plan is of the model that would answer
         offer = question.offer_to(next((each for each in models if not each.broken), models[0]))
         provider = offer.model.provider
+        missing = provider.missing(offer.request)
+        cached = self._caller.cached(offer) is not None
         return PreparedCall(
             request=offer.request,
             model=offer.model.name,
             provider=provider.name,
-            origin=provider.origin if self._caller.cached(offer) is None else "cache",
+            origin="cache" if cached else provider.origin,
             input_tokens=offer.input_tokens,
             output_tokens=offer.output_tokens,
             max_cost_usd=offer.max_cost_usd,
             max_output_cost_usd=offer.max_output_cost_usd,
-            missing=provider.missing(offer.request),
+            missing=None if cached else missing,
         )
 
     async def complete(

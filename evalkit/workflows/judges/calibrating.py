@@ -22,7 +22,8 @@ from evalkit.sources.labels import labels_at, labels_digest, read_labels
 from evalkit.sources.rubrics import read_rubric
 from evalkit.sources.tree import WorkingTree, tree_of
 from evalkit.sources.verdicts import read_verdicts
-from evalkit.store.cache import ForgetfulCache, ReplyCache
+from evalkit.store.cache import ReplyCache
+from evalkit.store.cache_ways import ForgetfulCache
 from evalkit.store.files import write_whole
 from evalkit.workflows.judges.against_labels import kept_verdicts, measure_against
 from evalkit.workflows.judges.anchors import drift_since

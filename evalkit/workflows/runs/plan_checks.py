@@ -48,8 +48,12 @@ def _check_judges_are_live(setup: SuiteSetup, prepared: PreparedRun) -> None:
 
 
 def check_replies(attempts: Sequence[PlannedAttempt]) -> None:
-    """Raise NotMeasured for replies that should be replayed and are not written down."""
+    """Raise NotMeasured for replies that should be replayed and are not written down, or that
+    `--offline` finds nowhere."""
     missing = [each for each in attempts if each.missing]
+    uncached = [each for each in missing if each.origin == "live"]
+    if uncached:
+        raise _not_cached(uncached)
     if missing:
         raise _not_recorded(missing)
 
@@ -94,6 +98,18 @@ def _unpriced(prepared: PreparedRun) -> set[str]:
             for name in variant.assets.route.every_model
             if name not in variant.config.models or variant.config.models[name].price is None
         }
+    )
+
+
+def _not_cached(missing: Sequence[PlannedAttempt]) -> NotMeasured:
+    models = ", ".join(dict.fromkeys(each.model for each in missing))
+    replies = "1 reply" if len(missing) == 1 else f"{len(missing):,} replies"
+    are = "is" if len(missing) == 1 else "are"
+    settle = "Run without --offline where the model can be asked: what it says is stored."
+    return NotMeasured(
+        f"not measured: {replies} of {models} {are} not in the cache, and --offline never asks a "
+        f"model. {settle} Missing:\n" + "\n".join(_lacking(missing)),
+        settle=settle,
     )
 
 

@@ -31,9 +31,11 @@ from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
+from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
 from evalkit.workflows.runs.judge_planning import with_judging
 from evalkit.workflows.runs.judging import RunJudges
+from evalkit.workflows.runs.offline import refuse_unheld
 from evalkit.workflows.runs.snapshots import take_snapshot
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.base_ref import find_base
@@ -136,6 +138,7 @@ async def prepare_run(
     """
     refuse_tracked_state(wiring.root)
     wiring.drill(request.faults)
+    wiring.offline = request.cache == "offline"
     assets, setups = set_up_suites(
         wiring.root,
         request,
@@ -143,6 +146,9 @@ async def prepare_run(
         environ=wiring.environ,
         priced=wiring.prices.priced,
     )
+    limit_cache(cache, assets.config)
+    if wiring.offline:
+        refuse_unheld(setups)
     base = find_base(wiring.root, wiring.environ)
     guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
     selected = select_cases(request, setups, store)
@@ -291,6 +297,8 @@ def _judge_opener(
 
 def _live_arms(setup: SuiteSetup, wiring: Wiring) -> frozenset[VariantName]:
     """The arms that a model answers, so that a further trial would be a new measurement."""
+    if wiring.offline:
+        return frozenset()
     return frozenset(
         variant.name for variant in setup.variants if _is_live(variant, setup.name, wiring)
     )

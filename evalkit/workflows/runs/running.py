@@ -90,7 +90,12 @@ async def _run(
     if before is not None and before.prices is not None:
         wiring.prices.pin(before.prices.at)
     try:
-        with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
+        with (
+            open_cache(
+                wiring.root, request, note=lambda text: emit(RunNoted(message=text))
+            ) as cache,
+            open_synced(wiring.root) as history,
+        ):
             prepared = await prepare_run(
                 request,
                 wiring=wiring,

@@ -14,10 +14,10 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `suites` empty means the project's default suites. `changes` touch the candidate only.
     `baseline` is a git ref or a bundle and wins over the configuration's; `no_baseline` asks for
     floors alone. `live` asks models that have recordings. `cache` is use, refresh (ask again,
-    store) or off. `cases` and `tags` select, `broken_in` re-runs what regressed in that run; a
-    run that selects never gates. `faults` are broken providers by name (or `primary`), of a drill,
-    which never gates and uses no cache. `accept_gate_change` and `allow_unexercised` accept what
-    the guards found.
+    store), offline (what is not stored is missing) or off. `cases` and `tags` select, `broken_in`
+    re-runs what regressed in that run; a run that selects never gates. `faults` are broken
+    providers by name (or `primary`), of a drill, which never gates and uses no cache.
+    `accept_gate_change` and `allow_unexercised` accept what the guards found.
     """
 
     suites: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from evalkit.records.call import Reply
 from evalkit.store.cache import ReplyCache
 
 Build = Callable[..., Any]
+INSERT = "INSERT INTO replies (key, reply, digest, measured_at) VALUES ('k1', ?, ?, '')"
 
 
 @pytest.fixture
@@ -65,10 +66,11 @@ def test_the_cache_is_private_state(cache: ReplyCache, tmp_path: Path) -> None:
         "UPDATE replies SET reply = zeroblob(10) WHERE key = 'k1'",
         "UPDATE replies SET reply = x'' WHERE key = 'k1'",
         "UPDATE replies SET digest = x'00' WHERE key = 'k1'",
+        "UPDATE replies SET form = 2 WHERE key = 'k1'",
         "UPDATE replies SET reply = (SELECT reply FROM replies WHERE key = 'k2'),"
         " digest = (SELECT digest FROM replies WHERE key = 'k2') WHERE key = 'k1'",
     ],
-    ids=["cut", "zeroes", "empty", "digest", "another's reply"],
+    ids=["cut", "zeroes", "empty", "digest", "another form", "another's reply"],
 )
 def test_a_damaged_row_is_dropped_and_can_be_stored_again(
     cache: ReplyCache, reply: Build, damage: str
@@ -88,7 +90,7 @@ def test_a_row_of_another_evalkit_is_dropped(tmp_path: Path, reply: Build) -> No
     with ReplyCache(tmp_path) as cache:
         raw = b'{"content":"x","colour":"red"}'
         digest = hashlib.sha256(b"k1\0" + raw).digest()
-        change(cache, "INSERT INTO replies VALUES ('k1', ?, ?, '')", raw, digest)
+        change(cache, INSERT, raw, digest)
         assert cache.get("k1") is None
         assert cache.dropped == 1
 
@@ -97,9 +99,9 @@ def test_a_newer_cache_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with ReplyCache(tmp_path) as cache:
         path = cache.path
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(StoreError, match=r"newer evalkit \(version 2; .* upgrade evalkit"):
+    with pytest.raises(StoreError, match=r"newer evalkit \(version 3; .* upgrade evalkit"):
         ReplyCache(tmp_path)
 
 
@@ -169,6 +171,79 @@ def _seconds_of_a_refusal(cache: ReplyCache, reply: Reply) -> float:
     with pytest.raises(StoreError, match="another process keeps it locked"):
         cache.put("k1", reply)
     return time.monotonic() - started
+
+
+def test_a_cache_of_the_first_version_keeps_its_replies(tmp_path: Path, reply: Build) -> None:
+    with ReplyCache(tmp_path) as cache:
+        cache.put("k1", reply())
+        for statement in (
+            "DROP INDEX replies_by_use",
+            "ALTER TABLE replies DROP COLUMN form",
+            "ALTER TABLE replies DROP COLUMN used_at",
+            "PRAGMA user_version = 1",
+        ):
+            change(cache, statement)
+    with ReplyCache(tmp_path) as cache:
+        assert cache.get("k1") == reply()
+        cache.put("k2", reply())
+        assert len(cache) == 2
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path, reply: Build) -> None:
+    now = [0.0]
+    text = "x" * 3_000
+    with ReplyCache(tmp_path, max_bytes=1_000_000, now=lambda: now[0]) as cache:
+        for number in range(1_000):
+            now[0] += 3_600
+            cache.put(f"k{number}", reply(text))
+            assert cache.get("k0") == reply(text)  # in use all the time
+        assert 150 < len(cache) < 330
+        assert cache.get("k1") is None
+        assert cache.get("k999") == reply(text)
+        assert cache.path.stat().st_size < 1_300_000
+
+
+def test_uses_are_known_to_the_next_process(tmp_path: Path, reply: Build) -> None:
+    for moment, act in ((10_000.0, "put"), (20_000.0, "get")):
+        with ReplyCache(tmp_path, now=lambda at=moment: at) as cache:  # type: ignore[misc]
+            if act == "put":
+                cache.put("old", reply("x" * 900))
+                cache.put("new", reply("x" * 900))
+            else:
+                assert cache.get("old") is not None
+    with ReplyCache(tmp_path, now=lambda: 20_001.0) as cache:
+        count, size = cache.prune(before=None, max_bytes=2_000)
+        assert (count, size > 900) == (1, True)
+        assert cache.get("old") is not None
+        assert cache.get("new") is None
+
+
+def test_two_processes_that_evict_keep_what_they_use(tmp_path: Path, reply: Build) -> None:
+    with (
+        ReplyCache(tmp_path, max_bytes=400_000) as one,
+        ReplyCache(tmp_path, max_bytes=400_000) as two,
+    ):
+        for number in range(300):
+            one.put(f"a{number}", reply("x" * 3_000))
+            two.put(f"b{number}", reply("x" * 3_000))
+        assert one.get("b299") == two.get("b299") == reply("x" * 3_000)
+        assert 60 < len(one) < 140
+
+
+def test_a_damaged_row_is_no_answer_where_it_cannot_be_removed(
+    tmp_path: Path, reply: Build
+) -> None:
+    with ReplyCache(tmp_path, busy_timeout_s=0.01) as cache:
+        cache.put("k1", reply())
+        change(cache, "UPDATE replies SET digest = x'00'")
+        writer = sqlite3.connect(cache.path, isolation_level=None)
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            assert cache.get("k1") is None
+            assert cache.get("k1") is None
+        finally:
+            writer.close()
+        assert cache.dropped == 1
 
 
 def test_a_closed_cache_can_be_closed_again(tmp_path: Path) -> None:
