@@ -1,10 +1,12 @@
 """Flags of `run` and `plan` as a request."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from evalkit.config.changes import parse_change
 from evalkit.errors import UsageError
+from evalkit.records.shard import Shard
 from evalkit.workflows.setup.faults import parse_faults
 from evalkit.workflows.setup.request import RunRequest
 
@@ -28,6 +30,7 @@ def build_request(
     accept_gate_change: bool,
     allow_unexercised: bool,
     faults: Sequence[str] | None = None,
+    shard: str | None = None,
 ) -> RunRequest:
     """The request. Raises UsageError for flags that contradict each other."""
     if baseline and no_baseline:
@@ -40,6 +43,8 @@ def build_request(
         raise UsageError("--fault makes a drill, which stores no replies; leave --refresh out")
     if (cases_from is not None) != regressed:
         raise UsageError("--cases-from RUN and --regressed go together")
+    if shard is not None:
+        _check_shardable(cases=cases, tags=tags, regressed=regressed, faults=faults)
     changes = [parse_change(text) for text in set_ or ()]
     twice = [key for key, count in Counter(key for key, _ in changes).items() if count > 1]
     if twice:
@@ -59,6 +64,7 @@ def build_request(
         faults=parse_faults(faults or ()),
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
+        shard=None if shard is None else _parse_shard(shard),
     )
 
 
@@ -77,3 +83,29 @@ def _check_offline(*, no_cache: bool, refresh: bool, live: bool, faults: bool) -
 
 def _cache_way(*, no_cache: bool, refresh: bool, offline: bool) -> str:
     return "off" if no_cache else "refresh" if refresh else "offline" if offline else "use"
+
+
+def _check_shardable(
+    *,
+    cases: Sequence[str] | None,
+    tags: Sequence[str] | None,
+    regressed: bool,
+    faults: Sequence[str] | None,
+) -> None:
+    flags = {"--case": cases, "--tag": tags, "--regressed": regressed, "--fault": faults}
+    for flag, given in flags.items():
+        if given:
+            raise UsageError(
+                f"{flag} makes a run that never gates, and the shards of a run are merged to gate "
+                "it; leave --shard or the other out"
+            )
+
+
+def _parse_shard(text: str) -> Shard:
+    found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text.strip())
+    index, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= index <= of:
+        raise UsageError(
+            f"--shard {text}: expected I/N, the I-th of N shards with I from 1 to N, such as 2/4"
+        )
+    return Shard(index=index, of=of)

@@ -38,6 +38,14 @@ def run(
     refresh: options.Refresh = False,
     offline: options.Offline = False,
     faults: options.Faults = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Make the I-th of N parts of the run: no verdict until `evalkit merge` joins all.",
+            show_default=False,
+        ),
+    ] = None,
     accept_gate_change: options.AcceptGateChange = False,
     allow_unexercised: options.AllowUnexercised = False,
     quiet: Annotated[
@@ -77,6 +85,7 @@ def run(
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
         faults=faults,
+        shard=shard,
     )
     if resume is not None and request != RunRequest():
         raise UsageError(

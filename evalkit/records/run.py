@@ -16,6 +16,7 @@ from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
 from evalkit.records.prices import ListedPrices
 from evalkit.records.score import Score
+from evalkit.records.shard import MergedShard, PlanIdentity, Shard
 from evalkit.records.span import Span
 from evalkit.records.verdict import Look, PartVerdict, Quarantined, Verdict, Waiver
 
@@ -133,6 +134,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     A run that was killed stays `running`; `stopped` says why one ended before every attempt was
     made. `changes` are the candidate's, `baseline` what the command line named, `request` what else
     a resumed run needs to plan the same attempts. `prices` are those that no model names.
+    `shard` marks a part of a run, which decides nothing; `merged` are the shards that a run was
+    merged from, and `plan` tells what such runs have in common.
     """
 
     schema: Literal["evalkit.run/1"]
@@ -158,6 +161,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     baseline: str | None = None
     request: dict[str, Any] = {}
     prices: ListedPrices | None = None
+    shard: Shard | None = None
+    plan: PlanIdentity | None = None
+    merged: tuple[MergedShard, ...] = ()
 
     @property
     def drill(self) -> bool:
@@ -169,6 +175,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Why it does not gate, as it follows the run's name."""
         if self.drill:
             return "was a drill with broken providers"
+        if self.shard is not None:
+            return f"is {self.shard}, without the others"
         return "ran selected cases only"
 
 

@@ -14,6 +14,8 @@ def run_mark(record: RunRecord) -> str:
         return record.state.upper()
     if record.exit_code == 4:
         return MARKS[Outcome.INCOMPLETE]
+    if record.shard is not None:
+        return f"SHARD {record.shard.index}/{record.shard.of}"
     if record.verdict is None:
         return "NOT GATED"
     return MARKS[record.verdict.outcome]

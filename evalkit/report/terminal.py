@@ -15,6 +15,7 @@ from evalkit.report.judging import judges_share
 from evalkit.report.marks import KIND_STYLES, run_style
 from evalkit.report.screen import Page, Screen, screen_of, styled
 from evalkit.report.sections import never_words, was_attempted
+from evalkit.report.sharding import merge_command
 from evalkit.report.suite_block import put_parts, put_suite_head
 from evalkit.report.untrusted import clip, one_line
 
@@ -131,6 +132,8 @@ def next_commands(record: RunRecord, comparison: Comparison) -> list[tuple[str, 
     """(command, what for): what somebody would type after this run."""
     if record.state != "complete":
         return [(f"evalkit run --resume {record.id}", "goes on where it stopped")]
+    if record.shard is not None:
+        return [(merge_command(record), f"once all {record.shard.of} shards are there")]
     purpose = "every case that failed" if alone(comparison) else "every case that changed"
     commands = [(f"evalkit diff {record.id}", purpose)]
     changed = (change.case for suite in comparison.suites for change in suite.changes)

@@ -97,6 +97,17 @@ class Bundle:
             latest[attempt.place] = attempt
         return tuple(latest.values())
 
+    def superseded(self) -> tuple[Attempt, ...]:
+        """Attempts that were journalled and made again: no results any more, and paid for."""
+        decoder = msgspec.json.Decoder(Attempt)
+        latest: dict[Place, Attempt] = {}
+        earlier: list[Attempt] = []
+        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
+            if attempt.place in latest:
+                earlier.append(latest[attempt.place])
+            latest[attempt.place] = attempt
+        return tuple(earlier)
+
     def spent(self) -> tuple[float, int]:
         """USD billed and tokens used by every line of the journal, also those made again, and by
         its judges."""

@@ -110,6 +110,11 @@ class Ledger:
         """What it keeps to."""
         return self._budgets
 
+    def narrow(self, budgets: Sequence[Budget]) -> None:
+        """Keep to these budgets instead: to a share of them. Only before the first call."""
+        self._budgets = tuple(budgets)
+        self._remembered.clear()
+
     @property
     def spent_usd(self) -> float:
         """Charged so far by this run, in USD."""

@@ -19,7 +19,7 @@ def unaccepted_changes(
     """
     warnings = []
     unexercised = find_unexercised(root, setups, base)
-    if unexercised and request.gates:
+    if unexercised and request.counts:
         names = ", ".join(setup.name for setup in setups)
         if not request.allow_unexercised:
             raise unexercised_error(unexercised, names)

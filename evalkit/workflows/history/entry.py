@@ -21,11 +21,11 @@ def entry_of(
     """The run's entry, and the tallies of each (suite, variant).
 
     A run that is under way was not scored yet and has no arms, nor has a drill, which measured
-    nothing. `tags` are those of its commit. The run is known by the name of its bundle, by which it
-    is found again.
+    nothing, nor a shard: what it measured counts once it is merged. `tags` are those of its commit.
+    The run is known by the name of its bundle, by which it is found again.
     """
     record = run.record
-    scored = record.state != "running" and not record.drill
+    scored = record.state != "running" and not record.drill and record.shard is None
     entry = RunEntry(
         id=Path(run.path).resolve().name,
         path=_relative(Path(run.path), root),

@@ -16,9 +16,10 @@ from evalkit.workflows.wiring import Wiring
 def borrow_attempts(
     prepared: PreparedRun, record: RunRecord, *, history: History, wiring: Wiring
 ) -> list[Attempt]:
-    """What stored arms measured, and, for a run that gates, what earlier runs lend to its arms."""
+    """What stored arms measured, and what earlier runs lend to the arms of a run that gates, or of
+    one that is a shard of it."""
     borrowed = _of_stored_arms(prepared)
-    if record.gates:
+    if record.gates or record.shard is not None:
         borrowed += _pooled(prepared, record.id, history, wiring)
     return borrowed
 

@@ -5,9 +5,10 @@ from datetime import datetime
 import msgspec
 
 from evalkit.execute.workers import ExecutionEnd
-from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE
+from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE, EXIT_PASS
 from evalkit.records.run import RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
+from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
 from evalkit.workflows.deciding import decide
 from evalkit.workflows.failing import failure_modes
@@ -59,7 +60,7 @@ def finish_run(
             for setup, snapshot in zip(prepared.setups, snapshots, strict=True)
         ),
         verdict=verdict,
-        exit_code=_exit_code(verdict, end),
+        exit_code=_exit_code(verdict, end, record),
         stopped=_stopped(end),
         why=_why(verdict, end, record),
         billed_usd=bundle.spent()[0],
@@ -82,10 +83,11 @@ def finish_run(
     return stored
 
 
-def _exit_code(verdict: Verdict | None, end: ExecutionEnd) -> int:
+def _exit_code(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> int:
     """The first that applies: interrupted, failed, incomplete, inconclusive, passed.
 
-    A run that never gates has nothing to say about the product: inconclusive.
+    A run that never gates has nothing to say about the product: inconclusive. A shard that made its
+    part has done what it was asked for.
     """
     if end.reason == "interrupted":
         return EXIT_INTERRUPTED
@@ -93,7 +95,9 @@ def _exit_code(verdict: Verdict | None, end: ExecutionEnd) -> int:
         return verdict.exit_code
     if end.reason is not None:
         return EXIT_INCOMPLETE
-    return EXIT_INCONCLUSIVE if verdict is None else verdict.exit_code
+    if verdict is None:
+        return EXIT_INCONCLUSIVE if record.shard is None else EXIT_PASS
+    return verdict.exit_code
 
 
 def _state(verdict: Verdict | None, end: ExecutionEnd) -> RunState:
@@ -116,6 +120,8 @@ def _why(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) -> tuple
     reasons = [] if stopped is None else [stopped]
     if verdict is not None:
         reasons += verdict.reasons
+    elif record.shard is not None:
+        reasons.append(merge_words(record.shard))
     elif not record.gates:
         reasons.append(
             "A drill is no gate: providers were broken on purpose, and nothing was decided."

@@ -17,6 +17,7 @@ from evalkit.records.run import (
     Totals,
     VariantRecord,
 )
+from evalkit.records.shard import PlanIdentity
 from evalkit.report.amounts import measure
 from evalkit.score.scoring import guardrail_triggered
 from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
@@ -34,6 +35,7 @@ def started_record(
     run_id: str,
     command: tuple[str, ...],
     before: RunRecord | None,
+    plan: PlanIdentity | None = None,
 ) -> RunRecord:
     """run.json as it stands while the run is under way: a killed run stays like this."""
     now = wiring.clock.now().isoformat()
@@ -62,6 +64,8 @@ def started_record(
         baseline=request.baseline,
         request=msgspec.to_builtins(request),
         prices=wiring.prices.used,
+        shard=request.shard,
+        plan=plan,
     )
 
 

@@ -30,6 +30,8 @@ from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
 from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
+from evalkit.workflows.runs.sharding import check_same_plan, take_shard
+from evalkit.workflows.setup.commit import read_commit
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.traces.exporting import TracedJournal, exporting
 from evalkit.workflows.wiring import Wiring
@@ -68,6 +70,12 @@ def resume_run(
     whole = all(each.has_result for each in bundle.attempts()) and all(
         each.opinion.state != "error" for each in bundle.judgments()
     )
+    if record.merged:
+        raise Refused(
+            f"run {record.id} was merged from shards; resume those that are not whole "
+            f"({', '.join(f'evalkit run --resume {each.run}' for each in record.merged[:3])}, …), "
+            "and merge them again"
+        )
     if record.state == "complete" and whole:
         raise Refused(f"run {record.id} is complete, there is nothing to resume")
     request = msgspec.convert(record.request, RunRequest)
@@ -107,8 +115,13 @@ async def _run(
                 emit=emit,
             )
             check_plan(prepared)
-            record = started_record(prepared, request, wiring, run_id, command, before)
+            plan = None
+            if request.shard is not None:
+                git = read_commit(wiring.root, wiring.environ)
+                prepared, plan = take_shard(prepared, request, request.shard, git)
+            record = started_record(prepared, request, wiring, run_id, command, before, plan)
             if before is not None:
+                check_same_plan(before, plan)
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
             with exporting(

@@ -78,7 +78,8 @@ def take_snapshot(
 def _looks(setup: SuiteSetup, request: RunRequest, trials: int) -> tuple[Look, ...]:
     """The looks of a gate that escalates; none where it looks once.
 
-    A run of selected cases or with faults never gates, and `--trials` asks for just that many.
+    A run of selected cases or with faults never gates, a shard knows nothing of the others, and
+    `--trials` asks for just that many.
     """
     gate = setup.assets.suite.gate
     once = not request.gates or request.trials is not None or not setup.has_baseline

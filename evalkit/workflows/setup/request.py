@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from evalkit.control.providers.faulty import Fault
+from evalkit.records.shard import Shard
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,7 +18,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     store), offline (what is not stored is missing) or off. `cases` and `tags` select, `broken_in`
     re-runs what regressed in that run; a run that selects never gates. `faults` are broken
     providers by name (or `primary`), of a drill, which never gates and uses no cache.
-    `accept_gate_change` and `allow_unexercised` accept what the guards found.
+    `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part of the run
+    that this machine makes: it decides nothing by itself, and is merged with the others.
     """
 
     suites: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     faults: Mapping[str, Fault] = {}
     accept_gate_change: bool = False
     allow_unexercised: bool = False
+    shard: Shard | None = None
 
     @property
     def selects(self) -> bool:
@@ -43,4 +46,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def gates(self) -> bool:
         """Whether the run can gate: all cases run, and nothing is broken on purpose."""
+        return self.counts and self.shard is None
+
+    @property
+    def counts(self) -> bool:
+        """Whether a gate will be decided on what the run measures, by itself or once merged."""
         return not (self.selects or self.faults)

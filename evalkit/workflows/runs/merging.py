@@ -1,0 +1,263 @@
+"""`evalkit merge`: the shards of a run as the one run that they are, decided."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from evalkit._version import __version__
+from evalkit.errors import UsageError
+from evalkit.gate.verdict import EXIT_INCOMPLETE
+from evalkit.ports import Clock
+from evalkit.records.attempt import Attempt, FailureMode, Place
+from evalkit.records.judgment import Judgment
+from evalkit.records.run import GitState, RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
+from evalkit.records.shard import MergedShard
+from evalkit.records.verdict import Outcome, Verdict
+from evalkit.store.bundle import Bundle
+from evalkit.store.runs import RunStore
+from evalkit.workflows.auditing import audit_run
+from evalkit.workflows.deciding import decide, passes_of, score_attempts
+from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.history.keeping import record_run
+from evalkit.workflows.judged.totals import judging_totals
+from evalkit.workflows.judges.queueing import queue_spot_checks
+from evalkit.workflows.runs.reporting import write_reports
+from evalkit.workflows.runs.run_record import variant_totals
+from evalkit.workflows.runs.shard_checks import check_whole
+from evalkit.workflows.runs.shard_files import ShardFile, find_shards
+from evalkit.workflows.setup.commit import read_commit
+
+_OPEN = (
+    "Shards make the trials that were asked for and no more. More of them may settle it: every "
+    "shard again with --trials N, or one run without --shard, which looks again by itself where "
+    "its gate escalates."
+)
+
+
+def merge_shards(
+    root: Path, names: Sequence[str], *, clock: Clock, command: Sequence[str] = ()
+) -> tuple[StoredRun, tuple[str, ...]]:
+    """The run that the named shards are together, stored and decided, and what went wrong after.
+
+    Raises UsageError for a name that fits nothing, Refused for what is not one whole run, and
+    StoreError where it cannot be written.
+    """
+    if not names:
+        raise UsageError("name the shards to merge: runs, bundles, or a folder that holds them")
+    shards = sorted(find_shards(root, names), key=lambda each: each.shard.index)
+    check_whole(shards)
+    snapshots = _merge_snapshots(shards)
+    attempts = _in_order([a for each in shards for a in each.run.attempts], snapshots)
+    judgments = tuple(j for each in shards for j in each.run.judgments)
+    # scored anew: what somebody wrote into scores.jsonl does not decide
+    scores = score_attempts(snapshots, attempts, judgments)
+    passes = passes_of(snapshots, attempts, scores)
+    modes = failure_modes(snapshots, attempts, scores)
+    verdict = decide(snapshots, attempts, scores, judgments)
+    store = RunStore(root)
+    started = _started(shards, store.new_id(clock.now()), read_commit(root), tuple(command))
+    bundle = store.create(started)
+    _write_journal(bundle, shards, attempts, judgments)
+    record = msgspec.structs.replace(
+        started,
+        state="incomplete" if verdict.exit_code == EXIT_INCOMPLETE else "complete",
+        suites=tuple(
+            _merge_suite(shards, snapshot, attempts, passes, modes, judgments)
+            for snapshot in snapshots
+        ),
+        verdict=verdict,
+        exit_code=verdict.exit_code,
+        why=_why(verdict),
+    )
+    for snapshot in snapshots:
+        bundle.write_snapshot(snapshot)
+    bundle.write_scores(scores)
+    stored = StoredRun(
+        path=str(bundle.path),
+        record=record,
+        snapshots=snapshots,
+        attempts=attempts,
+        scores=scores,
+        judgments=judgments,
+    )
+    write_reports(bundle, stored, passes)
+    # last, so that a run is complete only when everything else of it is there
+    bundle.write_record(record)
+    troubles = (
+        audit_run(root, stored, clock=clock),
+        record_run(root, stored),
+        queue_spot_checks(root, stored),
+    )
+    return stored, tuple(trouble for trouble in troubles if trouble is not None)
+
+
+def _merge_snapshots(shards: Sequence[ShardFile]) -> tuple[SuiteSnapshot, ...]:
+    """The suites in the order of the run, with their cases in that of the golden set."""
+    merged = []
+    for suite in shards[0].plan.suites:
+        parts = [s for each in shards if (s := each.run.snapshot(suite)) is not None]
+        lines = {case: line for part in parts for case, line in part.lines.items()}
+        cases = [case for part in parts for case in part.cases]
+        merged.append(
+            msgspec.structs.replace(
+                parts[0],
+                cases=tuple(sorted(cases, key=lambda case: (lines.get(case.id, 0), case.id))),
+                lines=dict(sorted(lines.items(), key=lambda item: item[1])),
+                flaky=tuple(each for part in parts for each in part.flaky),
+                # what was accepted until a day is held against the last day that was measured on
+                today=max(part.today for part in parts),
+            )
+        )
+    return tuple(merged)
+
+
+def _in_order(
+    attempts: Sequence[Attempt], snapshots: Sequence[SuiteSnapshot]
+) -> tuple[Attempt, ...]:
+    """As one machine would have made them: by suite, trial, case and variant."""
+    suites = {snapshot.suite: number for number, snapshot in enumerate(snapshots)}
+    cases = {
+        (snapshot.suite, case.id): number
+        for snapshot in snapshots
+        for number, case in enumerate(snapshot.cases)
+    }
+    return tuple(
+        sorted(
+            attempts,
+            key=lambda a: (suites[a.suite], a.trial, cases[a.suite, a.case], a.variant),
+        )
+    )
+
+
+def _started(
+    shards: Sequence[ShardFile], run_id: str, here: GitState, command: tuple[str, ...]
+) -> RunRecord:
+    """run.json before anything is decided; a merge that is killed stays like this."""
+    first = shards[0].record
+    records = [each.record for each in shards]
+    billed = sum(each.spent_usd for each in shards)
+    cap = shards[0].plan.budget_usd
+    warnings = dict.fromkeys(text for record in records for text in record.warnings)
+    if cap is not None and billed > cap:
+        warnings[
+            f"the shards were charged ${billed:.4g} together, which is above the run's cap of "
+            f"${cap:.4g}: replies cost more than the bounds that were set aside for them"
+        ] = None
+    return msgspec.structs.replace(
+        first,
+        id=run_id,
+        evalkit=__version__,
+        state="running",
+        started_at=min(record.started_at for record in records),
+        finished_at=max(record.finished_at for record in records),
+        duration_s=max(record.duration_s for record in records),
+        command=command,
+        suites=(),
+        verdict=None,
+        exit_code=EXIT_INCOMPLETE,
+        git=_commit(records, here),
+        gates=True,
+        why=("The merge did not finish.",),
+        warnings=tuple(warnings),
+        billed_usd=billed,
+        budget_usd=cap,
+        concurrency=sum(record.concurrency for record in records),
+        request={key: value for key, value in first.request.items() if key != "shard"},
+        shard=None,
+        merged=tuple(
+            MergedShard(
+                index=each.shard.index,
+                run=each.record.id,
+                attempts=each.run.made,
+                billed_usd=each.spent_usd,
+            )
+            for each in shards
+        ),
+    )
+
+
+def _commit(records: Sequence[RunRecord], here: GitState) -> GitState:
+    """The commit of the shards. It is the default branch's only where that stands here as well: a
+    bundle that came from elsewhere is believed no word of it."""
+    first = records[0].git
+    return msgspec.structs.replace(
+        first,
+        dirty=any(record.git.dirty for record in records),
+        main=here.main and here.sha == first.sha and all(record.git.main for record in records),
+    )
+
+
+def _write_journal(
+    bundle: Bundle,
+    shards: Sequence[ShardFile],
+    attempts: Sequence[Attempt],
+    judgments: Sequence[Judgment],
+) -> None:
+    """Every line of the shards: what was made again first, so that the results come last."""
+    traces = {trace.place: trace for each in shards for trace in each.bundle.traces()}
+    with bundle.journal() as journal:
+        for each in shards:
+            for attempt in each.superseded:
+                journal.append(attempt)
+        for attempt in attempts:
+            trace = traces.get(attempt.place)
+            if trace is not None:  # an attempt's line leaves out what its trace tells
+                attempt = msgspec.structs.replace(
+                    attempt, decisions=trace.decisions, spans=trace.spans
+                )
+            journal.append(attempt)
+        for judgment in judgments:
+            journal.append_judgment(judgment)
+
+
+def _merge_suite(
+    shards: Sequence[ShardFile],
+    snapshot: SuiteSnapshot,
+    attempts: Sequence[Attempt],
+    passes: Mapping[Place, bool | None],
+    modes: Mapping[Place, FailureMode],
+    judgments: Sequence[Judgment],
+) -> SuiteRecord:
+    """The suite's part of run.json, with its sums over all shards."""
+    parts = [
+        suite for each in shards for suite in each.record.suites if suite.suite == snapshot.suite
+    ]
+    mine = [attempt for attempt in attempts if attempt.suite == snapshot.suite]
+    own = [attempt for attempt in mine if attempt.pooled_from is None]
+    return msgspec.structs.replace(
+        parts[0],
+        cases=len(snapshot.cases),
+        variants=tuple(
+            msgspec.structs.replace(
+                variant,
+                origins=dict(
+                    Counter(a.origin for a in own if a.variant == variant.variant and a.origin)
+                ),
+                pooled=dict(
+                    Counter(
+                        a.pooled_from
+                        for a in mine
+                        if a.variant == variant.variant and a.pooled_from
+                    )
+                ),
+            )
+            for variant in parts[0].variants
+        ),
+        totals=tuple(
+            variant_totals(
+                variant.variant, [a for a in own if a.variant == variant.variant], passes, modes
+            )
+            for variant in parts[0].variants
+        ),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        judging=judging_totals(snapshot, judgments),
+    )
+
+
+def _why(verdict: Verdict) -> tuple[str, ...]:
+    reasons = tuple(verdict.reasons)
+    if any(suite.outcome is Outcome.INCONCLUSIVE for suite in verdict.suites):
+        return (*reasons, _OPEN)
+    return reasons
