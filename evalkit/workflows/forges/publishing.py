@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.errors import EvalkitError, Refused, UsageError
 from evalkit.report.github.stamp import started_after
 from evalkit.report.github.subject import Subject
+from evalkit.report.sharding import merge_command
 from evalkit.sources.git_command import run_git
 from evalkit.store.runs import RunStore
 from evalkit.workflows.forges.publishing_dry import UNKNOWN_SHA
@@ -57,6 +58,11 @@ def load_subject(
                 "every evalkit run writes; run it first, or name a stored run"
             )
     run = None if name is None else load_run(root, name)
+    if run is not None and run.record.shard is not None:
+        raise UsageError(
+            f"run {run.record.id} {run.record.why_ungated}, so there is nothing to publish yet: "
+            f"{merge_command(run.record)} decides, and what it makes is published"
+        )
     return Subject(
         last=last,
         run=run,

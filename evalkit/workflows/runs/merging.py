@@ -1,13 +1,12 @@
 """`evalkit merge`: the shards of a run as the one run that they are, decided."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from evalkit._version import __version__
-from evalkit.errors import UsageError
+from evalkit.errors import Refused, UsageError
 from evalkit.gate.verdict import EXIT_INCOMPLETE
 from evalkit.ports import Clock
 from evalkit.records.attempt import Attempt, FailureMode, Place
@@ -24,7 +23,7 @@ from evalkit.workflows.history.keeping import record_run
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.reporting import write_reports
-from evalkit.workflows.runs.run_record import variant_totals
+from evalkit.workflows.runs.run_record import count_origins, count_pooled, variant_totals
 from evalkit.workflows.runs.shard_checks import check_whole
 from evalkit.workflows.runs.shard_files import ShardFile, find_shards
 from evalkit.workflows.setup.commit import read_commit
@@ -51,11 +50,14 @@ def merge_shards(
     snapshots = _merge_snapshots(shards)
     attempts = _in_order([a for each in shards for a in each.run.attempts], snapshots)
     judgments = tuple(j for each in shards for j in each.run.judgments)
-    # scored anew: what somebody wrote into scores.jsonl does not decide
-    scores = score_attempts(snapshots, attempts, judgments)
-    passes = passes_of(snapshots, attempts, scores)
-    modes = failure_modes(snapshots, attempts, scores)
-    verdict = decide(snapshots, attempts, scores, judgments)
+    try:
+        # scored anew: what somebody wrote into scores.jsonl does not decide
+        scores = score_attempts(snapshots, attempts, judgments)
+        passes = passes_of(snapshots, attempts, scores)
+        modes = failure_modes(snapshots, attempts, scores)
+        verdict = decide(snapshots, attempts, scores, judgments)
+    except ValueError as error:  # scorers or a gate that no configuration can have
+        raise Refused(f"the shards cannot be decided on, they are damaged: {error}") from error
     store = RunStore(root)
     started = _started(shards, store.new_id(clock.now()), read_commit(root), tuple(command))
     bundle = store.create(started)
@@ -232,16 +234,8 @@ def _merge_suite(
         variants=tuple(
             msgspec.structs.replace(
                 variant,
-                origins=dict(
-                    Counter(a.origin for a in own if a.variant == variant.variant and a.origin)
-                ),
-                pooled=dict(
-                    Counter(
-                        a.pooled_from
-                        for a in mine
-                        if a.variant == variant.variant and a.pooled_from
-                    )
-                ),
+                origins=count_origins(variant.variant, mine),
+                pooled=count_pooled(variant.variant, mine),
             )
             for variant in parts[0].variants
         ),

@@ -174,8 +174,8 @@ def _variants(setup: SuiteSetup, attempts: Sequence[Attempt]) -> tuple[VariantRe
                 models=candidate.models,
                 digests=candidate.digests,
                 content=contents[arm],
-                origins=_origins(arm, attempts),
-                pooled=_pooled(arm, attempts),
+                origins=count_origins(arm, attempts),
+                pooled=count_pooled(arm, attempts),
             )
         )
     order = ("baseline", "candidate", "anchor")
@@ -196,16 +196,18 @@ def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> Var
         models=models,
         digests=dict(variant.assets.digests),
         content=content,
-        origins=_origins(variant.name, attempts),
-        pooled=_pooled(variant.name, attempts),
+        origins=count_origins(variant.name, attempts),
+        pooled=count_pooled(variant.name, attempts),
     )
 
 
-def _pooled(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
+def count_pooled(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
+    """How many attempts of an arm each earlier run lent."""
     return dict(Counter(a.pooled_from for a in attempts if a.variant == variant and a.pooled_from))
 
 
-def _origins(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
+def count_origins(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
+    """Where the replies of an arm came from, without those of earlier runs."""
     mine = (a for a in attempts if a.variant == variant and a.pooled_from is None)
     return dict(Counter(attempt.origin for attempt in mine if attempt.origin))
 

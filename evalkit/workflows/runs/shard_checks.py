@@ -1,5 +1,6 @@
 """What proves that shards are one whole run: everything else is refused, by name."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -8,10 +9,12 @@ from evalkit.errors import Refused
 from evalkit.records.attempt import Place
 from evalkit.records.run import SuiteRecord, SuiteSnapshot
 from evalkit.workflows.runs.plan_identity import cases_part, digest_cases, digest_parts
-from evalkit.workflows.runs.shard_files import ShardFile
+from evalkit.workflows.runs.shard_files import ShardFile, refuse_unfinished
 from evalkit.workflows.runs.sharding import differing_parts
 
 _SHOWN = 3
+# names become names of files
+_SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 
 
 def check_whole(shards: Sequence[ShardFile]) -> None:
@@ -20,20 +23,16 @@ def check_whole(shards: Sequence[ShardFile]) -> None:
     first = shards[0]
     for each in shards:
         _check_version(each)
-        _check_digest(each)
+        _check_unchanged(each)
         if each.plan.digest != first.plan.digest:
-            parts = ", ".join(differing_parts(first.plan, each.plan)) or "the plans"
+            parts = _some(differing_parts(first.plan, each.plan))
             raise Refused(
-                f"{first} and {each} are not of one run: {parts} differ. Make all shards from one "
-                "commit, with one command but for I of --shard I/N"
+                f"{first} and {each} are not of one run; what differs: {parts}. Make all shards "
+                "from one commit, with one command but for the I of --shard I/N"
             )
     _check_complete_set(shards)
     for each in shards:
-        if each.record.state != "complete":
-            raise Refused(
-                f"{each} is {each.record.state}, so not all of its attempts were made; go on with "
-                f"it where it was made, then merge: evalkit run --resume {each.record.id}"
-            )
+        refuse_unfinished(each.record, str(each))
     _check_cases(shards)
     for each in shards:
         _check_places(each)
@@ -47,9 +46,16 @@ def _check_version(shard: ShardFile) -> None:
         )
 
 
-def _check_digest(shard: ShardFile) -> None:
-    """The digest is that of the parts, or somebody changed one of them."""
-    if digest_parts(shard.plan.parts) != shard.plan.digest:
+def _check_unchanged(shard: ShardFile) -> None:
+    """The digest is that of its parts, and the suites are named as suites are."""
+    names = {suite.suite for suite in shard.record.suites}
+    found = {snapshot.suite for snapshot in shard.run.snapshots}
+    if (
+        digest_parts(shard.plan.parts) != shard.plan.digest
+        or names != found
+        or not names <= set(shard.plan.suites)
+        or not all(_SUITE.fullmatch(name) for name in shard.plan.suites)
+    ):
         raise Refused(f"{shard.bundle.path} cannot be merged, it is damaged: its plan was changed")
 
 
@@ -110,7 +116,7 @@ def _check_places(shard: ShardFile) -> None:
         attempt.place
         for attempt in run.attempts
         if attempt.pooled_from is None
-        and not _is_stored(run.snapshot(attempt.suite), attempt.place)
+        and not _is_stored(run.snapshot(attempt.suite), attempt.variant)
     }
     cases = {(each.suite, case.id) for each in run.snapshots for case in each.cases}
     lent = {a.place for a in run.attempts if (a.suite, a.case) not in cases}
@@ -131,21 +137,21 @@ def _check_places(shard: ShardFile) -> None:
 
 def _planned(suite: SuiteRecord, snapshot: SuiteSnapshot) -> Iterable[Place]:
     for variant in suite.variants:
-        if stored_trials(snapshot, variant.variant) is None:
+        if _stored_trials(snapshot, variant.variant) is None:
             for case in snapshot.cases:
                 for trial in range(1, snapshot.trials + 1):
                     yield suite.suite, variant.variant, case.id, trial
 
 
-def stored_trials(snapshot: SuiteSnapshot, variant: str) -> int | None:
+def _stored_trials(snapshot: SuiteSnapshot, variant: str) -> int | None:
     """The trials of an arm that a stored run stands for; None for one that was measured."""
     if variant == "baseline":
         return snapshot.baseline_trials
     return snapshot.anchor_trials if variant == "anchor" else None
 
 
-def _is_stored(snapshot: SuiteSnapshot | None, place: Place) -> bool:
-    return snapshot is not None and stored_trials(snapshot, place[1]) is not None
+def _is_stored(snapshot: SuiteSnapshot | None, variant: str) -> bool:
+    return snapshot is not None and _stored_trials(snapshot, variant) is not None
 
 
 def _count(attempts: int) -> str:

@@ -81,7 +81,17 @@ def _is_shard(bundle: Bundle) -> bool:
         return True
 
 
+def refuse_unfinished(record: RunRecord, name: str) -> None:
+    """Raise Refused for a shard that did not make all of its attempts."""
+    if record.state != "complete":
+        raise Refused(
+            f"{name} is {record.state}, so not all of its attempts were made; go on with it where "
+            f"it was made, then merge: evalkit run --resume {record.id}"
+        )
+
+
 def _read(bundle: Bundle) -> ShardFile:
+    record = None
     try:
         record = bundle.read_record()
         if record.shard is None or record.plan is None:
@@ -98,4 +108,6 @@ def _read(bundle: Bundle) -> ShardFile:
             spent_usd=bundle.spent()[0],
         )
     except StoreError as error:
+        if record is not None:  # killed, perhaps before everything of it was written
+            refuse_unfinished(record, f"run {record.id}")
         raise Refused(f"{bundle.path} cannot be merged, it is damaged: {error}") from error

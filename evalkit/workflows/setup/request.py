@@ -18,8 +18,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     store), offline (what is not stored is missing) or off. `cases` and `tags` select, `broken_in`
     re-runs what regressed in that run; a run that selects never gates. `faults` are broken
     providers by name (or `primary`), of a drill, which never gates and uses no cache.
-    `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part of the run
-    that this machine makes: it decides nothing by itself, and is merged with the others.
+    `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part
+    of the run that this machine makes: it decides nothing by itself, and is merged with the others.
     """
 
     suites: tuple[str, ...] = ()
