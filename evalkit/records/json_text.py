@@ -1,6 +1,7 @@
 """JSON as models write it: read so that every reader of the text sees the same value."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ def decode_json(text: str) -> Any:
     """
     value = msgspec.json.decode(text)
     if "{" in text:
-        _DECODER.decode(text)
+        # an answer is read by each policy and scorer that looks at it
+        (_check_keys if len(text) > _LONGEST_REMEMBERED else _check_keys_once)(text)
     return value
 
 
@@ -34,3 +36,11 @@ def _skip(number: str) -> None:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_skip, parse_float=_skip, strict=False
 )
+_LONGEST_REMEMBERED = 4_096
+
+
+def _check_keys(text: str) -> None:
+    _DECODER.decode(text)
+
+
+_check_keys_once = lru_cache(maxsize=64)(_check_keys)

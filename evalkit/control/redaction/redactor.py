@@ -23,6 +23,7 @@ from evalkit.control.redaction.boundaries import (
 )
 from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.search import find_all, plain_view
+from evalkit.control.redaction.signs import has_sign
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
@@ -98,6 +99,8 @@ class Redactor:
         Applied to its own result it changes nothing.
         """
         if len(text) <= LONGEST_STRETCH:
+            if not (self._numbers or "\\u00" in text or has_sign(lead + text)):
+                return text
             return self.redact_stretch(text, lead=lead)
         stream = StreamRedactor(self, lead=lead)
         return stream.feed(text) + stream.close()
@@ -131,6 +134,8 @@ class Redactor:
     def _found(self, text: str, lead: str) -> tuple[Finding, ...]:
         """What is found, with uncertain numbers only where one that is known may be among them."""
         found = find_all(text, lead, uncertain=False)
+        if not (found or self._numbers):
+            return found
         certain = Counter(each.digits for each in found if each.certain and each.digits)
         if not (certain or self._numbers):
             return found

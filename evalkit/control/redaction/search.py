@@ -11,7 +11,7 @@ from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.identifiers import find_cards, find_emails, find_ibans, find_ssns
 from evalkit.control.redaction.national_ids import find_announced_ids, find_ids
 from evalkit.control.redaction.phones import find_phones
-from evalkit.control.redaction.signs import has_sign
+from evalkit.control.redaction.signs import forget_signs, has_sign
 from evalkit.control.redaction.spoken import find_spoken
 
 _SHORT_ESCAPE = re.compile(r"\\[nrtbf\"/\\]")
@@ -33,18 +33,20 @@ def find_all(text: str, lead: str = "", *, uncertain: bool = True) -> tuple[Find
     value. Without `uncertain` only parts are searched that have a sign of something certain. What
     is found in a part is kept, for texts that come again, such as the messages of a prompt.
     """
-    if not uncertain and not lead and not has_sign(text):
+    if not uncertain and not has_sign(lead + text):
         return ()
     found: list[Finding] = []
     start = 0
     while start < len(text):
-        end = last_place(text, start, min(start + _PART, len(text)))
-        if end == start or len(text) - start <= _PART:
-            end = len(text)
+        end = len(text)
+        if end - start > _PART:
+            end = last_place(text, start, start + _PART)
+            if end == start:
+                end = len(text)
         first = max(0, start - CONTEXT)
         part = text[first:end]
         led = "" if start else lead
-        if led or has_sign(part) or (uncertain and _NUMBER.search(part)):
+        if has_sign(led + part) or (uncertain and _NUMBER.search(part)):
             found += (
                 each._replace(start=each.start + first, end=each.end + first)
                 for each in _find(part, led)
@@ -61,18 +63,25 @@ def _find(text: str, lead: str) -> tuple[Finding, ...]:
     if len(lowered) != len(view):  # İ has two letters in lower case, and places would move
         lowered = view.translate(_ASCII_LOWER)
     covered = bytearray(len(view))
-    found = _uncovered(find_credentials(view, lowered), covered)
+    found: list[Finding] = []
+    if has_sign(view, "secrets"):
+        found += _uncovered(find_credentials(view, lowered), covered)
     found += _uncovered(find_emails(view, lowered), covered)
-    found += _uncovered(find_spoken(lowered), covered)
+    if has_sign(view, "spoken"):
+        found += _uncovered(find_spoken(lowered), covered)
     if _DIGITS.search(view):
-        found += _uncovered(find_ibans(view), covered)
-        if lead or has_sign(view, "named ids"):
+        numbers = has_sign(view, "numbers")
+        if numbers:
+            found += _uncovered(find_ibans(view), covered)
+        if has_sign(lead + view, "named ids"):
             found += _uncovered(find_announced_ids(view, lowered, lead), covered)
-        found += _uncovered(find_cards(view), covered)
-        found += _uncovered(find_ssns(view), covered)
+        if numbers:
+            found += _uncovered(find_cards(view), covered)
+            found += _uncovered(find_ssns(view), covered)
         if has_sign(view, "shown ids"):
             found += _uncovered(find_ids(view), covered)
-        found += _uncovered(find_ips(view, lead), covered)
+        if numbers:
+            found += _uncovered(find_ips(view, lead), covered)
         found += _uncovered(find_phones(view, lead), covered)
     elif "::" in view:
         found += _uncovered(find_ips(view, lead), covered)
@@ -82,6 +91,7 @@ def _find(text: str, lead: str) -> tuple[Finding, ...]:
 def forget_texts() -> None:
     """Forget what was found in texts that may come again."""
     _find.cache_clear()
+    forget_signs()
 
 
 def _uncovered(found: Iterable[Finding], covered: bytearray) -> list[Finding]:

@@ -7,7 +7,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalkit.control.redaction import find_all
+from evalkit.control.redaction.addresses import find_ips
+from evalkit.control.redaction.credentials import find_credentials
+from evalkit.control.redaction.identifiers import (
+    EMAIL,
+    find_cards,
+    find_emails,
+    find_ibans,
+    find_ssns,
+)
+from evalkit.control.redaction.national_ids import find_announced_ids, find_ids
+from evalkit.control.redaction.phones import find_phones
+from evalkit.control.redaction.search import plain_view
 from evalkit.control.redaction.signs import has_sign
+from evalkit.control.redaction.spoken import find_spoken
 
 CORPUS = Path(__file__).parents[2] / "data" / "detectors"
 ROWS = [
@@ -52,12 +65,16 @@ def test_every_value_of_the_corpus_has_a_sign_and_most_harmless_texts_have_none(
     assert not any(has_sign(text) for text in [*prose, logs])
 
 
-@given(
-    st.lists(
-        st.one_of(st.sampled_from(FRAGMENTS), st.sampled_from(VALUES), st.text(max_size=4)),
-        max_size=6,
-    ).map("".join)
+TEXTS = st.lists(
+    st.one_of(st.sampled_from(FRAGMENTS), st.sampled_from(VALUES), st.text(max_size=4)),
+    max_size=6,
+).map("".join)
+LEADS = st.sampled_from(
+    ["", "phone: ", "id number: ", "Tax ID: ", "pan: ", "api key: ", "version: ", "İ: ", "order: "]
 )
+
+
+@given(TEXTS)
 @example("one\u00a0two\u00a0three\u00a0four\u00a0five\u00a0six\u00a0seven")
 @example("356 339 503：：")
 @example("\\nGB09WEST44261649748761")
@@ -65,3 +82,38 @@ def test_every_value_of_the_corpus_has_a_sign_and_most_harmless_texts_have_none(
 @example("AB\u00a012\u00a034\u00a056\u00a0C")
 def test_what_is_found_has_a_sign(text: str) -> None:
     assert has_sign(text) or not certain(text)
+
+
+@given(TEXTS, LEADS)
+@example("8001015009087", "id number: ")
+@example("ABCPE1234F", "pan: ")
+@example("X1234567L", "nie: ")
+@example("5550129", "phone: ")
+@example("https://bob:hunter2@example.com", "")
+def test_every_detector_has_a_sign_of_its_own(text: str, lead: str) -> None:
+    view = plain_view(text)
+    lowered = view.lower()
+    if len(lowered) != len(view):
+        lowered = view
+    assert has_sign(view, "secrets") or not list(find_credentials(view, lowered))
+    assert has_sign(view, "spoken") or not list(find_spoken(lowered))
+    assert has_sign(view, "shown ids") or not list(find_ids(view))
+    numbers = [*find_ibans(view), *find_cards(view), *find_ssns(view), *find_ips(view, lead)]
+    assert has_sign(view, "numbers") or not numbers
+    announced = list(find_announced_ids(view, lowered, lead))
+    assert has_sign(lead + view, "named ids") or not announced
+    phones = [each for each in find_phones(view, lead) if each.certain]
+    assert has_sign(lead + text) or not (announced or phones)
+
+
+@given(st.text(alphabet="ab.@-+'%_ :1é", max_size=90))
+@example("git@host.example:path and a.b@c.example")
+@example("a" * 70 + "@example.com, x'" + "b" * 64 + "@example.com")
+@example("a@b.example@c.example")
+def test_an_address_is_found_where_one_search_over_all_of_the_text_finds_it(text: str) -> None:
+    whole = [
+        match.span()
+        for match in EMAIL.finditer(text)
+        if not (match[0].startswith("git@") and text.startswith(":", match.end()))
+    ]
+    assert [(each.start, each.end) for each in find_emails(text, text.lower())] == whole
