@@ -256,7 +256,7 @@ class Caller:
             self._trace.add("budget", "denied", exhausted.rule, message)
             raise BudgetExhausted(exhausted.rule, message, degrade=exhausted.degrade) from None
         price = "no price" if max_usd is None else f"up to {max_usd:.6f} USD"
-        self._trace.add(
+        self._trace.note(
             "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"
         )
         return hold

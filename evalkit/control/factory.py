@@ -15,6 +15,7 @@ from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.route_rules import rules_of
 from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
 from evalkit.control.traffic import Lane
@@ -65,6 +66,7 @@ class ControlPlane:
         `output_schema` is the content of the schema that `policies.output_schema` names.
         """
         self._route = route
+        self._rules = rules_of(route)
         lanes, places = lanes or {}, places or {}
         made = {
             name: RouteModel(
@@ -179,6 +181,7 @@ class ControlPlane:
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
+            rules=self._rules,
             order=self._order,
             settings=self._settings,
             redactor=redactor,

@@ -4,13 +4,13 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from evalkit.config.patterns import compile_pattern
+from evalkit.config.patterns import PatternError, compile_pattern
 from evalkit.config.permissions import BlockedPhrase
 from evalkit.control.ruling import POLICY_ERROR, Ruling
 from evalkit.records.call import Message, Reply, ToolCall
@@ -19,6 +19,7 @@ from evalkit.records.json_text import decode_json
 RULE = "policies.blocked_phrases"
 BLOCKED = "[BLOCKED]"
 Side = Literal["request", "reply"]
+SIDES: tuple[Side, ...] = ("request", "reply")
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -30,6 +31,7 @@ class _Phrase:
 
     number: int
     phrase: BlockedPhrase
+    source: str
     pattern: Any
     literal: bool
 
@@ -50,6 +52,27 @@ class _Phrase:
                 yield start, end
 
 
+class _Meant(NamedTuple):
+    """The phrases of one side, and what matches wherever one of their patterns does."""
+
+    phrases: tuple[_Phrase, ...]
+    any_of: Any
+
+    def may_hold(self, text: str) -> bool:
+        """Whether one of them may stand in a text: most texts are looked at once, for all."""
+        if self.any_of is None or not text.isascii():
+            return True
+        return self.any_of.search(text.encode()) is not None
+
+
+def _any_of(patterns: Sequence[str]) -> Any:
+    """One pattern for all; None where RE2 does not take them together."""
+    try:
+        return compile_pattern("|".join(f"(?:{each})" for each in patterns))
+    except PatternError:
+        return None
+
+
 class PhraseScreen:
     """The blocked phrases of a route, on one side after the other."""
 
@@ -59,11 +82,17 @@ class PhraseScreen:
             _Phrase(
                 number,
                 phrase,
-                compile_pattern(phrase.pattern or _literal(phrase.text or "")),
+                source := phrase.pattern or _literal(phrase.text or ""),
+                compile_pattern(source),
                 literal=phrase.pattern is None,
             )
             for number, phrase in enumerate(phrases, start=1)
         )
+        self._meant: Mapping[Side, _Meant] = {side: self._of(side) for side in SIDES}
+
+    def _of(self, side: Side) -> "_Meant":
+        meant = tuple(each for each in self._phrases if each.phrase.where in (side, "both"))
+        return _Meant(meant, _any_of([each.source for each in meant]))
 
     def request(self, messages: Sequence[Message]) -> tuple[Sequence[Message], list[Ruling]]:
         """The messages as they may leave, and what there is to say of them."""
@@ -76,8 +105,8 @@ class PhraseScreen:
     def _screened(
         self, side: Side, given: Any, screen: Callable[["_Pass"], Any]
     ) -> tuple[Any, list[Ruling]]:
-        meant = [each for each in self._phrases if each.phrase.where in (side, "both")]
-        if not meant:
+        meant = self._meant[side]
+        if not meant.phrases:
             return given, []
         one = _Pass(meant)
         try:
@@ -95,7 +124,7 @@ class PhraseScreen:
                 changes=each.phrase.mode == "redact",
                 data={"phrase": each.number, "count": one.counts[each.number], "where": side},
             )
-            for each in meant
+            for each in meant.phrases
             if one.counts[each.number]
         ]
 
@@ -103,8 +132,8 @@ class PhraseScreen:
 class _Pass:
     """One look at one side: counts what is found and replaces what is to be redacted."""
 
-    def __init__(self, phrases: Sequence[_Phrase]) -> None:
-        self._phrases = phrases
+    def __init__(self, meant: _Meant) -> None:
+        self._meant = meant
         self.counts: Counter[int] = Counter()
 
     def message(self, message: Message) -> Message:
@@ -166,8 +195,10 @@ class _Pass:
 
     def text(self, text: str) -> str:
         """The text; every phrase is looked for in what was there."""
+        if not self._meant.may_hold(text):
+            return text
         replaced: list[tuple[int, int]] = []
-        for each in self._phrases:
+        for each in self._meant.phrases:
             spans = _merged(each.spans(text))
             self.counts[each.number] += len(spans)
             if each.phrase.mode == "redact":

@@ -59,9 +59,9 @@ def screen_rules(policies: Policies) -> tuple[ScreenRule, ...]:
 class Screen:
     """Screens all text of one session, in both directions, and traces what it met."""
 
-    def __init__(self, policies: Policies, redactor: Redactor, trace: Trace) -> None:
+    def __init__(self, rules: Sequence[ScreenRule], redactor: Redactor, trace: Trace) -> None:
         """`redactor` is the session's: what it knows has the same placeholder here."""
-        self._rules = screen_rules(policies)
+        self._rules = rules
         self._redactor = redactor
         self._replaced = [
             kind for rule in self._rules if rule.mode == "redact" for kind in rule.kinds
@@ -105,6 +105,8 @@ class Screen:
             return given
         redactor = self._redactor.limited_to(self._replaced)
         screened = redacted(redactor)
+        if not (redactor.kept or redactor.replaced):
+            return screened
         met: Counter[str] = Counter(kind for kind, _ in redactor.kept) + redactor.replaced
         blocked = None
         for rule in self._rules:

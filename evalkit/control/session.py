@@ -16,6 +16,7 @@ from evalkit.control.checks import PolicyCheck
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.route_rules import RouteRules
 from evalkit.control.routing import RouteOrder
 from evalkit.control.telemetry.describing import SessionFacts, describe_spans
 from evalkit.ports import Approvals
@@ -43,6 +44,7 @@ class ControlSession:
         self,
         *,
         route: Route,
+        rules: RouteRules,
         order: RouteOrder,
         settings: CallSettings,
         redactor: Redactor,
@@ -61,7 +63,7 @@ class ControlSession:
         checks: Sequence[PolicyCheck] = (),
         output_schema: Any = None,
     ) -> None:
-        """Made by `ControlPlane`. `order` is the route's, `identity` is a pseudonym,
+        """Made by `ControlPlane`. `rules` and `order` are the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
         identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
         at once. `approval_store` is where people approve while the session runs, for what
@@ -72,6 +74,7 @@ class ControlSession:
         self._conversation = conversation
         self._state = SessionState(
             route=route,
+            rules=rules,
             clock=settings.clock,
             redactor=redactor,
             documents=documents,

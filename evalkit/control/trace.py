@@ -29,11 +29,17 @@ class Trace:
 
     def add(self, act: Act, outcome: DecisionOutcome, rule: str, message: str, **data: Any) -> None:
         """Append an entry; `data` is plain data without personal data in it."""
+        self.note(act, outcome, rule, self.redact(message), **data)
+
+    def note(
+        self, act: Act, outcome: DecisionOutcome, rule: str, message: str, **data: Any
+    ) -> None:
+        """As `add`, for a message of words and amounts of our own, which quotes nobody."""
         decision = Decision(
             act=act,
             outcome=outcome,
             rule=rule,
-            message=self.redact(message),
+            message=message,
             at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
             data=data,
         )

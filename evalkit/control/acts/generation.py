@@ -160,7 +160,7 @@ class GenerationAct:
     def _rule_answer(self, content: str) -> Ruling | None:
         """Whether an answer meets the route's schema; None where the route has none."""
         state = self._state
-        policy = state.route.policies.answer_schema
+        policy = state.answer_schema
         if policy is None:
             return None
         return rule_output(policy, state.output_schema, content, state.placeholders)

@@ -9,10 +9,10 @@ from evalkit.control.call_counts import CallCounts
 from evalkit.control.checks import PolicyCheck
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.permissions import StepPermits
-from evalkit.control.phrases import PhraseScreen
 from evalkit.control.policy_input import SessionFacts
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
+from evalkit.control.route_rules import RouteRules
 from evalkit.control.ruling import Ruling
 from evalkit.control.screening import Screen
 from evalkit.control.trace import Trace
@@ -32,6 +32,7 @@ class SessionState:
         self,
         *,
         route: Route,
+        rules: RouteRules,
         clock: Clock,
         redactor: Redactor,
         documents: Sequence[Document],
@@ -50,7 +51,8 @@ class SessionState:
         self.approval_store = approval_store
         self.whose = whose or {}
         self.checks = tuple(checks)
-        self.phrases = PhraseScreen(route.policies.phrases)
+        self.phrases = rules.phrases
+        self.answer_schema = rules.answer_schema
         self.output_schema = output_schema
         self.route = route
         self.clock = clock
@@ -64,7 +66,7 @@ class SessionState:
         self.may_read = may_read
         self.trace = Trace(clock, self.redacted, name=route.name, heard=heard)
         self.story = Story(redactor)
-        self.screen = Screen(route.policies, redactor, self.trace)
+        self.screen = Screen(rules.screen, redactor, self.trace)
         self.retrieved: set[str] = set()
         self.declared: dict[str, Tool] = {}
         self.calls = CallCounts()

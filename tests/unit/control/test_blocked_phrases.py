@@ -215,3 +215,15 @@ def test_a_long_text_takes_no_longer_than_its_length() -> None:
     screen = PhraseScreen([BlockedPhrase(pattern="(a+)+b"), BlockedPhrase(text="a a")])
     _, rulings = screen.reply(reply_of(json.dumps({"x": "a" * 200_000})))
     assert rulings == []
+
+
+def test_phrases_that_cannot_be_looked_for_together_are_looked_for_one_by_one() -> None:
+    named = [BlockedPhrase(pattern=f"(?P<it>{word})") for word in ("falcon", "eagle")]
+    _, rulings = PhraseScreen(named).reply(reply_of("the eagle and the falcon"))
+    assert [ruling.data["phrase"] for ruling in rulings] == [1, 2]
+
+
+def test_an_anchored_phrase_is_found_in_a_value_of_json() -> None:
+    screen = PhraseScreen([BlockedPhrase(pattern="^no$"), BlockedPhrase(text="other")])
+    _, [ruling] = screen.reply(reply_of('{"answer": ["no"]}'))
+    assert ruling.data["phrase"] == 1

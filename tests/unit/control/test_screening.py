@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from evalkit.config.routes import Policies
 from evalkit.control.redaction import Redactor
-from evalkit.control.screening import Screen
+from evalkit.control.screening import Screen, screen_rules
 from evalkit.control.trace import Trace
 from evalkit.errors import PolicyBlocked
 from evalkit.records.asset import Tool
@@ -148,7 +148,8 @@ def test_turns_with_tools_and_the_tools_themselves_leave_redacted() -> None:
 def test_a_value_is_screened_as_a_text_is() -> None:
     redactor = Redactor()
     trace = Trace(FakeClock(), redactor.redact)
-    screen = Screen(Policies.model_validate({"pii": {"mode": "block"}}), redactor, trace)
+    rules = screen_rules(Policies.model_validate({"pii": {"mode": "block"}}))
+    screen = Screen(rules, redactor, trace)
     assert screen.value({"order": "A-31500"}, "result of look") == {"order": "A-31500"}
     with pytest.raises(PolicyBlocked, match="in the result of look: 1 EMAIL"):
         screen.value({"nested": [{"bob@example.com": 1}]}, "result of look")
