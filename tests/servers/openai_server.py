@@ -67,10 +67,14 @@ class Books:
 
 @dataclass(frozen=True)
 class Raw:
-    """What goes over the wire: bytes after `delay_s`, then perhaps a broken connection."""
+    """What goes over the wire: bytes after `delay_s`, then perhaps a broken connection.
+
+    With `over_s` they drip, in 20 pieces over that time.
+    """
 
     data: bytes
     delay_s: float = 0.0
+    over_s: float = 0.0
     reset: bool = False
     close: bool = False
 
@@ -197,8 +201,11 @@ class OpenAIServer:
                 await asyncio.sleep(raw.delay_s)
             finally:
                 books.in_flight -= 1
-            writer.write(raw.data)
-            await writer.drain()
+            step = len(raw.data) if not raw.over_s else -(-len(raw.data) // 20)
+            for at in range(0, len(raw.data), step or 1):
+                writer.write(raw.data[at : at + step])
+                await writer.drain()
+                await asyncio.sleep(raw.over_s / 20)
             if raw.reset:
                 writer.transport.abort()
             if raw.reset or raw.close:
@@ -310,6 +317,7 @@ def _retry_at(asked: Asked) -> Raw:
 ACTS: dict[str, Callable[[Asked], Raw]] = {
     "ok": lambda a: Raw(a.ok()),
     "slow": lambda a: Raw(a.ok(), delay_s=a.seconds(0.2)),
+    "drip": lambda a: Raw(a.ok(), over_s=a.seconds(0.2)),
     "tool_call": _tool_call,
     "refusal": lambda a: Raw(a.ok(content=None, refusal="I can't help with that.")),
     "content_filter": lambda a: Raw(a.ok(content="", finish_reason="content_filter")),
@@ -336,6 +344,14 @@ ACTS: dict[str, Callable[[Asked], Raw]] = {
         400, "context_length_exceeded", "Too many tokens.", "invalid_request_error"
     ),
     "status": lambda a: error(int(a.argument), None, f"This is a {a.argument}."),
+    # an answer that a proxy made, not the model
+    "web_page": lambda a: Raw(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 20\r\n\r\n"
+        b"<html>Log in!</html>"
+    ),
+    "mislabelled": lambda a: Raw(
+        a.ok().replace(b"content-type: application/json", b"content-type: text/plain")
+    ),
     "html": lambda a: Raw(http(502, "<html><title>502 Bad\nGateway</title></html>")),
     "redirect": lambda a: Raw(http(307, "", location="http://127.0.0.1:1/elsewhere")),
     "no_retry": lambda a: error(503, None, "Do not come back.", x_should_retry="false"),
