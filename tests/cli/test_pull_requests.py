@@ -129,6 +129,34 @@ def test_a_baseline_that_names_something_worse_is_named(
     assert "the baseline went from" in said(done)
 
 
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (
+            lambda config: config["models"]["tiny"]["price"].update(output_usd_per_mtok=0),
+            "output_usd_per_mtok of model tiny went from 1 to 0",
+        ),
+        (
+            lambda config: config["budgets"][0].update(max_usd=500),
+            "max_usd of the budget of a run went from 5 to 500",
+        ),
+        (lambda config: config.update(breaker=None), "circuits are switched off"),
+    ],
+)
+def test_more_that_may_be_spent_is_named(
+    evalkit: Evalkit, project: ProjectFiles, edit: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    project.config["budgets"] = [{"scope": "run", "max_usd": 5}]
+    project.write()
+    project.commit()
+    edit(project.config)
+    project.write()
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 3
+    assert says in said(done)
+    assert evalkit("run", "--accept-gate-change", cwd=project.root).returncode == 0
+
+
 def test_replies_that_are_written_instead_of_measured_are_named(
     evalkit: Evalkit, project: ProjectFiles
 ) -> None:

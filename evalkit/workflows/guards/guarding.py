@@ -16,7 +16,7 @@ from evalkit.records.verdict import Outcome, PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree, files_named, top_folder
 from evalkit.sources.tree import WorkingTree
-from evalkit.workflows.guards.budgets import wider_budgets
+from evalkit.workflows.guards.budgets import lower_prices, wider_budgets
 from evalkit.workflows.guards.instruments import changed_judges
 from evalkit.workflows.guards.loosening import (
     unguarded_target,
@@ -31,7 +31,12 @@ from evalkit.workflows.guards.permissions import (
     changed_step,
     wider_approvers,
 )
-from evalkit.workflows.guards.placing import looser_limits, moved_models, wider_places
+from evalkit.workflows.guards.placing import (
+    looser_breaker,
+    looser_limits,
+    moved_models,
+    wider_places,
+)
 from evalkit.workflows.guards.replays import changed_replies
 from evalkit.workflows.guards.scopes import wider_scopes
 from evalkit.workflows.guards.yardstick import (
@@ -256,10 +261,12 @@ def _wider_scopes(
 
 
 def _wider_traffic(old: tuple[Route, Config], new: tuple[Route, Config]) -> Iterable[str]:
-    """Where a route's data may go besides, and what may be asked faster."""
+    """Where a route's data may go besides, what may be asked faster or longer, and for less."""
     yield from wider_places(old[0], new[0])
     yield from moved_models(old[1], new[1], new[0])
     yield from looser_limits(old[1], new[1], new[0].every_model)
+    yield from looser_breaker(old[1], new[1])
+    yield from lower_prices(old[1], new[1])
 
 
 def _gone_suites(config: Config, setups: Sequence[SuiteSetup]) -> list[str]:

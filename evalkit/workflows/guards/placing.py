@@ -1,12 +1,16 @@
-"""Where data may go and how fast providers are asked, in sentences about what became wider."""
+"""Where data may go, how fast providers are asked and when they are left alone, in sentences about
+what became wider."""
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 from evalkit.config.model import Config
 from evalkit.config.residence import LOCAL, region_of
 from evalkit.config.routes import Route
 from evalkit.config.traffic import Limits
 
+# the way in which each lets more calls pass to a provider that fails
+_LATER = {"failure_rate": 1, "min_calls": 1, "window_s": -1, "cool_down_s": -1}
 _LIMITS = ("requests_per_minute", "tokens_per_minute", "max_concurrency")
 
 
@@ -26,7 +30,8 @@ def wider_places(old: Route, new: Route) -> Iterable[str]:
 
 
 def moved_models(old: Config, new: Config, route: Route) -> Iterable[str]:
-    """Models of a restricted route that are said to answer elsewhere than they were."""
+    """Models of a restricted route that are said to answer elsewhere than they were, or do."""
+    restricted = route.keeps_local or route.regions is not None
     for name in route.every_model:
         before, after = old.models.get(name), new.models.get(name)
         if before is None or after is None:
@@ -38,6 +43,37 @@ def moved_models(old: Config, new: Config, route: Route) -> Iterable[str]:
             now = region_of(after, after.provider, new.providers)
             if was != now:
                 yield f"model {name} is said to be in region {now or '-'} now, it was {was or '-'}"
+        if restricted and (moved := _moved(old, new, before.provider, after.provider)):
+            yield f"model {name} of the restricted route {route.name} is reached {moved}"
+
+
+def _moved(old: Config, new: Config, was: str, now: str) -> str | None:
+    """The places that a model is asked at and was not, stand-ins included; ports do not count."""
+    before, after = (
+        {name: _host(config.providers[name].address) for name in config.answering(provider)}
+        for config, provider in ((old, was), (new, now))
+    )
+    if not set(after.values()) - set(before.values()):
+        return None
+    return f"at {', '.join(after.values())} now, it was at {', '.join(before.values()) or '-'}"
+
+
+def _host(address: str | None) -> str:
+    return (urlsplit(address).hostname or address) if address else "this process"
+
+
+def looser_breaker(old: Config, new: Config) -> Iterable[str]:
+    """Circuits that open later than they did, for less long, or never."""
+    before, after = old.breaker, new.breaker
+    if before is None:
+        return
+    if after is None:
+        yield "circuits are switched off (breaker)"
+        return
+    for key, sign in _LATER.items():
+        was, now = getattr(before, key), getattr(after, key)
+        if sign * (now - was) > 0:
+            yield f"breaker.{key} went from {was:g} to {now:g}"
 
 
 def looser_limits(old: Config, new: Config, models: Sequence[str]) -> Iterable[str]:

@@ -6,7 +6,12 @@ import pytest
 
 from evalkit.config.load import load_config
 from evalkit.config.model import Config
-from evalkit.workflows.guards.placing import looser_limits, moved_models, wider_places
+from evalkit.workflows.guards.placing import (
+    looser_breaker,
+    looser_limits,
+    moved_models,
+    wider_places,
+)
 
 WRITTEN = """\
 providers:
@@ -32,6 +37,7 @@ def sentences(old: Config, new: Config) -> list[str]:
         *wider_places(old.routes[0], new.routes[0]),
         *moved_models(old, new, new.routes[0]),
         *looser_limits(old, new, ["m"]),
+        *looser_breaker(old, new),
     ]
 
 
@@ -79,6 +85,33 @@ def test_a_model_that_is_said_to_be_elsewhere_is_told() -> None:
     assert sentences(tier, config("risk: high, local_only: true")) == [
         "model m is said to be local now"
     ]
+
+
+def test_a_restricted_route_whose_model_is_reached_elsewhere_is_told() -> None:
+    away = {"http://127.0.0.1:1/v1": "https://elsewhere.example/v1", "tier: local": "tier: mid"}
+    address = {"http://127.0.0.1:1/v1": "http://10.0.0.8:1/v1"}
+    assert sentences(config(), config(**address)) == [
+        "model m of the restricted route r is reached at 10.0.0.8 now, it was at 127.0.0.1"
+    ]
+    free = config("risk: high")
+    assert sentences(free, config("risk: high", **away)) == []
+    assert sentences(config(), config(**{"127.0.0.1:1/": "127.0.0.1:2/"})) == []
+
+
+@pytest.mark.parametrize(
+    ("breaker", "says"),
+    [
+        ("null", "circuits are switched off (breaker)"),
+        ("{failure_rate: 1}", "breaker.failure_rate went from 0.8 to 1"),
+        ("{min_calls: 90000}", "breaker.min_calls went from 20 to 90000"),
+        ("{cool_down_s: 0.1}", "breaker.cool_down_s went from 5 to 0.1"),
+        ("{window_s: 0.1}", "breaker.window_s went from 60 to 0.1"),
+    ],
+)
+def test_a_circuit_that_opens_later_is_told(breaker: str, says: str) -> None:
+    looser = config(**{"providers:": f"breaker: {breaker}\nproviders:"})
+    assert sentences(config(), looser) == [says]
+    assert sentences(looser, config()) == []
 
 
 def test_what_is_stricter_or_the_same_says_nothing() -> None:
