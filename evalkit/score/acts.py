@@ -24,13 +24,19 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 def acts_of(attempt: Attempt) -> tuple[Act, ...]:
     """The acts of an attempt.
 
-    An attempt that tells no steps made one call: its acts are the tools that the model asked for.
-    They are done where the session allowed them, in the order in which they were asked for.
+    An attempt that tells no steps made one call: its acts are the tools that the model asked for,
+    in that order. They are done where the session allowed them; what denied another is told by the
+    decision about it.
     """
     if attempt.steps:
         return tuple(_act(step) for step in attempt.steps if step.kind in ("tool", "retrieval"))
     allowed = list(attempt.allowed_tools)
-    return tuple(_asked(call, allowed) for call in attempt.tool_calls)
+    denied = [
+        (decision.data["tool"], decision.rule)
+        for decision in attempt.decisions
+        if (decision.act, decision.outcome) == ("authorize", "denied") and "tool" in decision.data
+    ]
+    return tuple(_asked(call, allowed, denied) for call in attempt.tool_calls)
 
 
 def executed_calls(attempt: Attempt) -> tuple[ToolCall, ...]:
@@ -74,10 +80,13 @@ def _act(step: Step) -> Act:
     )
 
 
-def _asked(call: ToolCall, allowed: list[str]) -> Act:
-    """The call as an act; a name that was allowed is used up."""
-    done = call.name in allowed
-    if done:
+def _asked(call: ToolCall, allowed: list[str], denied: list[tuple[str, str]]) -> Act:
+    """The call as an act; a name that was allowed, and a denial, are used up."""
+    if call.name in allowed:
         allowed.remove(call.name)
-    outcome: Outcome = "done" if done else "denied"
-    return Act(kind="tool", name=call.name, arguments=call.arguments, outcome=outcome)
+        return Act(kind="tool", name=call.name, arguments=call.arguments, outcome="done")
+    found = next((each for each in denied if each[0] == call.name), None)
+    if found is not None:
+        denied.remove(found)
+    rule = None if found is None else found[1]
+    return Act(kind="tool", name=call.name, arguments=call.arguments, outcome="denied", rule=rule)

@@ -100,9 +100,10 @@ class SessionState:
             total_tokens=self.tokens,
         )
 
-    def enforce(self, act: Act, ruling: Ruling) -> None:
-        """Trace a ruling. Raises PolicyBlocked where it stops the act."""
-        self.trace.add(act, ruling.outcome, ruling.rule, ruling.message, **ruling.data)
+    def enforce(self, act: Act, ruling: Ruling, **about: Any) -> None:
+        """Trace a ruling, with what it is `about`. Raises PolicyBlocked where it stops the act."""
+        data = {**ruling.data, **about}
+        self.trace.add(act, ruling.outcome, ruling.rule, ruling.message, **data)
         if ruling.stops:
             raise PolicyBlocked(
                 ruling.rule,

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from evalkit.config.scorers import ScorerEntry
 from evalkit.records.attempt import Attempt, Step
-from evalkit.records.call import ToolCall, Usage
+from evalkit.records.call import Decision, ToolCall, Usage
 from tests.unit.score.samples import answer, answer_calls, call, case, score
 
 SEARCH = Step(kind="retrieval", name="kb", arguments={"query": "refund"}, documents=("kb-1",))
@@ -242,3 +243,32 @@ def test_caps_decide_no_case_by_themselves() -> None:
 def test_settings_that_contradict_themselves_are_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"cap is missing|takes the place|less than|Input should"):
         ScorerEntry.model_validate(entry)
+
+
+DENIED = Decision(
+    act="authorize",
+    outcome="denied",
+    rule="approvals.on_execute",
+    message="refund executes something",
+    at="2026-11-24T12:00:00Z",
+    data={"tool": "refund"},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "expected", "passed"),
+    [
+        ({"decisions": (DENIED,), "state": "blocked"}, (), ["refund"], True),
+        ({"allowed_tools": ("refund",)}, ("refund",), ["refund"], True),
+        ({"allowed_tools": ("refund",)}, (), ["refund"], False),
+        ({"decisions": (DENIED,), "state": "blocked"}, (), [], False),
+        ({"state": "blocked"}, (), ["refund"], False),
+    ],
+)
+def test_approvals_of_a_prompts_calls_are_told_by_decisions_and_by_the_case(
+    changes: dict[str, Any], given: tuple[str, ...], expected: list[str], passed: bool
+) -> None:
+    approvals = {tool: {"granted_by": "ada", "team": "legal"} for tool in given}
+    wanted = msgspec.structs.replace(case(approvals=expected, blocked=None), approvals=approvals)
+    found = score({"approvals": {}}, answer_calls(call("refund"), **changes), wanted)
+    assert found.passed is passed, found.message
