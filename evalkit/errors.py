@@ -176,8 +176,9 @@ class ProviderError(SessionError):
         retry_after_s: float | None = None,
         may_be_billed: bool = False,
         output_began: bool = False,
+        status: int | None = None,
     ) -> None:
-        """`retry_after_s` is what the server asked for, if it did.
+        """`retry_after_s` is what the server asked for, if it did; `status` is that of HTTP.
 
         `may_be_billed` tells that the request had left, so that the provider may charge for it
         although no usable reply came back. `output_began` tells that pieces of a reply were handed
@@ -188,6 +189,7 @@ class ProviderError(SessionError):
         self.retry_after_s = retry_after_s
         self.may_be_billed = may_be_billed
         self.output_began = output_began
+        self.status = status
         super().__init__(message)
 
 

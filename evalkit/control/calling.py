@@ -23,7 +23,7 @@ from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.ports import Cache, Clock, EventSink
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Piece, Reply, Request
-from evalkit.records.event import AttemptRetried
+from evalkit.records.event import AttemptRetried, CallFailed
 from evalkit.records.ledger import Scopes
 
 BACKOFF_S = 0.5
@@ -144,16 +144,18 @@ class Caller:
             try:
                 return await self._ask_once(offer, manner)
             except ProviderError as error:
-                if not error.retryable or error.output_began or tried == settings.retries:
-                    raise
-                if error.code == FailureMode.CIRCUIT_OPEN and not manner.is_last:
+                hopeless = not error.retryable or error.output_began or tried == settings.retries
+                if hopeless or (error.code == FailureMode.CIRCUIT_OPEN and not manner.is_last):
+                    self._tell_failed(offer, error, retried=False)
                     raise
                 wait_s = self._wait_s(tried, error.retry_after_s)
                 if error.code in LOAD_CODES and busy_after_s is not None and wait_s > busy_after_s:
+                    self._tell_failed(offer, error, retried=False)
                     raise Busy(
                         f"{offer.model.name}: {error}; to try again takes {wait_s:.1f} s, more "
                         f"than {busy_after_s:g} s"
                     ) from error
+                self._tell_failed(offer, error, retried=True)
                 self._trace.add(
                     "complete",
                     "failed",
@@ -176,6 +178,13 @@ class Caller:
             about = request.attribution
             self._settings.emit(
                 AttemptRetried(suite=about.suite, case=about.case, code=code, wait_s=wait_s)
+            )
+
+    def _tell_failed(self, offer: Offer, error: ProviderError, *, retried: bool) -> None:
+        if self._settings.emit is not None:
+            name = offer.model.provider.name
+            self._settings.emit(
+                CallFailed(provider=name, code=error.code, status=error.status, retried=retried)
             )
 
     async def _ask_once(self, offer: Offer, manner: Manner) -> Reply:

@@ -152,4 +152,5 @@ def _explained(
         retry_after_s=error.retry_after_s,
         may_be_billed=error.may_be_billed,
         output_began=error.output_began,
+        status=error.status,
     )

@@ -30,6 +30,18 @@ class AttemptRetried(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float
 
 
+class CallFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A live call got no usable reply of this provider; it is tried again or given up there.
+
+    `code` is one of FailureMode, `status` that of HTTP where there was one.
+    """
+
+    provider: str
+    code: str
+    status: int | None
+    retried: bool
+
+
 class RunStopping(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody asked the run to stop: calls in flight end, or are dropped when asked `again`."""
 
@@ -71,6 +83,7 @@ Event = (
     RunStarted
     | AttemptFinished
     | AttemptRetried
+    | CallFailed
     | RunStopping
     | JudgingStarted
     | JudgmentMade

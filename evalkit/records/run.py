@@ -128,6 +128,17 @@ class GitState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     main: bool = False
 
 
+class CallFailures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Calls of one provider that failed alike: `failed` of them, of which `gave_up` were the last
+    try there. `code` is one of FailureMode, `status` that of HTTP."""
+
+    provider: str
+    code: str
+    status: int | None = None
+    failed: int = 0
+    gave_up: int = 0
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run. `verdict` is None for a run that never gates (`--regressed`) or did not finish.
 
@@ -136,6 +147,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     a resumed run needs to plan the same attempts. `prices` are those that no model names.
     `shard` marks a part of a run, which decides nothing; `merged` are the shards that a run was
     merged from, and `plan` tells what such runs have in common.
+    `failures` are what live calls met, those of judges and of tries that came to a good end too;
+    of a run that was killed those of its later parts.
     """
 
     schema: Literal["evalkit.run/1"]
@@ -164,6 +177,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shard: Shard | None = None
     plan: PlanIdentity | None = None
     merged: tuple[MergedShard, ...] = ()
+    failures: tuple[CallFailures, ...] = ()
 
     @property
     def drill(self) -> bool:

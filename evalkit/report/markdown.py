@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
+from evalkit.report.call_failures import failure_lines
 from evalkit.report.evidence import SCRIPTED_NOTE, origins_of, scripted_words
 from evalkit.report.figures import count, duration, quantity, usd
 from evalkit.report.headline import run_mark, run_reason
@@ -44,6 +45,10 @@ def report_markdown(run: StoredRun, comparison: Comparison, *, limit: int = COMM
             if table:
                 name = f"{code_span(suite.suite)}\n\n" if len(comparison.suites) > 1 else ""
                 body.add(name + table, lost="tables")
+    failures = failure_lines(run.record)
+    if failures:
+        lines = "\n".join(f"- {prose(line)}" for line in failures)
+        body.add(f"#### Errors of calls\n\n{lines}", lost="errors of calls")
     return (
         "\n\n".join([*body.blocks, *_truncation(body, run.record), _foot(run, comparison)]) + "\n"
     )

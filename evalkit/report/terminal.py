@@ -7,6 +7,7 @@ from itertools import chain
 
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
+from evalkit.report.call_failures import failure_lines
 from evalkit.report.case_block import finding_words, trial_words
 from evalkit.report.evidence import SCRIPTED_NOTE, alone, origins_of, scripted_words
 from evalkit.report.figures import count, duration, usd
@@ -41,6 +42,11 @@ def run_text(
         put_suite_head(page, suite)
         put_parts(page, suite)
         _put_first_changes(page, suite)
+    failures = failure_lines(run.record)
+    if failures:
+        page.line()
+        for number, line in enumerate(failures):
+            page.labelled("" if number else "errors", one_line(line), indent=0, style="yellow")
     if scripted_words(origins_of(comparison)):
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")

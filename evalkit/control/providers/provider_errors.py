@@ -54,6 +54,7 @@ def as_provider_error(
         retryable=retryable,
         retry_after_s=_wait_s(reply, error, meaning, now),
         may_be_billed=meaning.may_be_billed,
+        status=reply.status,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import StoredRun
 from evalkit.records.verdict import Outcome, PartVerdict, Quarantined, Waiver
+from evalkit.report.call_failures import failure_lines
 from evalkit.report.figures import count
 from evalkit.report.html.element import Markup, element, join
 from evalkit.report.html.icons import icon
@@ -20,6 +21,7 @@ def notices(run: StoredRun, comparison: Comparison) -> Markup | None:
         *_waivers(run, comparison),
         *_left_out(run, comparison),
         *_warnings(run, comparison),
+        *_failures(run),
         *_notes(comparison),
     ]
     if not found:
@@ -138,6 +140,11 @@ def _warnings(run: StoredRun, comparison: Comparison) -> list[Markup]:
     if not lines:
         return []
     return [_notice("bell", "unsure", count(len(lines), "warning"), _list(lines))]
+
+
+def _failures(run: StoredRun) -> list[Markup]:
+    lines = failure_lines(run.record)
+    return [_notice("bell", "plain", "Errors of calls", _list(lines))] if lines else []
 
 
 def _notes(comparison: Comparison) -> list[Markup]:

@@ -6,7 +6,7 @@ import msgspec
 
 from evalkit.execute.workers import ExecutionEnd
 from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE, EXIT_PASS
-from evalkit.records.run import RunRecord, RunState, StoredRun
+from evalkit.records.run import CallFailures, RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
@@ -30,6 +30,7 @@ def finish_run(
     results: RunResults,
     ended: Escalated,
     *,
+    failures: tuple[CallFailures, ...] = (),
     now: datetime,
     duration_s: float,
 ) -> StoredRun:
@@ -64,6 +65,7 @@ def finish_run(
         stopped=_stopped(end),
         why=_why(verdict, end, record),
         billed_usd=bundle.spent()[0],
+        failures=failures,
         warnings=(*record.warnings, *fruitless_retrieval(attempts)),
     )
     stored = StoredRun(

@@ -22,6 +22,7 @@ from evalkit.workflows.failing import failure_modes
 from evalkit.workflows.history.keeping import record_run
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.judges.queueing import queue_spot_checks
+from evalkit.workflows.runs.call_failures import sum_failures
 from evalkit.workflows.runs.reporting import write_reports
 from evalkit.workflows.runs.run_record import count_origins, count_pooled, variant_totals
 from evalkit.workflows.runs.shard_checks import check_whole
@@ -166,6 +167,7 @@ def _started(
         billed_usd=billed,
         budget_usd=cap,
         concurrency=sum(record.concurrency for record in records),
+        failures=sum_failures(group for record in records for group in record.failures),
         request={key: value for key, value in first.request.items() if key != "shard"},
         shard=None,
         merged=tuple(

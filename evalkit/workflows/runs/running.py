@@ -24,6 +24,7 @@ from evalkit.workflows.interrupting import passing_signals
 from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.borrowing import borrow_attempts
 from evalkit.workflows.runs.caching import open_cache
+from evalkit.workflows.runs.call_failures import FailureCount
 from evalkit.workflows.runs.escalating import Escalated, escalate
 from evalkit.workflows.runs.finishing import finish_run
 from evalkit.workflows.runs.plan_checks import check_plan
@@ -87,12 +88,13 @@ def resume_run(
 async def _run(
     request: RunRequest,
     wiring: Wiring,
-    emit: EventSink,
+    on_event: EventSink,
     command: tuple[str, ...],
     resumed: Bundle | None,
 ) -> StoredRun:
     store = RunStore(wiring.root)
     before = None if resumed is None else resumed.read_record()
+    emit = FailureCount(on_event, () if before is None else before.failures)
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     spent = (0.0, 0) if resumed is None else resumed.spent()
     if before is not None and before.prices is not None:
@@ -150,7 +152,7 @@ async def _execute(
     bundle: Bundle,
     wiring: Wiring,
     history: History,
-    emit: EventSink,
+    emit: FailureCount,
     *,
     resumed: bool,
     exporter: "OtlpExporter | None",
@@ -215,6 +217,7 @@ async def _execute(
             bundle,
             results,
             ended,
+            failures=emit.failures,
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
         )

@@ -12,7 +12,7 @@ from evalkit.errors import BudgetExhausted, InvalidReply, PolicyBlocked, Provide
 from evalkit.records.asset import Output
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Message, Piece, Reply, Request, ToolCall, Usage
-from evalkit.records.event import AttemptRetried, Event
+from evalkit.records.event import AttemptRetried, CallFailed, Event
 from tests.unit.control.fakes import (
     DictCache,
     FakeProvider,
@@ -161,7 +161,10 @@ def test_retries_are_announced() -> None:
     limited = error_of("rate_limited", retryable=True, retry_after_s=2.0)
     world = World(one=FakeProvider(limited, reply_of()), retries=1, emit=heard.append)
     ask(world.open())
-    assert heard == [AttemptRetried(suite="s", case="c1", code="rate_limited", wait_s=2.0)]
+    assert heard == [
+        CallFailed(provider="fake", code="rate_limited", status=None, retried=True),
+        AttemptRetried(suite="s", case="c1", code="rate_limited", wait_s=2.0),
+    ]
 
 
 @pytest.mark.parametrize("origin", ["recording", "scripted"])
