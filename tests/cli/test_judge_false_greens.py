@@ -237,11 +237,16 @@ def test_what_is_no_verdict_passes_nothing_and_fails_nothing(
     assert "It gave no verdict on 88 of 88 outputs (100%), and at most 10%" in part["message"]
 
 
-@pytest.mark.parametrize(("act", "code"), [("status:500", 3), ("status:401", 4)])
+@pytest.mark.parametrize(
+    ("act", "breaker", "code"),
+    [("status:500", False, 3), ("status:500", True, 4), ("status:401", False, 4)],
+)
 def test_a_judge_that_answers_nothing_is_told_as_that(
-    ask: Ask, served: Served, judge_server: OpenAIServer, act: str, code: int
+    ask: Ask, served: Served, judge_server: OpenAIServer, act: str, breaker: bool, code: int
 ) -> None:
     project = served(cases=50)
+    if not breaker:
+        project.config["breaker"] = None
     project.suite["gate"]["on_inconclusive"] = "fail"
     configured(project)
     judge_server.decide = lambda request: act
