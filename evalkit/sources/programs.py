@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from evalkit.config.problems import Locator, Path
 from evalkit.config.targets import CommandTarget, HttpTarget, PythonTarget
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.digest import digest_of
 from evalkit.sources.reading import Reader
+from evalkit.sources.references import GOLDEN_SETS
 
 # Where modules of a project stand: beside evalkit.yaml, or in src/.
 MODULE_ROOTS = ("", "src/")
 _MOST_FILES = 10_000
 _SKIPPED = frozenset({"__pycache__", "node_modules"})
+
+_GOLDEN = re.compile(rb"\b%s\b" % GOLDEN_SETS.folder.encode())
 
 ProgramTarget = HttpTarget | PythonTarget | CommandTarget
 
@@ -40,10 +43,22 @@ def load_program(
         else:
             paths |= _of_command(reader.tree, target.argv)
         for path in sorted(paths):
-            digests[path] = f"sha256:{hashlib.sha256(reader.tree.read(path)).hexdigest()}"
+            content = reader.tree.read(path)
+            digests[path] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            if _GOLDEN.search(content):
+                reader.problems.append(_peeking(locator, at, path))
     except (ConfigError, OSError) as error:
         reader.problems.append(locator.problem(at, f"its files cannot be read: {error}"))
     return digests
+
+
+def _peeking(locator: Locator, at: Path, path: str) -> Problem:
+    return locator.problem(
+        at,
+        f"{path} names the folder of the golden sets, where the answers that are expected of it "
+        "stand; nothing keeps a program from reading them",
+        severity="warning",
+    )
 
 
 def _of_function(reader: Reader, locator: Locator, at: Path, call: str) -> set[str]:

@@ -276,12 +276,32 @@ def test_an_answer_does_not_wait_for_what_a_command_leaves_behind(
     assert not processes_of(marker)
 
 
-def test_a_command_that_does_not_exist_is_told_in_every_attempt(
+def test_a_command_that_does_not_exist_is_no_verdict_about_what_is_tested(
     evalkit: Evalkit, tmp_path: Path
 ) -> None:
     project = program_project(tmp_path / "p", {"command": ["no-such-agent"]}, cases=2)
-    assert evalkit("run", cwd=project.root).returncode == 1
-    assert "no-such-agent cannot be started" in attempts(project.root)[0]["error"]
+    done = evalkit("run", cwd=project.root)
+    assert done.returncode == 2
+    assert "no-such-agent cannot be started" in done.stderr
+
+
+def test_a_command_may_be_a_program_of_the_project(evalkit: Evalkit, tmp_path: Path) -> None:
+    project = program_project(tmp_path / "p", {"command": ["./agent.sh"]}, cases=2)
+    program = project.root / "agent.sh"
+    program.write_text("#!/bin/sh\necho '\"yes\"'\n")
+    assert evalkit("run", cwd=project.root).returncode == 2
+    program.chmod(0o755)
+    assert evalkit("run", cwd=project.root).returncode != 2
+
+
+def test_a_program_that_names_the_golden_sets_is_warned_of(
+    evalkit: Evalkit, tmp_path: Path
+) -> None:
+    text = "open('goldensets/ask/v1/cases.jsonl')\nprint('\"yes\"')\n"
+    project = command_project(tmp_path / "p", text)
+    assert "where the answers that are expected" in " ".join(
+        evalkit("check", cwd=project.root).stderr.split()
+    )
 
 
 class _Application(BaseHTTPRequestHandler):

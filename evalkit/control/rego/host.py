@@ -9,7 +9,12 @@ input document; each is answered by one line, `{"ok": …}` or `{"error": words}
 """
 
 import json
+import re
 import sys
+
+# the engine tells a fault as a node of its syntax tree: (error 6:path|offset|length (errormsg 12:…
+_FAULT = re.compile(r"\(error\s+\d+:([^|]*)\|(\d+)\|\d+\s+\(errormsg\s+(\d+):")
+_MOST_FAULTS = 3
 
 
 def main() -> None:
@@ -34,7 +39,7 @@ def main() -> None:
         if not bundle.ok():
             raise ValueError("it does not compile")
     except Exception as error:
-        answer(error=_words(error))
+        answer(error=_faults(str(error), asked["modules"]) or _words(error))
         return
     answer(ok=None)
     for line in sys.stdin:
@@ -52,6 +57,16 @@ def main() -> None:
 
 def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _faults(said: str, modules: dict[str, str]) -> str:
+    """What is wrong with the modules, by line; nothing where the engine said something else."""
+    told = []
+    for found in _FAULT.finditer(said):
+        path, offset, length = found[1], int(found[2]), int(found[3])
+        line = modules.get(path, "").encode()[:offset].count(b"\n") + 1
+        told.append(f"{path}:{line}: {said[found.end() : found.end() + length]}")
+    return "; ".join(list(dict.fromkeys(told))[:_MOST_FAULTS])
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from evalkit.errors import Refused
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import (
     MAX_BYTES,
@@ -46,7 +48,13 @@ class CommandTarget:
         self.reference = reference
 
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
-        """Nothing is known before it runs."""
+        """Nothing is known before it runs, but whether there is such a program. Raises Refused."""
+        program = self._argv[0]
+        if shutil.which(str(self._folder / program) if "/" in program else program) is None:
+            raise Refused(
+                f"target command: {program} cannot be started: no program of this name is there "
+                "that may be executed"
+            )
         return None
 
     async def attempt(

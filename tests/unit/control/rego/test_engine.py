@@ -105,8 +105,10 @@ def test_what_json_cannot_hold_decides_nothing(engine: Build, amount: float) -> 
 
 
 def test_a_file_that_does_not_compile_is_a_configuration_error_that_names_it(engine: Build) -> None:
-    with pytest.raises(ConfigError, match=r"p0\.rego.*cannot be compiled"):
+    with pytest.raises(ConfigError, match=r"p0\.rego.*cannot be compiled") as told:
         engine("package evalkit.policy\nallow if {\n")
+    assert "p0.rego:2: " in str(told.value)
+    assert "errormsg" not in str(told.value)
 
 
 @pytest.mark.parametrize(
