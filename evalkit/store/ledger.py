@@ -36,6 +36,9 @@ from evalkit.store.ledger_rows import Entries, read_balances
 LEASE_S = 120.0
 PATIENCE_S = 5.0
 _RETRY_S = 0.001
+# What ends goes with the next hold, or alone after so long: until then it counts in full.
+_SETTLE_S = 0.002
+_REMEMBERED = 10_000
 _T = TypeVar("_T")
 
 
@@ -87,6 +90,9 @@ class SqliteAccounts:
         self._wishes: list[_Wish] = []
         self._ends: list[_End] = []
         self._flushing: asyncio.AbstractEventLoop | None = None
+        self._settling: asyncio.AbstractEventLoop | None
+        self._known: dict[str, Balance] = {}  # as of version
+        self._version: int | None = None
         self._renewing: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
         self._own: set[int] = set()
         self._be()
@@ -97,6 +103,8 @@ class SqliteAccounts:
         self._owner = f"{self._pid}-{secrets.token_hex(8)}"
         self._ids = count(secrets.randbits(31) << 31)
         self._renew_at = 0.0
+        self._read_at = -1
+        self._settling = None
         self._own.clear()
 
     def hold_now(self, amount: Amount, limits: Sequence[Limit]) -> Held | Refusal:
@@ -132,7 +140,9 @@ class SqliteAccounts:
             return
         with self._lock:
             self._ends.append(ended)
-            self._flush_soon(loop)
+            if self._settling is None or not self._settling.is_running():
+                self._settling = loop
+                loop.call_later(_SETTLE_S, self._settle, loop)
 
     def balances(self, accounts: Sequence[Account]) -> tuple[Balance, ...]:
         """What is spent and held on each; a project without a ledger gets none."""
@@ -168,6 +178,12 @@ class SqliteAccounts:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._settling = None
+            if self._ends:
+                self._flush_soon(loop)
 
     def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         # a loop that was left between two ticks may never come to what it was to do
@@ -223,6 +239,7 @@ class SqliteAccounts:
                         entries.end(ended.held, ended.charged)
                     result = act(entries)
                     entries.write()
+                self._remember(entries)
             finally:
                 wait_for_others(connection, 0)
         except sqlite3.Error as error:
@@ -247,6 +264,7 @@ class SqliteAccounts:
                 entries.end(ended.held, ended.charged)
             answers = [entries.hold(next(self._ids), wish.amount, wish.limits) for wish in wishes]
             entries.write()
+        self._remember(entries)
         self._own.difference_update(ended.held.id for ended in ends)
         self._own.update(answer.id for answer in answers if isinstance(answer, Held))
         return answers
@@ -254,14 +272,29 @@ class SqliteAccounts:
     def _entries(self, connection: sqlite3.Connection) -> Entries:
         """Entries for a transaction, after the leases of this process were renewed in it if due."""
         now = self._clock.now().timestamp()
+        # changes with every commit of another connection, and with none of this one
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        known = self._known if version == self._version else {}
+        self._known, self._version = {}, None  # a transaction that fails leaves nothing known
         entries = Entries(
-            connection, owner=self._owner, run=self._run, now=now, lease_s=self._lease_s
+            connection,
+            owner=self._owner,
+            run=self._run,
+            now=now,
+            lease_s=self._lease_s,
+            known=known,
         )
+        self._read_at = version
         if now >= self._renew_at:
             self._renew_at = now + self._lease_s / 3
             if self._own:
                 entries.renew()
         return entries
+
+    def _remember(self, entries: Entries) -> None:
+        """What was committed is what stands in the file until somebody else writes."""
+        if len(entries.balances) <= _REMEMBERED:
+            self._known, self._version = entries.balances, self._read_at
 
     def _renew_later(self, loop: asyncio.AbstractEventLoop) -> None:
         """A call that lasts for longer than a lease keeps its hold as long as the process lives."""
@@ -301,6 +334,7 @@ class SqliteAccounts:
                 connection.close()
                 raise
             self._connection = connection
+            self._version = None
         return self._connection
 
 

@@ -16,23 +16,34 @@ class Entries:
     """The entries of one transaction that is open on `connection`; `write` ends them."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, owner: str, run: str, now: float, lease_s: float
+        self,
+        connection: sqlite3.Connection,
+        *,
+        owner: str,
+        run: str,
+        now: float,
+        lease_s: float,
+        known: dict[str, Balance],
     ) -> None:
-        """`owner` is this process, `now` in seconds since 1970; a new hold lasts for `lease_s`."""
+        """`owner` is this process, `now` in seconds since 1970; a new hold lasts for `lease_s`.
+
+        `known` are balances as they stand in the file now; they are changed in place.
+        """
         self._connection = connection
         self._owner = owner
         self._run = run
         self._now = now
         self._expires_at = now + lease_s
-        self._balances: dict[str, Balance] = {}
+        self._balances = known
         self._changed: dict[str, int] = {}
         self._made: list[tuple[int, str, str, int, int, str, float]] = []
         self._looked_for_expired = False
 
     def load(self, accounts: Iterable[Account]) -> None:
         """Read the balances of all that is asked about, at once."""
-        missing = list({each.key for each in accounts} - self._balances.keys())
-        self._balances |= read_balances(self._connection, missing)
+        missing = {each.key for each in accounts if each.key not in self._balances}
+        if missing:
+            self._balances |= read_balances(self._connection, list(missing))
 
     def hold(self, id_: int, amount: Amount, limits: Sequence[Limit]) -> Held | Refusal:
         """Set an amount aside if it fits under every limit."""
@@ -89,6 +100,11 @@ class Entries:
             "DELETE FROM accounts WHERE keep_until < ? AND held_nano = 0 AND held_tokens = 0",
             (int(self._now),),
         )
+
+    @property
+    def balances(self) -> dict[str, Balance]:
+        """All that was read or changed."""
+        return self._balances
 
     def write(self) -> None:
         """Write what was changed since."""

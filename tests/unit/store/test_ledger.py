@@ -103,6 +103,40 @@ def test_what_is_held_by_one_process_is_seen_by_the_next(
     other.close()
 
 
+def test_what_another_process_writes_in_between_is_counted_each_time(
+    accounts: SqliteAccounts, tmp_path: Path, clock: SetClock
+) -> None:
+    other = SqliteAccounts(tmp_path, clock=clock, run="r-2")
+    taken = 0
+    for number in range(12):
+        one = (accounts, other)[number % 3 == 0]
+        answer = one.hold_now(tokens(10), [cap(DAY, 95)])
+        if isinstance(answer, Held):
+            taken += 1
+            one.end(answer, tokens(10), nothing)
+        else:
+            assert answer.balances == (Balance(tokens(90), Amount()),)
+    assert taken == 9
+    other.close()
+
+
+def test_a_transaction_that_failed_changes_nothing_that_is_remembered(
+    accounts: SqliteAccounts, tmp_path: Path
+) -> None:
+    accounts.hold_now(tokens(10), [cap(DAY, 100)])
+    with sqlite3.connect(tmp_path / ".evalkit" / "ledger.db") as file:
+        file.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON holds BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            accounts.hold_now(tokens(80), [cap(DAY, 100)])
+    with sqlite3.connect(tmp_path / ".evalkit" / "ledger.db") as file:
+        file.execute("DROP TRIGGER no")
+    held(accounts.hold_now(tokens(80), [cap(DAY, 100)]))
+    assert isinstance(accounts.hold_now(tokens(20), [cap(DAY, 100)]), Refusal)
+
+
 def test_a_hold_is_on_all_of_its_accounts_or_on_none(accounts: SqliteAccounts) -> None:
     held(accounts.hold_now(tokens(50), [cap(MONTH, 60)]))
     assert isinstance(accounts.hold_now(tokens(20), [cap(DAY, 100), cap(MONTH, 60)]), Refusal)
