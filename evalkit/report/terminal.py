@@ -136,6 +136,9 @@ def report_path(path: str) -> str:
 
 def next_commands(record: RunRecord, comparison: Comparison) -> list[tuple[str, str]]:
     """(command, what for): what somebody would type after this run."""
+    if record.state != "complete" and record.merged:
+        purpose = "asks again what has no result; so for every shard, then merge"
+        return [(f"evalkit run --resume {record.merged[0].run}", purpose)]
     if record.state != "complete":
         return [(f"evalkit run --resume {record.id}", "goes on where it stopped")]
     if record.shard is not None:

@@ -72,6 +72,8 @@ class Job:
         known = {
             "PATH": os.pathsep.join([str(self._tools()), os.environ["PATH"]]),
             "PIP_LOG": str(self.temp / "pip.log"),
+            # what is tested is this tree, whatever is installed
+            "PYTHONPATH": str(ACTION.parents[3]),
             "COLUMNS": "100",
             "CI": "true",
             "GITHUB_ACTIONS": "true",
@@ -433,3 +435,27 @@ def test_a_project_in_a_folder_is_run_there(job: Job, tmp_path: Path) -> None:
     (kept,) = uses(ended, "actions/upload-artifact")
     assert kept["path"].split()[0] == "services/bot/.evalkit/last.json"
     assert "bot" in job.server.checks[0]["name"]
+
+
+def test_shards_are_green_publish_nothing_and_are_merged_by_a_job_that_gates(job: Job) -> None:
+    job.project.commit("as it is checked out")
+    shards = job.temp / "shards of a run"
+    for index in (1, 2):
+        ended = job.run(args=f"{V2} --shard {index}/2", key=f"shard-{index}")
+        assert (ended.code, ended.outputs["verdict"]) == (0, "shard"), ended.log
+        assert "the job that merges the parts decides" in ended.log
+        (kept,) = uses(ended, "actions/upload-artifact")
+        archive = zipfile.ZipFile(
+            io.BytesIO(uploaded(job.root / ".evalkit", kept["path"], job.root))
+        )
+        archive.extractall(shards / f"evalkit-shard-{index}")
+    assert (job.server.checks, job.server.comments) == ([], [])
+    lacking = job.run(merge=str(shards / "evalkit-shard-1"), key="an earlier try")
+    assert (lacking.code, lacking.outputs["verdict"]) == (2, "not_run")
+    assert "shard 2 of 2 is missing" in lacking.log
+    merged = job.run(merge=str(shards))
+    assert (merged.code, merged.outputs["verdict"]) == (1, "fail"), merged.log
+    run = merged.outputs["run-id"]
+    assert (job.root / ".evalkit/runs" / run / "report.html").is_file()
+    assert "FAIL" in merged.summary
+    assert run in job.server.comments[-1]["body"], merged.log

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import V2, Ask, Evalkit, call_evalkit
+from tests.cli.conftest import V2, Ask, call_evalkit
+from tests.cli.judged import JudgedProject
 from tests.cli.project import ProjectFiles, wrong_in_first
 
 CASES = 120
@@ -234,10 +235,10 @@ def test_a_case_in_two_shards_or_in_none_is_refused(sharded: Sharded, ask: Ask) 
 
 
 def test_shards_of_different_plans_are_told_apart_by_what_differs(
-    sharded: Sharded, evalkit: Evalkit, ask: Ask
+    sharded: Sharded, ask: Ask
 ) -> None:
     before = sharded.runs()
-    assert evalkit("run", "-q", "--shard", "2/3", cwd=sharded.root).returncode == 0
+    assert ask("run", "-q", "--shard", "2/3", cwd=sharded.root).code == 0
     other = new_run(sharded.root, before)
     names = (sharded.shards[0], other, sharded.shards[2])
     words = refusal(ask("merge", *names, cwd=sharded.root))
@@ -309,3 +310,38 @@ def test_a_suite_that_is_smaller_than_the_shards_is_merged_whole(tmp_path: Path,
     assert merged.code == 0, merged.out + merged.err
     suites = json.loads(merged.out)["suites"]
     assert [(each["suite"], each["cases"]) for each in suites] == [("ask", 2), ("more", 2)]
+
+
+def test_every_shard_judges_its_own_attempts(tmp_path: Path, ask: Ask) -> None:
+    project = JudgedProject(tmp_path / "judged", cases=60)
+    project.write()
+    before: set[str] = set()
+    for more in (("--shard", "1/2"), ("--shard", "2/2"), ()):
+        assert ask("run", "-q", *V2, *more, cwd=project.root).code in (0, 1, 3)
+    one, two, whole = sorted(path.name for path in (project.root / ".evalkit/runs").iterdir())
+    before = {one, two, whole}
+    merged = ask("merge", one, two, "--json", cwd=project.root)
+    made = Sharded(project.root, (one, two), whole)
+    name = new_run(project.root, before)
+    assert merged.code == made.record(whole)["exit_code"], merged.err
+    assert made.record(name)["verdict"] == made.record(whole)["verdict"]
+    judging = [made.record(run)["suites"][0]["judging"] for run in (name, whole)]
+    assert judging[0]["judgments"] == judging[1]["judgments"] > 0
+    lines = (made.bundle(name) / "judgments.jsonl").read_text().splitlines()
+    assert len(lines) == judging[0]["judgments"]
+
+
+def test_a_stored_run_is_the_baseline_of_every_shard(sharded: Sharded, ask: Ask) -> None:
+    before = sharded.runs()
+    options = ("run", "-q", *V2, "--baseline", sharded.whole)
+    for index in (1, 2):
+        assert ask(*options, "--shard", f"{index}/2", cwd=sharded.root).code == 0
+    one, two = sorted(sharded.runs() - before)
+    # it compares a candidate that failed with itself
+    assert ask(*options, cwd=sharded.root).code == 3
+    whole = new_run(sharded.root, before | {one, two})
+    merged = ask("merge", one, two, "--json", cwd=sharded.root)
+    assert merged.code == 3, merged.err
+    record = json.loads(merged.out)
+    assert record["verdict"] == sharded.record(whole)["verdict"]
+    assert record["suites"][0]["totals"] == sharded.record(whole)["suites"][0]["totals"]

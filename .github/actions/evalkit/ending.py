@@ -51,11 +51,14 @@ def outputs(code: int, private: Path) -> dict[str, str]:
 
 
 def verdict(record: dict[str, Any]) -> str:
-    """What a bundle's record says; `not_gated` for a run that decides nothing."""
+    """What a bundle's record says; `not_gated` for a run that decides nothing, `shard` for a part
+    of one that decides."""
     if record.get("state") == "interrupted":
         return "interrupted"
     if record.get("exit_code") == 4:
         return "incomplete"
+    if isinstance(record.get("shard"), dict):
+        return "shard"
     decided = record.get("verdict")
     if not isinstance(decided, dict):
         return "not_gated"

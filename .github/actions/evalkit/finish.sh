@@ -27,5 +27,8 @@ case "$code" in
   130) meaning="interrupted" ;;
   *) meaning="evalkit has a bug" ;;
 esac
+if [ "$code-$verdict" = 0-shard ]; then
+  meaning="this part of the run is made; the job that merges the parts decides"
+fi
 echo "evalkit: exit $code, $meaning"
 exit "$code"

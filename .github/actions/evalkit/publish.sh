@@ -8,6 +8,11 @@ if [ ! -f .evalkit/last.json ]; then
   exit 0
 fi
 
+if [ "${EVALKIT_VERDICT:-}" = shard ]; then
+  echo "A part of a run decides nothing, so nothing is published: the job that merges the parts does."
+  exit 0
+fi
+
 options=()
 [ "${EVALKIT_COMMENT:-true}" = true ] || options+=(--no-comment)
 [ "${EVALKIT_CHECK:-true}" = true ] || options+=(--check none)

@@ -5,6 +5,11 @@ set -uo pipefail
 
 read -r -d '' -a suites <<< "${EVALKIT_SUITES:-}"
 read -r -d '' -a arguments <<< "${EVALKIT_ARGS:-}"
+command=(run "${suites[@]}" "${arguments[@]}")
+if [ -n "${EVALKIT_MERGE:-}" ]; then
+  # a path may have spaces, and may look like an option
+  command=(merge "${suites[@]}" "${arguments[@]}" -- "$EVALKIT_MERGE")
+fi
 
 if [ -n "${EVALKIT_PULL_REQUEST:-}" ]; then
   # what runs is a proposed change, whatever branch the workflow was started on
@@ -23,7 +28,7 @@ echo "::stop-commands::$stop"
 # The change's own code runs here. It gets none of the files by which a step speaks to later ones.
 env -u GITHUB_ENV -u GITHUB_PATH -u GITHUB_OUTPUT -u GITHUB_STATE -u GITHUB_STEP_SUMMARY \
   -u GITHUB_TOKEN -u ACTIONS_RUNTIME_TOKEN \
-  evalkit run "${suites[@]}" "${arguments[@]}"
+  evalkit "${command[@]}"
 code=$?
 echo
 echo "::$stop::"

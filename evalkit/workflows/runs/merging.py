@@ -1,6 +1,7 @@
 """`evalkit merge`: the shards of a run as the one run that they are, decided."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -60,11 +61,13 @@ def merge_shards(
     except ValueError as error:  # scorers or a gate that no configuration can have
         raise Refused(f"the shards cannot be decided on, they are damaged: {error}") from error
     store = RunStore(root)
-    started = _started(shards, store.new_id(clock.now()), read_commit(root), tuple(command))
+    now = clock.now()
+    started = _started(shards, store.new_id(now), now, read_commit(root), tuple(command))
     bundle = store.create(started)
     _write_journal(bundle, shards, attempts, judgments)
     record = msgspec.structs.replace(
         started,
+        finished_at=clock.now().isoformat(),
         state="incomplete" if verdict.exit_code == EXIT_INCOMPLETE else "complete",
         suites=tuple(
             _merge_suite(shards, snapshot, attempts, passes, modes, judgments)
@@ -135,9 +138,17 @@ def _in_order(
 
 
 def _started(
-    shards: Sequence[ShardFile], run_id: str, here: GitState, command: tuple[str, ...]
+    shards: Sequence[ShardFile],
+    run_id: str,
+    now: datetime,
+    here: GitState,
+    command: tuple[str, ...],
 ) -> RunRecord:
-    """run.json before anything is decided; a merge that is killed stays like this."""
+    """run.json before anything is decided; a merge that is killed stays like this.
+
+    It is as old as the merge, so that what is published of it comes after an earlier try to merge;
+    it took as long as its slowest shard.
+    """
     first = shards[0].record
     records = [each.record for each in shards]
     billed = sum(each.spent_usd for each in shards)
@@ -153,8 +164,8 @@ def _started(
         id=run_id,
         evalkit=__version__,
         state="running",
-        started_at=min(record.started_at for record in records),
-        finished_at=max(record.finished_at for record in records),
+        started_at=now.isoformat(),
+        finished_at=now.isoformat(),
         duration_s=max(record.duration_s for record in records),
         command=command,
         suites=(),
