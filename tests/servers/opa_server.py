@@ -1,16 +1,19 @@
 """OPA's data API over real Rego: policies are put in as modules, documents are asked for by POST.
 
 It answers as the published REST API says: `{"result": …}`, `{}` for what is undefined, a `code` and
-a `message` with a status of 400 or 401. It evaluates with the same engine as evalkit does in
-process, so it stands for the protocol and not for another implementation of the language.
+a `message` with a status of 400 or 401. It evaluates with evalkit's own engine, in a process of
+its own, so it stands for the protocol and not for another implementation of the language.
 """
 
 import json
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-from regopy import Interpreter, LogLevel
+_ENGINE = Path(__file__).with_name("opa_engine.py")
 
 
 class OpaServer:
@@ -41,6 +44,12 @@ class OpaServer:
             def log_message(self, format: str, *args: Any) -> None:
                 return None
 
+        self._engine = subprocess.Popen(
+            [sys.executable, "-I", str(_ENGINE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -56,6 +65,7 @@ class OpaServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(10)
+        self._engine.communicate()
 
     def answer(
         self, path: str, headers: dict[str, str], body: dict[str, Any]
@@ -66,14 +76,15 @@ class OpaServer:
         if not path.startswith("/v1/data/"):
             return 404, {"code": "resource_not_found", "message": path}
         self.asked.append(body["input"])
-        rego = Interpreter()
-        rego.log_level = LogLevel.NONE
-        for name, text in self.modules.items():
-            rego.add_module(name, text)
-        rego.set_input_term(json.dumps(body["input"]))
-        output = rego.query("data." + path.removeprefix("/v1/data/").replace("/", "."))
-        if not output.ok():
-            return 500, {"code": "internal_error", "message": str(output)}
-        if str(output) == "undefined":
-            return 200, {}
-        return 200, {"result": output.results[0].expressions[0]}
+        query = "data." + path.removeprefix("/v1/data/").replace("/", ".")
+        found = self._evaluated({"modules": self.modules, "input": body["input"], "query": query})
+        if "error" in found:
+            return 500, {"code": "internal_error", "message": found["error"]}
+        return 200, found
+
+    def _evaluated(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert self._engine.stdin and self._engine.stdout
+        self._engine.stdin.write(json.dumps(asked) + "\n")
+        self._engine.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._engine.stdout.readline())
+        return answer
