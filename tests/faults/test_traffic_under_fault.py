@@ -351,6 +351,9 @@ def test_a_run_leaves_a_broken_model_alone_and_its_fallback_answers(
     assert set(codes) <= {"server_error", "circuit_open"}
     assert codes["circuit_open"] > 150
     assert sum(codes.values()) == 200
+    # what passed is not what was to be tested, and that stands above the verdict's table
+    assert " ".join(done.stdout.split()).count("100 of 100 replies are of another model than") == 2
+    assert "what was planned was not tested" in " ".join(done.stdout.split())
 
 
 def test_a_drill_opens_the_circuit_as_a_real_outage_would(

@@ -15,6 +15,7 @@ from evalkit.workflows.failing import failure_modes
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.runs.escalating import Escalated
 from evalkit.workflows.runs.fruitless import fruitless_retrieval
+from evalkit.workflows.runs.other_models import other_models
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.runs.reporting import write_reports
 from evalkit.workflows.runs.results import RunResults
@@ -66,7 +67,11 @@ def finish_run(
         why=_why(verdict, end, record),
         billed_usd=bundle.spent()[0],
         failures=failures,
-        warnings=(*record.warnings, *fruitless_retrieval(attempts)),
+        warnings=(
+            *record.warnings,
+            *fruitless_retrieval(attempts),
+            *other_models(snapshots, attempts),
+        ),
     )
     stored = StoredRun(
         path=str(bundle.path),
