@@ -187,6 +187,7 @@ def climb(record: dict[str, Any]) -> None:
         (put(state="running"), "evalkit run --resume"),
         (change_plan, "its plan was changed"),
         (climb, "its plan was changed"),
+        (put(request={"suites": ["ask"]}), "what the run was asked for is not what was planned"),
         (put(shard={"index": 7, "of": 3}), "is not one of 3 shards"),
         (put(shard={"index": 2, "of": 4}), "its run.json was changed"),
         (put(schema="evalkit.run/9"), "written by a newer evalkit"),
@@ -218,6 +219,16 @@ def test_a_bundle_that_lost_or_gained_something_is_refused(sharded: Sharded, ask
     journal.write_text("".join(lines))
     (sharded.bundle(sharded.shards[2]) / "run.json").write_bytes(b"\xff{")
     assert "cannot be merged, it is damaged" in merge()
+
+
+def test_a_gate_that_is_not_the_planned_one_does_not_decide(sharded: Sharded, ask: Ask) -> None:
+    path = sharded.bundle(sharded.shards[0]) / "assets/ask.json"
+    snapshot = json.loads(path.read_text())
+    snapshot["gate"]["max_drop_pp"] = 50.0
+    path.write_text(json.dumps(snapshot))
+    sharded.edit(sharded.shards[0], lambda r: r["suites"][0].update(gate=snapshot["gate"]))
+    words = refusal(ask("merge", *sharded.shards, cwd=sharded.root))
+    assert "the gate of suite ask is not what was planned" in words
 
 
 def test_a_case_in_two_shards_or_in_none_is_refused(sharded: Sharded, ask: Ask) -> None:

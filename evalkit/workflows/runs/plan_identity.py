@@ -10,13 +10,13 @@ import msgspec
 
 from evalkit._version import __version__
 from evalkit.records.digest import digest_of
-from evalkit.records.run import GitState, JudgeSetting, SuiteSnapshot
+from evalkit.records.run import GitState, JudgeSetting, SuiteRecord, SuiteSnapshot
 from evalkit.records.shard import PlanIdentity
 from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
 from evalkit.workflows.runs.run_record import suite_record
 from evalkit.workflows.setup.request import RunRequest
-from evalkit.workflows.setup.variants import SuiteSetup
 
+ASKED = "what the run was asked for"
 # how a machine works, and not what is measured
 _OWN = ("shard", "concurrency", "cache")
 
@@ -31,18 +31,18 @@ def identify_plan(
 ) -> PlanIdentity:
     """What a whole run is, before it is narrowed to a shard; `split` are the parts that tell
     who makes which case, and with which share of the budget."""
-    asked = msgspec.to_builtins(request)
-    parts = {
+    parts: dict[str, Any] = {
         "the version of evalkit": __version__,
         "the number of shards": shards,
         "the commit": git.sha,
-        "what the run was asked for": {k: v for k, v in asked.items() if k not in _OWN},
+        ASKED: asked_part(msgspec.to_builtins(request)),
         "the suites": [snapshot.suite for snapshot in prepared.snapshots],
         "the budgets": [budget.model_dump() for budget in prepared.config.budgets],
         **split,
     }
     for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):
-        parts |= _suite_parts(setup, snapshot)
+        parts[cases_part(snapshot.suite)] = sorted(case.id for case in snapshot.cases)
+        parts |= suite_parts(suite_record(setup, snapshot), snapshot)
     digests = {name: digest_of(value) for name, value in parts.items()}
     return PlanIdentity(
         digest=digest_parts(digests),
@@ -67,13 +67,21 @@ def digest_cases(cases: Iterable[str]) -> str:
     return digest_of(sorted(cases))
 
 
-def _suite_parts(setup: SuiteSetup, snapshot: SuiteSnapshot) -> dict[str, Any]:
-    name = setup.name
-    record = suite_record(setup, snapshot)
+def asked_part(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request asks of the run, apart from how one machine goes about it."""
+    return {key: value for key, value in request.items() if key not in _OWN}
+
+
+def suite_parts(record: SuiteRecord, snapshot: SuiteSnapshot) -> dict[str, Any]:
+    """The parts of a suite, apart from its cases: the same of a plan, and of a shard's bundle."""
+    name = snapshot.suite
     parts: dict[str, Any] = {
-        cases_part(name): sorted(case.id for case in snapshot.cases),
         f"the golden set of suite {name}": record.golden_digest,
-        f"the scorers of suite {name}": [record.scorers_digest, snapshot.schemas],
+        f"the scorers of suite {name}": [
+            record.scorers_digest,
+            snapshot.scorers,
+            snapshot.schemas,
+        ],
         f"the gate of suite {name}": [
             snapshot.gate,
             snapshot.guards,
@@ -92,7 +100,7 @@ def _suite_parts(setup: SuiteSetup, snapshot: SuiteSnapshot) -> dict[str, Any]:
     }
     for variant in record.variants:
         # a ref has many names, a stored run one
-        stored = variant.source if variant.variant in setup.replayed else None
+        stored = None if stored_trials(snapshot, variant.variant) is None else variant.source
         parts[f"the {variant.variant} of suite {name}"] = [
             variant.content,
             variant.digests,
@@ -100,6 +108,13 @@ def _suite_parts(setup: SuiteSetup, snapshot: SuiteSnapshot) -> dict[str, Any]:
             stored,
         ]
     return parts
+
+
+def stored_trials(snapshot: SuiteSnapshot, variant: str) -> int | None:
+    """The trials of an arm that a stored run stands for; None for one that is measured."""
+    if variant == "baseline":
+        return snapshot.baseline_trials
+    return snapshot.anchor_trials if variant == "anchor" else None
 
 
 def _judge(judge: JudgeSetting) -> list[Any]:

@@ -3,12 +3,22 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from evalkit._version import __version__
 from evalkit.errors import Refused
 from evalkit.records.attempt import Place
+from evalkit.records.digest import digest_of
 from evalkit.records.run import SuiteRecord, SuiteSnapshot
-from evalkit.workflows.runs.plan_identity import cases_part, digest_cases, digest_parts
+from evalkit.workflows.runs.plan_identity import (
+    ASKED,
+    asked_part,
+    cases_part,
+    digest_cases,
+    digest_parts,
+    stored_trials,
+    suite_parts,
+)
 from evalkit.workflows.runs.shard_files import ShardFile, refuse_unfinished
 from evalkit.workflows.runs.sharding import differing_parts
 
@@ -47,7 +57,8 @@ def _check_version(shard: ShardFile) -> None:
 
 
 def _check_unchanged(shard: ShardFile) -> None:
-    """The digest is that of its parts, and the suites are named as suites are."""
+    """The digest is that of its parts, they are those of the bundle, and suites have names that
+    can be names of files."""
     names = {suite.suite for suite in shard.record.suites}
     found = {snapshot.suite for snapshot in shard.run.snapshots}
     if (
@@ -57,6 +68,15 @@ def _check_unchanged(shard: ShardFile) -> None:
         or not all(_SUITE.fullmatch(name) for name in shard.plan.suites)
     ):
         raise Refused(f"{shard.bundle.path} cannot be merged, it is damaged: its plan was changed")
+    held: dict[str, Any] = {ASKED: asked_part(shard.record.request)}
+    for suite, snapshot in zip(shard.record.suites, shard.run.snapshots, strict=True):
+        held |= suite_parts(suite, snapshot)
+    for name, value in held.items():
+        if digest_of(value) != shard.plan.parts.get(name):
+            raise Refused(
+                f"{shard.bundle.path} cannot be merged, it is damaged: {name} is not what was "
+                "planned"
+            )
 
 
 def _check_complete_set(shards: Sequence[ShardFile]) -> None:
@@ -137,21 +157,14 @@ def _check_places(shard: ShardFile) -> None:
 
 def _planned(suite: SuiteRecord, snapshot: SuiteSnapshot) -> Iterable[Place]:
     for variant in suite.variants:
-        if _stored_trials(snapshot, variant.variant) is None:
+        if stored_trials(snapshot, variant.variant) is None:
             for case in snapshot.cases:
                 for trial in range(1, snapshot.trials + 1):
                     yield suite.suite, variant.variant, case.id, trial
 
 
-def _stored_trials(snapshot: SuiteSnapshot, variant: str) -> int | None:
-    """The trials of an arm that a stored run stands for; None for one that was measured."""
-    if variant == "baseline":
-        return snapshot.baseline_trials
-    return snapshot.anchor_trials if variant == "anchor" else None
-
-
 def _is_stored(snapshot: SuiteSnapshot | None, variant: str) -> bool:
-    return snapshot is not None and _stored_trials(snapshot, variant) is not None
+    return snapshot is not None and stored_trials(snapshot, variant) is not None
 
 
 def _count(attempts: int) -> str:
