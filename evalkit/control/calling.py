@@ -8,19 +8,20 @@ task that was cancelled), because what is billed and not counted would break the
 import hashlib
 import random
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
 import msgspec
 
 from evalkit.control.asking import Offer
+from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Hold, Ledger
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
 from evalkit.control.traffic import Busy, Passage, pass_through
 from evalkit.errors import BudgetExhausted, ProviderError
-from evalkit.ports import Cache, Clock, EventSink
+from evalkit.ports import Cache, Clock, EventSink, Provider
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Piece, Reply, Request
 from evalkit.records.event import AttemptRetried, CallFailed
@@ -44,6 +45,7 @@ class CallSettings:
     retries: int
     jitter: random.Random
     emit: EventSink | None = None
+    flights: Flights | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,19 +210,29 @@ class Caller:
         """The reply, whole or piece by piece. Raises ProviderError."""
         provider, timeout_s = offer.model.provider, self._settings.timeout_s
         if manner.on_piece is None:
-            return await provider.complete(offer.request, timeout_s=timeout_s)
+            with self._under_way(provider):
+                return await provider.complete(offer.request, timeout_s=timeout_s)
         began = False
         try:
-            async with aclosing(provider.stream(offer.request, timeout_s=timeout_s)) as pieces:
-                async for piece in pieces:
-                    if piece.reply is not None:
-                        return piece.reply
-                    began = True
-                    manner.on_piece(piece)
+            with self._under_way(provider):
+                pieces = provider.stream(offer.request, timeout_s=timeout_s)
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        if piece.reply is not None:
+                            return piece.reply
+                        began = True
+                        manner.on_piece(piece)
         except ProviderError as error:
             error.output_began = began
             raise
         raise AssertionError("unreachable: the last piece of a stream is the whole reply")
+
+    def _under_way(self, provider: Provider) -> AbstractContextManager[None]:
+        """Around a live call, where somebody watches; a replay waits for nobody."""
+        flights = self._settings.flights
+        if flights is None or provider.origin != "live":
+            return nullcontext()
+        return flights.under_way(provider.name, self._settings.timeout_s)
 
     async def _ask_held(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
         hold = await self._reserve(offer)

@@ -11,6 +11,7 @@ from evalkit.config.routes import Model, Route
 from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
 from evalkit.control.checks import PolicyCheck
+from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Redactor
@@ -55,6 +56,7 @@ class ControlPlane:
         approvals: Approvals | None = None,
         checks: Sequence[PolicyCheck] = (),
         output_schema: Any = None,
+        flights: Flights | None = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
@@ -63,7 +65,8 @@ class ControlPlane:
         `lanes` are how live models are reached, where anything limits that; `places` are what the
         trace tells of where a model answers. `approvals` are given while sessions run; sessions
         over a case see its own and no other. `checks` are policies that are written elsewhere,
-        `output_schema` is the content of the schema that `policies.output_schema` names.
+        `output_schema` is the content of the schema that `policies.output_schema` names. `flights`
+        are told of every live call, for who watches them.
         """
         self._route = route
         self._rules = rules_of(route)
@@ -94,6 +97,7 @@ class ControlPlane:
             retries=retries,
             jitter=jitter,
             emit=emit,
+            flights=flights,
         )
         self._catalogue = catalogue or Catalogue()
         self._approvals = approvals

@@ -14,6 +14,7 @@ from evalkit.config.model import Config
 from evalkit.config.residence import region_of
 from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
 from evalkit.control.factory import ControlPlane
+from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
@@ -70,6 +71,7 @@ class Wiring:
         self.clock = clock or SystemClock()
         self.environ = environ
         self.traffic = traffic or Traffic(self.clock)
+        self.flights = Flights(self.clock)
         self._transport = transport
         self._providers: dict[str, ProviderPort] = {}
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
@@ -166,6 +168,7 @@ class Wiring:
             retries=config.run.retries,
             jitter=random.Random(),
             emit=emit,
+            flights=self.flights,
             catalogue=self._indexes.catalogue(
                 config, route, indexes or {}, transport=self.transport
             ),

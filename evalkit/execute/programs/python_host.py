@@ -79,11 +79,13 @@ class PythonHost:
         """
         left_s = timeout_s
         now = asyncio.get_running_loop().time
-        await self._send({"input": given})
+        message: Mapping[str, Any] = {"input": given}
         while True:
             began = now()
             try:
                 async with asyncio.timeout(left_s):
+                    # one that does not read what it is told holds up the writer
+                    await self._send(message)
                     told = await _next(self._process)
             except TimeoutError:
                 await self.kill()
@@ -99,12 +101,8 @@ class PythonHost:
                 case "failed":
                     raise FunctionRaised(told["error"], told["act"])
                 case _:
-                    await self._send(
-                        {
-                            "id": told["id"],
-                            **await serve(told["act"], told["arguments"], told["id"]),
-                        }
-                    )
+                    done = await serve(told["act"], told["arguments"], told["id"])
+                    message = {"id": told["id"], **done}
 
     async def kill(self) -> None:
         """End the process and all that it started."""

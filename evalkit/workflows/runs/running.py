@@ -32,6 +32,7 @@ from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
 from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
 from evalkit.workflows.runs.sharding import check_same_plan, take_shard
+from evalkit.workflows.runs.stalling import StallWatch
 from evalkit.workflows.setup.commit import read_commit
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.traces.exporting import TracedJournal, exporting
@@ -94,7 +95,8 @@ async def _run(
 ) -> StoredRun:
     store = RunStore(wiring.root)
     before = None if resumed is None else resumed.read_record()
-    emit = FailureCount(on_event, () if before is None else before.failures)
+    watch = StallWatch(on_event, clock=wiring.clock, flights=wiring.flights)
+    emit = FailureCount(watch, () if before is None else before.failures)
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     spent = (0.0, 0) if resumed is None else resumed.spent()
     if before is not None and before.prices is not None:
@@ -141,6 +143,7 @@ async def _run(
                     emit,
                     resumed=resumed is not None,
                     exporter=exporter,
+                    watch=watch,
                 )
     finally:
         await wiring.close()
@@ -156,6 +159,7 @@ async def _execute(
     *,
     resumed: bool,
     exporter: "OtlpExporter | None",
+    watch: StallWatch,
 ) -> StoredRun:
     started = wiring.clock.monotonic()
     results = RunResults({each.suite: SuiteScoring(each) for each in prepared.snapshots})
@@ -205,12 +209,13 @@ async def _execute(
             return made if judged.reason is None else judged
 
         with passing_signals(stop, emit):
-            first = await make(prepared.plan.attempts)
-            ended = Escalated(prepared.snapshots, first)
-            if record.gates:
-                ended = await escalate(
-                    prepared, first, results=results.known, execute=make, emit=emit
-                )
+            async with watch.running(timeout_s=prepared.config.run.timeout_s):
+                first = await make(prepared.plan.attempts)
+                ended = Escalated(prepared.snapshots, first)
+                if record.gates:
+                    ended = await escalate(
+                        prepared, first, results=results.known, execute=make, emit=emit
+                    )
         stored = finish_run(
             prepared,
             record,

@@ -13,6 +13,7 @@ from evalkit.config.routes import Model, Route
 from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.control.checks import PolicyCheck
 from evalkit.control.factory import ControlPlane
+from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
@@ -132,6 +133,7 @@ class World:
     approvals: Approvals | None = None
     checks: Sequence[PolicyCheck] = ()
     output_schema: Any = None
+    flights: Flights | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
@@ -162,6 +164,7 @@ class World:
             output_schema=self.output_schema,
             catalogue=self.catalogue,
             lanes=self.lanes,
+            flights=self.flights,
         )
 
     def open(self) -> ControlSession:
