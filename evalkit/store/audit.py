@@ -34,6 +34,7 @@ from evalkit.records.audit_log import (
 )
 from evalkit.records.stored import stored_text, stored_value
 from evalkit.store.audit_check import PRUNED, check_log
+from evalkit.store.audit_tail import check_follows, check_seal
 from evalkit.store.files import explain, explained, sync_folder
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.private_lines import (
@@ -158,12 +159,15 @@ class AuditFile:
             return 0
         with self._locked():
             lines = [line for line in self._lines() if line.endswith(b"\n")]
-            report = check_log(str(self.path), lines, self._head(), key=self._key)
+            head = self._head()
+            report = check_log(str(self.path), lines, head, key=self._key)
             if report.problem is not None:
                 raise Refused(
                     f"the audit log does not hold ({report.problem}), so nothing of it is pruned; "
                     "keep a copy of it and find out what happened"
                 )
+            if head is not None:
+                check_seal(head, self._key, self.folder)
             top = [line for line in lines if line.startswith(_CHECKPOINT_START)]
             entries = lines[len(top) :]
             gone = _older(entries, before)
@@ -222,10 +226,12 @@ class AuditFile:
                 )
             head = self._signed_head(0, NOTHING_BEFORE)
             replace_private(self.folder / HEAD, line_of(head))
+        check_seal(head, self._key, self.folder)
         with opened(self.path) as descriptor:
             last = _last(descriptor, self.path)
             seq, prev = (0, NOTHING_BEFORE) if last is None else (_seq(last), _link(last))
-            if seq < head.seq:  # cut off: the gap must stay to be seen
+            # cut off, or another entry than the head names: the break must stay to be seen
+            if seq <= head.seq:
                 seq, prev = head.seq, head.hash
             entry = self._entry(kind, actor, about, seq=seq, prev=prev)
             append_line(descriptor, line_of(entry), self.path)
@@ -242,6 +248,8 @@ class AuditFile:
             current = self._head()
             # another writer may have moved it further, and a head that is gone stays gone
             if current is not None and current.seq < head.seq:
+                check_seal(current, self._key, self.folder)
+                check_follows(self.path, current, head.seq)
                 with explained("write", path):
                     os.replace(temporary, path)
         with explained("write", path):

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import Refused, StoreError, UsageError
-from evalkit.records.audit_log import AuditHead
+from evalkit.records.audit_log import (
+    NOTHING_BEFORE,
+    AuditEntry,
+    AuditHead,
+    line_of,
+    with_hash,
+)
 from evalkit.store.audit import AuditFile, verify_file
 from evalkit.store.audit_check import check_log
 from tests.unit.store.audit_child import start
@@ -191,6 +198,64 @@ def test_what_was_noted_is_covered_once_it_is_sealed(tmp_path: Path) -> None:
     assert log.verify().unsealed == 0
     edit(log, lambda lines: lines[:1])
     assert not log.verify().holds
+
+
+def written_anew(log: AuditFile, *, more: int = 0) -> list[AuditEntry]:
+    """Every entry changed and the chain made whole again, by somebody without the key."""
+    entries = [
+        msgspec.json.decode(line, type=AuditEntry) for line in log.path.read_bytes().splitlines()
+    ]
+    entries += [
+        msgspec.structs.replace(entries[-1], seq=entries[-1].seq + 1 + number)
+        for number in range(more)
+    ]
+    link, made = NOTHING_BEFORE, []
+    for entry in entries:
+        made.append(with_hash(msgspec.structs.replace(entry, about={"number": 0}, prev=link)))
+        link = made[-1].hash
+    log.path.write_bytes(b"".join(line_of(entry) for entry in made))
+    return made
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_who_writes_next_does_not_seal_a_log_that_was_written_anew(
+    tmp_path: Path, more: int
+) -> None:
+    log = filled(tmp_path, key=KEY)
+    written_anew(log, more=more)
+    for _ in range(2):
+        with suppress(StoreError):
+            log.append("approval.granted", ADA, {"tool": "pay"})
+        assert not log.verify().holds
+
+
+def test_a_head_without_the_right_signature_is_never_signed_over(tmp_path: Path) -> None:
+    log = filled(tmp_path, key=KEY)
+    forged = written_anew(log)[-1]
+    head = AuditHead(seq=forged.seq, hash=forged.hash, at=forged.at)
+    (log.folder / "head").write_bytes(line_of(head))
+    with pytest.raises(StoreError, match="was not signed with EVALKIT_AUDIT_KEY"):
+        log.append("approval.granted", ADA, {"tool": "pay"})
+    assert not log.verify().holds
+
+
+def test_who_has_no_key_adds_nothing_to_a_signed_log(tmp_path: Path) -> None:
+    filled(tmp_path, key=KEY)
+    without = AuditFile(tmp_path, now=Days(), redact=str)
+    with pytest.raises(StoreError, match="EVALKIT_AUDIT_KEY is not set"):
+        without.append("approval.granted", ADA, {"tool": "pay"})
+    with pytest.raises(StoreError, match="EVALKIT_AUDIT_KEY is not set"):
+        without.prune(START + timedelta(days=2), ADA)
+    assert AuditFile(tmp_path, now=Days(), redact=str, key=KEY).verify().holds
+
+
+def test_a_long_row_of_unsealed_entries_is_followed_back_to_the_head(tmp_path: Path) -> None:
+    log = filled(tmp_path, key=KEY)
+    for number in range(300):
+        log.note("policy.denied", ADA, {"number": number, "why": "x" * 400})
+    log.seal()
+    report = log.verify()
+    assert (report.problem, report.entries, report.unsealed) == (None, 305, 0)
 
 
 def test_with_a_key_a_log_that_was_written_anew_does_not_hold(tmp_path: Path) -> None:
