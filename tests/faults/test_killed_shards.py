@@ -135,3 +135,55 @@ def test_errors_of_shards_add_up_to_an_incomplete_run_that_their_resumption_heal
     assert merged.code == 0, merged.out
     healed = record_of(runs(served)[3])
     assert [totals["errors"] for totals in healed["suites"][0]["totals"]] == [0, 0]
+
+
+def test_what_earlier_runs_lend_is_lent_to_shards_as_to_a_whole_run(
+    ask: Ask, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.write()
+    options = ("run", "-q", "--no-cache", *V2, "--trials", "1")
+    openai_server.answer = lambda request: "no" if "v2 Is 7" in request.prompt else "yes"
+    assert ask(*options, cwd=served.root).code == 1
+    (earlier,) = runs(served)
+    openai_server.answer = lambda request: "yes"
+    undivided = served.root.parent / "undivided"
+    shutil.copytree(served.root, undivided)
+    for index in (1, 2):
+        assert ask(*options, "--shard", f"{index}/2", cwd=served.root).code == 0
+    _, one, two = runs(served)
+    merged = ask("merge", one.name, two.name, cwd=served.root)
+    whole = ask(*options, cwd=undivided)
+    assert merged.code == whole.code
+    joined = record_of(runs(served)[3])
+    alone = record_of(max((undivided / ".evalkit/runs").iterdir()))
+    assert without_amounts(joined["suites"]) == without_amounts(alone["suites"])
+    assert joined["verdict"] == alone["verdict"]
+    pooled = [variant["pooled"] for variant in joined["suites"][0]["variants"]]
+    assert {earlier.name: 100} in pooled
+
+
+def test_an_interrupted_shard_is_130_and_goes_on(
+    ask: Ask, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.write()
+    children: list[subprocess.Popen[bytes]] = []
+
+    def interrupt(request: SeenRequest) -> None:
+        if openai_server.books.requests == 20:
+            children[0].send_signal(signal.SIGINT)
+
+    openai_server.decide = interrupt
+    children.append(
+        subprocess.Popen(
+            [sys.executable, "-m", "evalkit", "run", "-q", "--no-cache", *V2, "--shard", "1/1"],
+            cwd=served.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    assert children[0].wait() == 130
+    (bundle,) = runs(served)
+    refused = ask("merge", bundle.name, cwd=served.root)
+    assert (refused.code, "is interrupted, so not all" in refused.err) == (2, True)
+    assert ask("run", "-q", "--resume", bundle.name, cwd=served.root).code == 0
+    assert ask("merge", bundle.name, cwd=served.root).code == 0
