@@ -42,9 +42,10 @@ class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stands in for another. `replies` is where the reply would come from, `source` the folder, file
     or address. `missing` keeps it from answering. Bounds are None while no prompt is known:
     `input_tokens` by part and `output_tokens` are upper bounds, `max_cost_usd` their list price
-    (None without one). `over_budget` says why no budget would hold the call. `asked` is the part
-    of the route that names it, `region` where it answers (None where nobody says, or nothing leaves
-    the process), `limits` are its provider's.
+    (None without one). `over_budget` says why the budgets would not hold the call now,
+    `degrades_to` which cheaper model is asked then. `asked` is the part of the route that names it,
+    `region` where it answers (None where nobody says, or nothing leaves the process), `limits` are
+    its provider's.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ModelExplained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     output_tokens: int | None = None
     max_cost_usd: float | None = None
     over_budget: str | None = None
+    degrades_to: str | None = None
     asked: Literal["primary", "fallback", "degrade"] = "primary"
     tier: str | None = None
     region: str | None = None

@@ -65,7 +65,22 @@ def _headline(route: RouteExplained, first: ModelExplained) -> str:
     words = f"a call would go to {one_line(first.name)}"
     if first.missing:
         return f"{words}, which cannot answer here"
+    if first.over_budget is not None:
+        return _refused(route, first)
     return f"{words}, through {one_line(first.provider)}"
+
+
+def _refused(route: RouteExplained, first: ModelExplained) -> str:
+    """Where a call goes that the budgets do not hold: to a cheaper model, or nowhere."""
+    by_name = {model.name: model for model in route.models}
+    model, refused = first, [one_line(first.name)]
+    while model.degrades_to is not None:
+        model = by_name[model.degrades_to]
+        if model.over_budget is None:
+            why = f"the budgets refuse one to {', '.join(refused)}"
+            return f"a call would go to {one_line(model.name)}: {why}"
+        refused.append(one_line(model.name))
+    return f"a call would not be made: the budgets refuse one to {', '.join(refused)}"
 
 
 def _put_model(page: Page, number: int, model: ModelExplained) -> None:

@@ -185,7 +185,8 @@ def routed(project: ProjectFiles) -> ProjectFiles:
         "api_key_env": None,
         "limits": {"requests_per_minute": 600, "max_concurrency": 4},
     }
-    project.config["models"]["large"]["tier"] = "top"
+    price = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
+    project.config["models"]["large"] |= {"tier": "top", "price": price}
     project.config["models"]["tiny"]["tier"] = "small"
     project.config["models"]["away"] = {"provider": "hosted", "tier": "top", "region": "us"}
     project.config["routes"].append(

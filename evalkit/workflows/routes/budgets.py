@@ -1,7 +1,6 @@
 """The budgets that a call on a route would be under, and what is left of them. Nothing is held."""
 
 from evalkit.config.budgets import Budget
-from evalkit.config.routes import Model
 from evalkit.errors import BudgetExhausted
 from evalkit.records.call import PreparedCall
 from evalkit.records.ledger import Balance, Scopes
@@ -28,20 +27,26 @@ def explained_budgets(asked: Asked, wiring: Wiring) -> tuple[BudgetExplained, ..
 
 
 def over_budget(
-    asked: Asked, model: Model, call: PreparedCall | None, wiring: Wiring
-) -> str | None:
-    """Why the budgets would not hold the call now, at the start of a run; without a prompt only
-    the price tells. Raises StoreError."""
+    asked: Asked, name: str, call: PreparedCall | None, wiring: Wiring
+) -> tuple[str | None, str | None]:
+    """Why the budgets would not hold the call now, at the start of a run, and which cheaper model
+    is asked then, if any. Without a prompt only the price tells. Raises StoreError."""
+    model = asked.config.models[name]
     tokens = 0
     usd = None if model.price is None else 0.0
     if call is not None:
         tokens = sum(call.input_tokens.values()) + call.output_tokens
         usd = call.max_cost_usd
+    degrade = asked.route.degrade
+    cheaper = degrade.order if degrade is not None and "budget" in degrade.on else ()
+    left = cheaper[cheaper.index(name) + 1 :] if name in cheaper else cheaper
+    # a cheaper model may use the whole of a budget, as `ask_in_order` has it
+    degradable = bool(left) and name not in cheaper
     try:
-        wiring.ledger(asked.config).check(usd, tokens, scopes=_scopes(asked))
+        wiring.ledger(asked.config).check(usd, tokens, scopes=_scopes(asked), degradable=degradable)
     except BudgetExhausted as error:
-        return f"{error.rule}: {error}"
-    return None
+        return f"{error.rule}: {error}", left[0] if left and error.degrade else None
+    return None, None
 
 
 def _scopes(asked: Asked) -> Scopes:

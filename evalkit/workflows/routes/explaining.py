@@ -230,6 +230,9 @@ def _model(
     missing = by.missing
     if call is not None and call.missing is not None and not missing:
         missing = (call.missing,)
+    over, degrades_to = None, None
+    if replies == "live":
+        over, degrades_to = over_budget(asked, name, call, wiring)
     return ModelExplained(
         name=name,
         id=known.id or name,
@@ -244,7 +247,8 @@ def _model(
         input_tokens=None if call is None else call.input_tokens,
         output_tokens=None if call is None else call.output_tokens,
         max_cost_usd=None if call is None else call.max_cost_usd,
-        over_budget=over_budget(asked, known, call, wiring) if replies == "live" else None,
+        over_budget=over,
+        degrades_to=degrades_to,
         asked=part_of(asked.route, name),
         tier=known.tier,
         region=region_of(known, by.name, asked.config.providers) or None,

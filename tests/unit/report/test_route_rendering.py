@@ -96,6 +96,23 @@ def test_what_stands_in_the_way_of_a_model_is_told(changed: dict[str, object], s
     assert says in shown(msgspec.structs.replace(ROUTE, models=(model,)))
 
 
+def test_a_call_that_the_budgets_refuse_goes_to_cheaper_models_or_nowhere() -> None:
+    def headline(*models: dict[str, object]) -> str:
+        made = tuple(msgspec.structs.replace(MODEL, **each) for each in models)
+        return route_text(msgspec.structs.replace(ROUTE, models=made), screen=SCREEN).splitlines()[
+            0
+        ]
+
+    full: dict[str, object] = {"over_budget": "budgets.run.max_usd: too much"}
+    assert headline(full) == "ask  a call would not be made: the budgets refuse one to large"
+    full["degrades_to"] = "small"
+    small: dict[str, object] = {"name": "small", "asked": "degrade"}
+    told = headline(full, small)
+    assert told == "ask  a call would go to small: the budgets refuse one to large"
+    told = headline(full, small | {"over_budget": "budgets.run.max_usd: too much"})
+    assert told == "ask  a call would not be made: the budgets refuse one to large, small"
+
+
 def test_a_policy_that_stops_the_case_is_the_headline() -> None:
     blocked = msgspec.structs.replace(ROUTE, blocked="retrieval.allow_indexes: not that one")
     assert "no model would be asked: retrieval.allow_indexes: not that one" in shown(blocked)

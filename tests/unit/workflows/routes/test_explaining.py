@@ -142,6 +142,26 @@ def test_a_call_above_what_a_budget_has_says_so(project: ProjectFiles) -> None:
     assert model.over_budget is None
 
 
+def test_a_call_above_the_share_of_a_budget_says_who_is_asked_instead(
+    project: ProjectFiles,
+) -> None:
+    project.config["models"]["small"] = dict(project.config["models"]["tiny"])
+    project.route["degrade"] = {"to": "small", "on": ["budget"]}
+    budget = {"scope": "run", "max_tokens": 10_000, "on_exceed": "degrade", "degrade_at": 0.001}
+    project.config["budgets"] = [budget]
+    tiny, small = of_case(project).models
+    assert tiny.over_budget is not None and tiny.degrades_to == "small"
+    assert (small.over_budget, small.degrades_to) == (None, None)
+    # what stops a call stops it for every model
+    project.config["budgets"] = [budget | {"max_tokens": 10}]
+    assert [each.degrades_to for each in of_case(project).models] == ["small", None]
+    project.config["budgets"] = [budget, {"scope": "route", "max_tokens": 10}]
+    assert [each.degrades_to for each in of_case(project).models] == [None, None]
+    project.config["budgets"] = [budget]
+    project.route["degrade"]["on"] = ["load"]
+    assert [each.over_budget for each in of_case(project).models] == [None, None]
+
+
 def test_the_output_bound_is_the_smallest_cap_that_applies(project: ProjectFiles) -> None:
     told = of_case(project)
     assert (told.max_tokens, told.max_tokens_by, told.models[0].output_tokens) == (20, "route", 20)
