@@ -201,6 +201,9 @@ def test_a_run_killed_in_mid_call_and_resumed_stays_under_its_cap_by_the_servers
     assert openai_server.books.usd * 1e9 <= after.spent.nano + 1
     assert after.spent.nano <= 5_000_000
     assert after.spent.nano > before.spent.nano + before.held.nano
+    # what the report says was spent has the calls that were cut off as well
+    record = json.loads((served.root / ".evalkit/runs" / name / "run.json").read_text())
+    assert record["billed_usd"] == pytest.approx(after.spent.nano / 1e9)
 
 
 def test_the_budget_of_a_day_holds_over_several_runs(

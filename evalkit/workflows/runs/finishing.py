@@ -65,7 +65,8 @@ def finish_run(
         exit_code=_exit_code(verdict, end, record),
         stopped=_stopped(end),
         why=_why(verdict, end, record),
-        billed_usd=bundle.spent()[0],
+        # the ledger knows more: calls whose process was killed, or that were cut off
+        billed_usd=max(bundle.spent()[0], prepared.ledger.spent_usd),
         failures=failures,
         warnings=(
             *record.warnings,
