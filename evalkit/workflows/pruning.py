@@ -184,11 +184,23 @@ def _prune_cache(job: _Pruning) -> Pruned | None:
     most = None if retention.max_size is None else size_of(retention.max_size)
     if before is None and most is None:
         return None
+    aside = _damaged_bytes(job.root, remove=not job.request.dry_run)
     if not (job.root / PRIVATE / "cache.sqlite3").exists():
-        return Pruned(kind="cache")
+        return Pruned(kind="cache", bytes=aside)
     with ReplyCache(job.root) as cache:
         count, size = cache.prune(before=before, max_bytes=most, dry_run=job.request.dry_run)
-    return Pruned(kind="cache", count=count, bytes=size)
+    return Pruned(kind="cache", count=count, bytes=size + aside)
+
+
+def _damaged_bytes(root: Path, *, remove: bool) -> int:
+    """What a damaged cache that was put aside takes."""
+    size = 0
+    for path in (root / PRIVATE).glob("cache.sqlite3.damaged*"):
+        with explained("remove", path):
+            size += path.lstat().st_size
+            if remove:
+                path.unlink()
+    return size
 
 
 def _prune_approvals(job: _Pruning) -> Pruned | None:

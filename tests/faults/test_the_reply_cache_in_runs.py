@@ -73,6 +73,12 @@ def test_a_damaged_cache_is_told_once_and_asked_again(
     again = evalkit("run", "--offline", cwd=measured.root)
     assert again.returncode == 0, again.stderr
     assert "damaged" not in again.stderr
+    kept = file.with_name("cache.sqlite3.damaged")
+    prune = ("prune", "--kind", "cache", "--older-than", "30d")
+    assert evalkit(*prune, "--dry-run", cwd=measured.root).returncode == 0
+    assert kept.exists()
+    assert evalkit(*prune, cwd=measured.root).returncode == 0
+    assert not kept.exists()
 
 
 def test_the_cache_keeps_to_its_size_while_a_run_stores(
