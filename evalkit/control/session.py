@@ -4,6 +4,7 @@ What an act does stands in `control/acts`; this is the door to them.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from evalkit.config.routes import Route
@@ -13,6 +14,7 @@ from evalkit.control.acts.state import SessionState
 from evalkit.control.acts.tools import ToolAct
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.checks import PolicyCheck
+from evalkit.control.outgoing import redact_reply
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
@@ -92,7 +94,7 @@ class ControlSession:
         self._caller = Caller(
             settings,
             self._state.trace,
-            storable=self.redacted_reply,
+            storable=partial(redact_reply, redactor=redactor),
             knows=redactor.knows,
             scopes=scopes,
         )

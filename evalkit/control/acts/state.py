@@ -64,7 +64,9 @@ class SessionState:
         self.identity = identity
         self.catalogue = catalogue
         self.may_read = may_read
-        self.trace = Trace(clock, self.redacted, name=route.name, heard=heard)
+        # nothing here refers back to the session: one that has ended is freed at once, and the
+        # garbage collector, which stops everything for as long as it looks, has none to look for
+        self.trace = Trace(clock, redactor.redact, name=route.name, heard=heard)
         self.story = Story(redactor)
         self.screen = Screen(rules.screen, redactor, self.trace)
         self.retrieved: set[str] = set()

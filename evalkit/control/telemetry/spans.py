@@ -22,10 +22,10 @@ class OpenSpan:
 
     __slots__ = (
         "about",
-        "book",
         "decisions",
         "end_ns",
         "error",
+        "mark",
         "message",
         "name",
         "operation",
@@ -35,10 +35,10 @@ class OpenSpan:
     )
 
     def __init__(
-        self, book: "SpanBook", operation: Operation, name: str, parent: int | None, start_ns: int
+        self, mark: object, operation: Operation, name: str, parent: int | None, start_ns: int
     ) -> None:
-        """Made by `SpanBook`."""
-        self.book = book
+        """Made by `SpanBook`; `mark` is the book's, since to hold the book would be a cycle."""
+        self.mark = mark
         self.operation = operation
         self.name = name
         self.parent = parent
@@ -64,7 +64,8 @@ class SpanBook:
         self._began_s = clock.monotonic()
         # the time of day is read once: a clock that is set back would turn spans around
         self._began_ns = round(clock.now().astimezone(UTC).timestamp() * 1e6) * 1000
-        self.root = OpenSpan(self, "invoke_workflow", name, None, self._began_ns)
+        self._mark = object()
+        self.root = OpenSpan(self._mark, "invoke_workflow", name, None, self._began_ns)
         self.spans: list[OpenSpan] = [self.root]
 
     def now_ns(self) -> int:
@@ -74,12 +75,12 @@ class SpanBook:
     def current(self) -> OpenSpan:
         """The innermost span that this task has open, else the session's own."""
         span = _CURRENT.get()
-        return span if span is not None and span.book is self else self.root
+        return span if span is not None and span.mark is self._mark else self.root
 
     @contextmanager
     def open(self, operation: Operation, name: str, **about: Any) -> Iterator[OpenSpan]:
         """A span around what happens inside; an exception makes it one that failed."""
-        span = OpenSpan(self, operation, name, self.current().place, self.now_ns())
+        span = OpenSpan(self._mark, operation, name, self.current().place, self.now_ns())
         span.place = len(self.spans)
         span.about = about
         self.spans.append(span)

@@ -1,8 +1,10 @@
 """Opening sessions, whose they are, and the trace they leave."""
 
 import asyncio
+import gc
 import json
 import random
+import weakref
 from datetime import datetime
 from typing import Any
 
@@ -219,3 +221,20 @@ def test_a_model_without_an_entry_is_asked_by_its_own_name() -> None:
     session = plane.open_for({})
     assert ask(session).cost_usd is None
     assert world.one.requests[0].model == "one"
+
+
+def test_a_session_that_ended_is_freed_at_once_and_not_by_the_garbage_collector() -> None:
+    policies = {"pii_redaction": True, "blocked_phrases": ["falcon"]}
+    world = World(route=route_with(policies=policies, max_steps=3))
+    gc.collect()
+    gc.disable()
+    try:
+        session = world.open()
+        ask(session, "write to bob@example.com")
+        freed = weakref.ref(session)
+        held = [weakref.ref(part) for part in (session._state, session._caller)]
+        del session
+        assert freed() is None
+        assert [part() for part in held] == [None, None]
+    finally:
+        gc.enable()
