@@ -10,6 +10,7 @@ from evalkit.records.call import ToolCall, Usage
 # What is longer is nobody's answer, and every reader of the bundle would have to hold it.
 MAX_BYTES = 16 * 1024 * 1024
 _SHOWN_CHARS = 2_000
+_MOST_TOKENS = 10**12
 
 
 class TargetFailed(Exception):
@@ -92,6 +93,12 @@ def _checked(value: Mapping[str, Any]) -> ProgramAnswer:
     cost = answer.cost_usd
     if cost is not None and not 0 <= cost < float("inf"):
         raise TargetFailed(f"its cost_usd is {cost}; expected USD, 0 or more")
+    if answer.usage is not None:
+        for name, tokens in msgspec.structs.asdict(answer.usage).items():
+            if not 0 <= tokens <= _MOST_TOKENS:
+                raise TargetFailed(
+                    f"its usage.{name} is {str(tokens)[:40]}; expected 0 to 10**12 tokens"
+                )
     return answer
 
 

@@ -57,6 +57,8 @@ def test_what_a_program_tells_of_its_work_is_kept() -> None:
         {"output": "x", "usage": {"tokens": 5}},
         {"output": "x", "cost_usd": "much"},
         {"output": "x", "cost_usd": -0.1},
+        {"output": "x", "usage": {"input_tokens": -5, "output_tokens": 1}},
+        {"output": "x", "usage": {"input_tokens": 1, "output_tokens": 10**30}},
     ],
 )
 def test_what_cannot_be_read_is_the_targets_failure(value: Any) -> None:
