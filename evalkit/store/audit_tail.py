@@ -10,7 +10,15 @@ from evalkit.errors import StoreError
 from evalkit.records.audit_log import AuditCheckpoint, AuditEntry, AuditHead, hash_of, is_signed
 from evalkit.store.files import explained
 
-_FIRST_BLOCK = 65_536
+# the entry that was just written, mostly; a session's denials; then more
+_FIRST_BLOCK = 4_096
+
+
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+_NUMBER = msgspec.json.Decoder(_Numbered)
 
 
 def check_seal(head: AuditHead, key: bytes | None, folder: Path) -> None:
@@ -77,6 +85,6 @@ def _seq_of(raw: bytes) -> int:
     try:
         if raw.startswith(b'{"checkpoint":'):
             return msgspec.json.decode(raw, type=AuditCheckpoint).last_seq
-        return msgspec.json.decode(raw, type=AuditEntry).seq
+        return _NUMBER.decode(raw).seq
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return 1 << 63
