@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench
+.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench soak
 
 check: lint types layers test-all
 
@@ -40,3 +40,8 @@ bench:
 	$(PYTHON) benchmarks/history.py
 	$(PYTHON) benchmarks/ledger.py
 	$(PYTHON) benchmarks/report.py
+	$(PYTHON) benchmarks/session_cost.py
+
+# minutes: 20,000 calls against a server that misbehaves; fails where the books do not agree
+soak:
+	$(PYTHON) benchmarks/soak.py
