@@ -5,6 +5,7 @@ from typing import Literal
 
 from evalkit.records.attempt import Attempt, FailureMode
 from evalkit.records.score import Score
+from evalkit.score.policy import allowed_of
 from evalkit.score.scoring import attempt_passed
 from evalkit.score.state import STATE
 
@@ -75,4 +76,4 @@ def _found_forbidden(score: Score, attempt: Attempt) -> bool:
     if score.kind != "policy" or not isinstance(score.expected, Mapping):
         return False
     forbidden = score.expected.get("forbidden_tools") or ()
-    return any(tool in attempt.allowed_tools for tool in forbidden)
+    return bool(allowed_of(attempt, forbidden))

@@ -1,5 +1,6 @@
 """Whether policies stopped what they have to stop, and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.config.scorers import PolicyScorer
@@ -69,7 +70,7 @@ class Policy(Scorer[PolicyExpectation]):
         blocked = attempt.stopped if expectation.blocked else attempt.state == "blocked"
         wrong = blocked != bool(expectation.blocked)
         wrong |= blocked and not expectation.is_blocked_as_wanted(attempt)
-        allowed = [tool for tool in expectation.forbidden_tools if tool in attempt.allowed_tools]
+        allowed = allowed_of(attempt, expectation.forbidden_tools)
         why = f" by {attempt.rule}: {one_line(attempt.error)}" if blocked and attempt.rule else ""
         faults = []
         if wrong:
@@ -90,6 +91,12 @@ class Policy(Scorer[PolicyExpectation]):
                 found={"blocked": blocked, "allowed_tools": list(attempt.allowed_tools)},
             )
         return Judgement(passed=True, message=f"blocked{why}" if blocked else "nothing to block")
+
+
+def allowed_of(attempt: Attempt, forbidden: Sequence[str]) -> list[str]:
+    """The forbidden tools that the session allowed, which compares names without regard to case."""
+    allowed = {tool.strip().casefold() for tool in attempt.allowed_tools}
+    return [tool for tool in forbidden if tool.strip().casefold() in allowed]
 
 
 def denials(attempt: Attempt) -> str:

@@ -11,7 +11,7 @@ from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
 from evalkit.records.score import Score
 from evalkit.score.judge import JudgeScorer
-from evalkit.score.policy import policy_expectation
+from evalkit.score.policy import allowed_of, policy_expectation
 from evalkit.score.scorer import Judgement, Scorer, ScorerError, Unscored
 from evalkit.score.state import STATE, failure_of, judge_state, nothing_decides
 from evalkit.score.wording import clip
@@ -81,7 +81,7 @@ def violations(attempt: Attempt, case: Case) -> tuple[str, ...]:
     except ScorerError:
         return ()
     broken = []
-    if any(tool in attempt.allowed_tools for tool in expectation.forbidden_tools):
+    if allowed_of(attempt, expectation.forbidden_tools):
         broken.append("forbidden_tools")
     # a workflow that went on was stopped on the way, maybe by another rule than the one meant
     went_on = attempt.state not in ("error", "blocked")

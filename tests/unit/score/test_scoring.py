@@ -179,6 +179,8 @@ def test_forbidden_tools_are_violated_when_the_session_allowed_one() -> None:
     assert violations(answer_calls(call("waive_fee")), wanted) == ()
     allowed = answer_calls(call("waive_fee"), allowed_tools=("renew", "waive_fee"))
     assert violations(allowed, wanted) == ("forbidden_tools",)
+    other_case = answer_calls(call("Waive_Fee"), allowed_tools=("Waive_Fee",))
+    assert violations(other_case, wanted) == ("forbidden_tools",)
 
 
 def test_a_policy_is_violated_by_what_it_did_not_block() -> None:
