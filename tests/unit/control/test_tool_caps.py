@@ -110,7 +110,7 @@ def test_the_trace_tells_the_count() -> None:
     session = opened(max_repeats=1, max_tool_calls=3)
     authorize(session, call("look"), times=3)
     [denied] = traced(session, "max_repeats")
-    assert (denied.outcome, denied.data) == ("denied", {"count": 2, "cap": 1})
+    assert (denied.outcome, denied.data) == ("denied", {"tool": "look", "count": 2, "cap": 1})
     allowed = traced(session, "tools.declared")
     assert [each.data["count"] for each in allowed] == [1, 2]
 
@@ -124,7 +124,7 @@ def test_a_session_has_as_many_turns_as_the_route_says(cap: int) -> None:
         ask(session)
     assert caught.value.rule == "max_steps"
     [denied] = traced(session, "max_steps")
-    assert denied.data == {"count": cap + 1, "cap": cap}
+    assert denied.data == {"count": cap + 1, "cap": cap, "where": "request"}
 
 
 def test_no_model_is_asked_past_the_last_turn() -> None:
@@ -156,7 +156,7 @@ def test_a_call_that_may_not_fit_under_the_session_s_tokens_is_not_made(
             made += 1
     assert (made, caught.value.rule) == (asked, "max_total_tokens")
     [denied] = traced(session, "max_total_tokens")
-    assert denied.data == {"count": 30 * asked, "cap": cap}
+    assert denied.data == {"count": 30 * asked, "cap": cap, "where": "request"}
 
 
 @pytest.mark.parametrize(
