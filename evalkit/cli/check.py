@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from evalkit.cli import options
-from evalkit.cli.output import print_note, print_result
+from evalkit.cli.output import print_problem, print_result
 
 EXAMPLE = "Example: evalkit check --strict"
 
@@ -29,6 +29,6 @@ def check(
         print_result(check_json(found))
     else:
         for problem in found.problems:
-            print_note(f"{problem.severity}: {problem}")
+            print_problem(problem)
         print_result(found.summary)
     return 2 if errors or (strict and found.problems) else 0

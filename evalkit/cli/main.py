@@ -12,7 +12,7 @@ import typer
 
 from evalkit._version import __version__
 from evalkit.cli import verbs
-from evalkit.cli.output import open_streams, print_error
+from evalkit.cli.output import open_streams, print_error, print_note
 from evalkit.errors import EvalkitError
 
 EXIT_BUG = 70
@@ -79,8 +79,8 @@ def run(arguments: list[str]) -> int:
         if os.environ.get("EVALKIT_DEBUG"):
             traceback.print_exc()  # raising it would end with 1, which means a regression
         kind = type(error).__name__
-        print(f"evalkit has a bug: {kind}: {error}", file=sys.stderr)
-        print("Set EVALKIT_DEBUG=1 for the traceback, and please report it.", file=sys.stderr)
+        print_note(f"evalkit has a bug: {kind}: {error}")
+        print_note("Set EVALKIT_DEBUG=1 for the traceback, and please report it.")
         return EXIT_BUG
     return result if isinstance(result, int) else 0
 

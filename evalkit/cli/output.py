@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from evalkit.errors import ConfigError, EvalkitError, StoreError
+from evalkit.errors import ConfigError, EvalkitError, Problem, StoreError
 
 
 class _Stream(io.TextIOWrapper):
@@ -75,15 +75,28 @@ def print_result(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """Write what is not the result to stderr."""
-    print(text, file=sys.stderr)
+    """Write what is not the result to stderr.
+
+    Notes and errors quote keys, values and names out of files that a stranger may have written:
+    what a terminal would obey is written out.
+    """
+    from evalkit.report.untrusted import visible
+
+    print(visible(text), file=sys.stderr)
+
+
+def print_problem(problem: Problem) -> None:
+    """Write a problem of a file to stderr, on one line whatever it quotes."""
+    from evalkit.report.untrusted import one_line
+
+    print_note(f"{problem.severity}: {one_line(str(problem))}")
 
 
 def print_error(error: EvalkitError) -> None:
     """Write an error to stderr: every problem of a load on a line of its own."""
     if isinstance(error, ConfigError):
         for problem in error.problems:
-            print_note(f"{problem.severity}: {problem}")
+            print_problem(problem)
         count = len(error.problems)
         print_note(f"{count} problem{'' if count == 1 else 's'}; nothing was run")
     else:

@@ -1,6 +1,6 @@
 """One model call: the request as it leaves, the reply as it came, and the trace of decisions."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -42,6 +42,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: str = ""
 
 
+# what is counted of calls together still fits into a float, and into what JSON readers hold
+Tokens = Annotated[int, msgspec.Meta(le=2**53)]
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Tokens of one call, in OpenAI's convention, which traces and price lists share.
 
@@ -50,11 +54,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     counted: the numbers come from the lengths of the texts.
     """
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
+    input_tokens: Tokens = 0
+    output_tokens: Tokens = 0
+    cached_tokens: Tokens = 0
+    cache_write_tokens: Tokens = 0
+    reasoning_tokens: Tokens = 0
     estimated: bool = False
 
     @property

@@ -167,9 +167,6 @@ class RunArchive:
             record = incoming.read_record()
             if not RUN_ID.fullmatch(record.id):
                 raise self._refused(f"holds a run with the id {record.id!r}")
-            for suite in record.suites:  # the name of a suite is the name of a file
-                if not _ASSET.fullmatch(f"{suite.suite}.json"):
-                    raise self._refused(f"holds a suite with the name {suite.suite!r}")
             incoming.load()
             incoming.traces()
         except RecursionError as error:

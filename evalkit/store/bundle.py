@@ -22,8 +22,11 @@ _JUDGMENTS = msgspec.json.Decoder(Judgment)
 
 
 class Bundle:
-    """Reads and writes one run's folder. Everything that writes replaces a file as a whole, apart
-    from the journal, which appends. Every method raises StoreError where the disk refuses."""
+    """Reads and writes one run's folder, and nothing outside of it, whatever stands in there.
+
+    Everything that writes replaces a file as a whole, apart from the journal, which appends. Every
+    method raises StoreError where the disk refuses.
+    """
 
     def __init__(self, path: Path) -> None:
         """A bundle in that folder; nothing is read yet."""
@@ -34,13 +37,22 @@ class Bundle:
         """The run's id, which is the folder's name."""
         return self.path.name
 
+    def _inside(self, *names: str) -> Path:
+        """A file of the bundle. Raises StoreError where a link would lead out of it."""
+        path = self.path
+        for name in names:
+            path = path / name
+            if path.is_symlink():
+                raise StoreError(f"{path} is a symlink, and evalkit writes none: move it aside")
+        return path
+
     def write_record(self, record: RunRecord) -> None:
         """Replace run.json."""
         write_whole(self.path / RECORD, _readable(record))
 
     def read_record(self) -> RunRecord:
         """run.json. Raises StoreError for a newer schema, a damaged file or none."""
-        path = self.path / RECORD
+        path = self._inside(RECORD)
         try:
             return decode_record(read_whole(path), path)
         except FileNotFoundError as error:
@@ -48,7 +60,7 @@ class Bundle:
 
     def write_snapshot(self, snapshot: SuiteSnapshot) -> None:
         """Replace assets/<suite>.json."""
-        write_whole(self.path / ASSETS / f"{snapshot.suite}.json", _readable(snapshot))
+        write_whole(self._inside(ASSETS, f"{snapshot.suite}.json"), _readable(snapshot))
 
     def snapshots(self) -> tuple[SuiteSnapshot, ...]:
         """The snapshots of the record's suites, in its order.
@@ -61,13 +73,13 @@ class Bundle:
     def _read_snapshot(
         self, suite: SuiteRecord, decoder: msgspec.json.Decoder[SuiteSnapshot]
     ) -> SuiteSnapshot:
-        path = self.path / ASSETS / f"{suite.suite}.json"
+        path = self._inside(ASSETS, f"{suite.suite}.json")
         try:
             snapshot = decoder.decode(read_whole(path))
         except FileNotFoundError as error:
             words = f"{path} is missing, so suite {suite.suite} cannot be scored"
             raise StoreError(words) from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(f"{path} is damaged ({error})") from error
         for what, ran, kept in (
             ("cases", suite.cases, len(snapshot.cases)),
@@ -93,7 +105,7 @@ class Bundle:
         """One attempt a place, the last one that was journalled, in the order of first lines."""
         decoder = msgspec.json.Decoder(Attempt)
         latest: dict[Place, Attempt] = {}
-        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
+        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             latest[attempt.place] = attempt
         return tuple(latest.values())
 
@@ -102,7 +114,7 @@ class Bundle:
         decoder = msgspec.json.Decoder(Attempt)
         latest: dict[Place, Attempt] = {}
         earlier: list[Attempt] = []
-        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
+        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             if attempt.place in latest:
                 earlier.append(latest[attempt.place])
             latest[attempt.place] = attempt
@@ -113,11 +125,11 @@ class Bundle:
         its judges."""
         decoder = msgspec.json.Decoder(Attempt)
         usd, tokens = 0.0, 0
-        for attempt in read_lines(self.path / ATTEMPTS, decoder, journal=True):
+        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":
                 usd += attempt.billed_usd
                 tokens += attempt.usage.total
-        for judgment in read_lines(self.path / JUDGMENTS, _JUDGMENTS, journal=True):
+        for judgment in read_lines(self._inside(JUDGMENTS), _JUDGMENTS, journal=True):
             # an opinion that was taken over was paid for where it was asked for
             for call in () if judgment.shared else judgment.opinion.calls:
                 if call.billed_usd or call.origin == "live":
@@ -128,7 +140,7 @@ class Bundle:
     def judgments(self) -> tuple[Judgment, ...]:
         """One judgment a judge scorer and place, the last one that was journalled."""
         latest: dict[tuple[str, Place], Judgment] = {}
-        for judgment in read_lines(self.path / JUDGMENTS, _JUDGMENTS, journal=True):
+        for judgment in read_lines(self._inside(JUDGMENTS), _JUDGMENTS, journal=True):
             latest[judgment.scorer, judgment.place] = judgment
         return tuple(latest.values())
 
@@ -138,7 +150,7 @@ class Bundle:
         """One trace a place, the last one that was journalled, of one suite or case if named."""
         decoder = msgspec.json.Decoder(TraceRecord)
         latest: dict[Place, TraceRecord] = {}
-        for trace in read_lines(self.path / TRACES, decoder, journal=True):
+        for trace in read_lines(self._inside(TRACES), decoder, journal=True):
             if suite in (None, trace.suite) and case in (None, trace.case):
                 latest[trace.place] = trace
         return tuple(latest.values())
@@ -150,7 +162,7 @@ class Bundle:
 
     def read_scores(self) -> tuple[Score, ...]:
         """scores.jsonl; empty for a run that was not scored."""
-        return tuple(read_lines(self.path / SCORES, msgspec.json.Decoder(Score)))
+        return tuple(read_lines(self._inside(SCORES), msgspec.json.Decoder(Score)))
 
     def write_report(self, name: str, text: str) -> Path:
         """Replace a report such as report.md and return its path."""
@@ -159,7 +171,7 @@ class Bundle:
         return path
 
     def load(self) -> StoredRun:
-        """The whole bundle."""
+        """The whole bundle as it stands there."""
         return StoredRun(
             path=str(self.path),
             record=self.read_record(),
@@ -169,6 +181,31 @@ class Bundle:
             judgments=self.judgments(),
             labels=run_labels(self.path),
         )
+
+    def load_whole(self) -> StoredRun:
+        """The whole bundle, of which every line is about what the run had.
+
+        Raises StoreError for a line about a case, suite or variant that it did not have.
+        """
+        run = self.load()
+        cases = {each.suite: {case.id for case in each.cases} for each in run.snapshots}
+        variants = {
+            each.suite: {one.variant for one in each.variants} for each in run.record.suites
+        }
+        for name, lines in (
+            (ATTEMPTS, run.attempts),
+            (SCORES, run.scores),
+            (JUDGMENTS, run.judgments),
+        ):
+            for line in lines:
+                if line.case not in cases.get(line.suite, ()) or (
+                    line.variant not in variants.get(line.suite, ())
+                ):
+                    raise StoreError(
+                        f"{self.path / name} tells of case {line.case!r} of suite {line.suite!r} "
+                        f"as {line.variant!r}, which the run did not have"
+                    )
+        return run
 
 
 def _readable(value: msgspec.Struct) -> bytes:

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from evalkit.errors import StoreError
 
@@ -48,7 +50,8 @@ def write_whole(path: Path, content: bytes) -> None:
     with explained("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "wb") as file:
+            temporary.unlink(missing_ok=True)
+            with open(temporary, "xb") as file:  # never through a link that stands there
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -72,10 +75,24 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def open_plain(path: Path) -> BinaryIO:
+    """A regular file, opened for reading.
+
+    A pipe, which nobody may ever write to, and a device, which may never end, are refused. Raises
+    OSError, and StoreError for what is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise StoreError(f"cannot read {path}: it is no regular file; move it aside")
+
+
 def read_whole(path: Path) -> bytes:
     """A file's content. Raises FileNotFoundError, and StoreError for everything else."""
     try:
-        return path.read_bytes()
+        with open_plain(path) as file:
+            return file.read()
     except FileNotFoundError:
         raise
     except OSError as error:

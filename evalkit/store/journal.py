@@ -18,7 +18,7 @@ from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import TraceRecord
-from evalkit.store.files import explain, explained
+from evalkit.store.files import explain, explained, open_plain
 from evalkit.store.locks import RunLock
 
 ATTEMPTS = "attempts.jsonl"
@@ -27,6 +27,8 @@ JUDGMENTS = "judgments.jsonl"
 LOCK = "run.lock"
 _POLICY_EVENTS = frozenset({"denied", "changed", "warned"})
 _TAIL = 1 << 16
+# no attempt takes a hundredth of it: what it bounds is the memory that a stranger's file takes
+LONGEST_LINE = 64 * 1024 * 1024
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 
@@ -39,7 +41,7 @@ class LineFile:
         self.path = path
         self._broken = False
         with explained("open", path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             self._descriptor = os.open(path, flags, 0o644)
             try:
                 self._size = _end_of_last_line(self._descriptor)
@@ -175,18 +177,26 @@ def read_lines(
     """Every line of a file; none where there is no file.
 
     A `journal` ends with its last newline: what follows was torn off by a crash. Raises StoreError
-    with the line number for a line that does not decode.
+    with the line number for a line that does not decode or is longer than `LONGEST_LINE`.
     """
     with explained("read", path):
-        if not path.exists():
+        try:
+            opened = open_plain(path)
+        except FileNotFoundError:
             return
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
+        with opened as file:
+            lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
+            for number, line in enumerate(lines, start=1):
+                if len(line) > LONGEST_LINE:
+                    raise StoreError(
+                        f"{path}:{number}: not a line that evalkit wrote (it is longer than "
+                        f"{LONGEST_LINE:,} bytes)"
+                    )
                 if journal and not line.endswith(b"\n"):
                     return
                 try:
                     yield decoder.decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                     raise StoreError(
                         f"{path}:{number}: not a line that evalkit wrote ({error}); restore "
                         "the file, or remove the line and resume the run"

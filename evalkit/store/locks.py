@@ -15,7 +15,7 @@ def is_locked(path: Path) -> bool:
     """
     with explained("read", path):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return False
         try:
@@ -37,7 +37,8 @@ class RunLock:
         """Take the lock. Raises StoreError, with the holder's process id, where it is taken."""
         self.path = path
         with explained("lock", path):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._descriptor = os.open(path, flags, 0o644)
         try:
             with explained("lock", path):
                 self._take()

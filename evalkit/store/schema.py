@@ -4,6 +4,7 @@ Migrations turn the data of run.json from one version into the next; there is no
 `evalkit.run/1` is the first version.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from evalkit.errors import StoreError
 from evalkit.records.run import SCHEMA, RunRecord
 
 _FAMILY, _VERSION = SCHEMA.split("/")
+# a suite's snapshot is a file of that name, which may not lie elsewhere
+_FILE_NAME = re.compile(r"[^./\\:\x00-\x1f][^/\\:\x00-\x1f]{0,200}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@\-]{0,200}")
 _MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
@@ -28,9 +32,17 @@ def decode_record(raw: bytes, path: Path) -> RunRecord:
         data = _MIGRATIONS[version](data)
         version += 1
     try:
-        return msgspec.convert(data, RunRecord)
-    except msgspec.ValidationError as error:
+        record = msgspec.convert(data, RunRecord)
+    except (msgspec.ValidationError, RecursionError) as error:
         raise StoreError(f"{path}: not a record of {SCHEMA} ({error})") from error
+    names = (record.id, *(each.variant for suite in record.suites for each in suite.variants))
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise StoreError(f"{path}: {name!r} is no name that evalkit gave to a run or a variant")
+    for suite in record.suites:
+        if not _FILE_NAME.fullmatch(suite.suite):
+            raise StoreError(f"{path}: {suite.suite!r} is no suite's name, and names a file here")
+    return record
 
 
 def _version_of(schema: object, path: Path) -> int:

@@ -94,7 +94,7 @@ class Run:
 
         Raises UsageError for one that is not there, StoreError for one that cannot be read.
         """
-        return cls(RunStore(find_runs_root(str(path))).open(str(path)).load())
+        return cls(RunStore(find_runs_root(str(path))).open(str(path)).load_whole())
 
     @property
     def record(self) -> RunRecord:

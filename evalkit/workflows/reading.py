@@ -24,7 +24,7 @@ def load_run(root: Path, name: str) -> StoredRun:
 
     A run that is under way or was killed has no scores yet: what it journalled is scored here.
     """
-    run = RunStore(root).open(name).load()
+    run = RunStore(root).open(name).load_whole()
     if run.record.state == "running" and not run.scores:
         scores = score_attempts(run.snapshots, run.attempts, run.judgments)
         return msgspec.structs.replace(run, scores=scores)
@@ -74,7 +74,7 @@ def rescore_run(root: Path, name: str) -> StoredRun:
     Raises Refused for a run that has not finished, StoreError for one that lost attempts.
     """
     bundle = RunStore(root).open(name)
-    run = bundle.load()
+    run = bundle.load_whole()
     if run.record.state != "complete":
         raise Refused(
             f"run {run.record.id} is {run.record.state}; resume it first: "

@@ -75,3 +75,12 @@ def test_a_folder_without_a_project_says_how_to_make_one(ask: Ask) -> None:
         assert said.code == 2
         assert "evalkit init" in said.err
         assert said.out == ""
+
+
+def test_a_key_that_a_terminal_would_obey_is_written_out_on_one_line(
+    ask: Ask, tmp_path: Path
+) -> None:
+    (tmp_path / "evalkit.yaml").write_text('routes: []\n"\\e[2Ja\\u202eb\\n::error::c": 1\n')
+    said = ask("check")
+    assert said.code == 2
+    assert "\\x1b[2Ja\\u202eb \u23ce ::error::c: unknown key" in said.err

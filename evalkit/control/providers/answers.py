@@ -16,6 +16,8 @@ BYTES_A_TOKEN = 4
 FILTERED = "the provider's content filter withheld the reply"
 PROMPT_FILTERED = "the provider's content filter stopped the prompt"
 REFUSED = "the model refused to answer"
+# past it the sums of a run could no longer be stored
+_MOST_TOKENS = 2**40
 
 
 class MalformedAnswer(ValueError):
@@ -121,6 +123,8 @@ def counted(
     thought = reasoning_tokens or 0
     if min(input_tokens, output_tokens, cached, written, thought) < 0:
         raise MalformedAnswer("the reply counts a negative number of tokens")
+    if max(input_tokens, output_tokens, cached, written, thought) > _MOST_TOKENS:
+        raise MalformedAnswer("the reply counts more tokens than any reply has")
     cached = min(cached, input_tokens)
     return Usage(
         input_tokens=input_tokens,

@@ -113,7 +113,7 @@ def fetch_run(
     found = asyncio.run(look())
     placed = found.archive.place(found.folder, store, main=found.artifact.own)
     if placed.fresh:
-        run = placed.bundle.load()
+        run = placed.bundle.load_whole()
         write_reports(placed.bundle, run, passes_of(run.snapshots, run.attempts, run.scores))
         # where it cannot be written now, it reads the bundle the next time
         with suppress(StoreError), open_synced(root):

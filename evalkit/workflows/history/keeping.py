@@ -103,7 +103,7 @@ def sync(root: Path, history: History, *, note: Note = _log.warning) -> Synced:
     problems = []
     for bundle in new:
         try:
-            entry, tallies = _entry(root, bundle.load(), tags)
+            entry, tallies = _entry(root, bundle.load_whole(), tags)
         except Exception as error:  # one bundle that is odd must not keep every run from starting
             if bundle_stamp(bundle.path):  # else it was removed while it was read
                 words = str(error) if isinstance(error, EvalkitError) else repr(error)

@@ -65,7 +65,9 @@ def open_work(root: Path, request: LabelRequest) -> OpenedWork:
         empty = f"{rubric.ref}: no labels differ, so there is nothing to decide"
     elif request.run is not None:
         opened = RunStore(root).open(request.run)
-        drawn = sample_run(opened.load(), rubric, request.count or SAMPLE, suite=request.suite)
+        drawn = sample_run(
+            opened.load_whole(), rubric, request.count or SAMPLE, suite=request.suite
+        )
         bundle = opened.path
         found = _wanted(drawn, known, request)
         empty = f"run {opened.id}: all {len(drawn)} outputs of the sample are labelled"

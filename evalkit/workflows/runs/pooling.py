@@ -97,7 +97,7 @@ def _load(store: RunStore, entry: RunEntry) -> StoredRun | None:
     if not store.holds(entry.id):
         return None
     try:
-        return store.open(entry.id).load()
+        return store.open(entry.id).load_whole()
     except StoreError as error:
         _log.warning("run %s lends nothing: %s", entry.id, error)
         return None

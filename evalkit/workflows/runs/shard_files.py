@@ -101,7 +101,7 @@ def _read(bundle: Bundle) -> ShardFile:
             )
         return ShardFile(
             bundle=bundle,
-            run=bundle.load(),
+            run=bundle.load_whole(),
             shard=record.shard,
             plan=record.plan,
             superseded=bundle.superseded(),

@@ -39,7 +39,7 @@ def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> tuple[Ca
 
 def _broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
     """Cases of a suite that the stored run's candidate failed and its baseline, if any, passed."""
-    stored = store.open(name).load()
+    stored = store.open(name).load_whole()
     passes = passes_of(stored.snapshots, stored.attempts, stored.scores)
     failed = {
         place[2] for place, ok in passes.items() if place[:2] == (suite, "candidate") and not ok

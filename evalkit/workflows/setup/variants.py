@@ -302,7 +302,7 @@ def _stored_arm(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
 
     Raises Refused where it was measured differently.
     """
-    stored = store.open(name).load()
+    stored = store.open(name).load_whole()
     record = next((each for each in stored.record.suites if each.suite == suite.name), None)
     if record is None:
         held = ", ".join(each.suite for each in stored.record.suites) or "none"

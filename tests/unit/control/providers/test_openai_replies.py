@@ -66,8 +66,9 @@ def test_more_cached_than_sent_is_cut_to_what_was_sent() -> None:
     assert reply_to(completion(usage=usage)).usage.cached_tokens == 5
 
 
-def test_negative_tokens_are_a_malformed_reply() -> None:
-    body = completion(usage={"prompt_tokens": -5, "completion_tokens": 1})
+@pytest.mark.parametrize("count", [-5, 2**64, 10**400])
+def test_a_count_of_tokens_that_no_reply_has_is_a_malformed_reply(count: int) -> None:
+    body = completion(usage={"prompt_tokens": count, "completion_tokens": 1})
     assert failure_of(body).code == FailureMode.MALFORMED_REPLY
 
 
