@@ -29,7 +29,7 @@ def put_suite_head(page: Page, suite: SuiteComparison) -> None:
     title = styled(one_line(suite.suite), "bold")
     if suite.verdict is not None:
         title.append("  ").append_text(mark(suite.verdict.outcome))
-    owner = f", owner {suite.owner}" if suite.owner else ""
+    owner = f", owner {one_line(suite.owner)}" if suite.owner else ""
     title.append(f"  {count(suite.cases, 'case')} of {one_line(suite.golden)}{owner}", style="dim")
     page.line(title, hang=2)
     rows = [[one_line(cell) for cell in row] for row in side_rows(suite, brief=True)]
