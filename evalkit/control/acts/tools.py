@@ -46,14 +46,18 @@ class ToolAct:
                 if ruling.allowed:
                     allowed = ruling
                 else:
-                    state.enforce("authorize", ruling, tool=call.name)
+                    state.enforce("authorize", ruling, tool=state.redacted(call.name))
         except PolicyBlocked as blocked:
             state.story.add(_denied_step(call, blocked))
             self._denied.add((call.id, known))
             raise
         self._denied.discard((call.id, known))
         assert allowed is not None, "a tool that was declared says so"
-        about = {**allowed.data, "count": state.calls.authorized + 1, "tool": call.name}
+        about = {
+            **allowed.data,
+            "count": state.calls.authorized + 1,
+            "tool": state.redacted(call.name),
+        }
         state.trace.add("authorize", allowed.outcome, allowed.rule, allowed.message, **about)
         state.calls.count(known)
         team = state.route.approvals.execute

@@ -49,6 +49,7 @@ FAILURES = {
     "status:500": FailureMode.SERVER_ERROR,
     "status:503": FailureMode.SERVER_ERROR,
     "html": FailureMode.SERVER_ERROR,
+    "web_page": FailureMode.MALFORMED_REPLY,
     "redirect": FailureMode.BAD_REQUEST,
     "no_retry": FailureMode.SERVER_ERROR,
     "stall": FailureMode.TIMEOUT,
@@ -58,7 +59,7 @@ FAILURES = {
     "broken_gzip": FailureMode.MALFORMED_REPLY,
     "huge": FailureMode.MALFORMED_REPLY,
 }
-ANSWERS = {"ok", "slow:0.01", "tool_call:look_up {}", "no_usage"}
+ANSWERS = {"ok", "slow:0.01", "drip:0.01", "mislabelled", "tool_call:look_up {}", "no_usage"}
 REFUSALS = {"refusal", "content_filter", "prompt_filter"}
 
 
