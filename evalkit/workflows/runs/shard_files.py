@@ -101,7 +101,8 @@ def _read(bundle: Bundle) -> ShardFile:
             )
         return ShardFile(
             bundle=bundle,
-            run=bundle.load_whole(),
+            # what a shard holds beyond its plan is told by merging, by name
+            run=bundle.load(),
             shard=record.shard,
             plan=record.plan,
             superseded=bundle.superseded(),
