@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,10 +17,9 @@ from evalkit.execute.programs.answer import (
     clip_tail,
     read_answer,
 )
-from evalkit.execute.programs.playing import play_program
+from evalkit.execute.programs.playing import ProgramTarget
 from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
-from evalkit.ports import Clock, Session
-from evalkit.records.attempt import Attempt, VariantName
+from evalkit.ports import Session
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
@@ -29,7 +27,7 @@ from evalkit.records.json_text import decode_json
 _LAST_WORDS_S = 0.5
 
 
-class CommandTarget:
+class CommandTarget(ProgramTarget):
     """Runs `argv` in `folder` for every attempt: the case's input on stdin, an answer on stdout.
 
     The process is in a group of its own, which is ended with the attempt: by its timeout, when the
@@ -40,12 +38,11 @@ class CommandTarget:
         self, argv: Sequence[str], *, folder: Path, timeout_s: float, reference: str, route: str
     ) -> None:
         """Nothing is started before an attempt."""
+        super().__init__(reference=reference, route=route)
         self._argv = tuple(argv)
         self._folder = folder
         self._timeout_s = timeout_s
-        self._route = route
         self._minder = Minder()
-        self.reference = reference
 
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs, but whether there is such a program. Raises Refused."""
@@ -57,34 +54,11 @@ class CommandTarget:
             )
         return None
 
-    async def attempt(
-        self,
-        session: Session,
-        case: Case,
-        *,
-        suite: str,
-        variant: VariantName,
-        trial: int,
-        clock: Clock,
-    ) -> Attempt:
-        """Play one case."""
-        return await play_program(
-            partial(self._ask, case),
-            session,
-            case,
-            suite=suite,
-            variant=variant,
-            trial=trial,
-            clock=clock,
-            reference=self.reference,
-            route=self._route,
-        )
-
     async def close(self) -> None:
         """Everything it started has ended with its attempt."""
         await self._minder.close()
 
-    async def _ask(self, case: Case, play: Play) -> ProgramAnswer:
+    async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
         try:
             process = await TargetProcess.start(
                 self._argv,

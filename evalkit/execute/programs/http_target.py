@@ -1,17 +1,15 @@
 """A running application as what is tested: every case's input is POSTed to it."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import msgspec
 
 from evalkit.errors import ProviderError
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, clip_tail, pick_answer
-from evalkit.execute.programs.playing import play_program
-from evalkit.ports import Clock, HttpReply, Session, Transport
-from evalkit.records.attempt import Attempt, FailureMode, VariantName
-from evalkit.records.call import PreparedCall
+from evalkit.execute.programs.playing import ProgramTarget
+from evalkit.ports import HttpReply, Transport
+from evalkit.records.attempt import FailureMode
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 
@@ -28,7 +26,7 @@ _NOT_ASKED: Mapping[int, FailureMode] = {
 }
 
 
-class HttpTarget:
+class HttpTarget(ProgramTarget):
     """POSTs the input as JSON and reads the documented reply, or one whose parts stand at paths."""
 
     def __init__(
@@ -44,46 +42,18 @@ class HttpTarget:
     ) -> None:
         """`fields` are the dotted paths of the parts of a reply; the transport is closed by whoever
         opened it."""
+        super().__init__(reference=reference, route=route)
         self._url = url
         self._headers = {"content-type": "application/json", **headers}
         self._secrets = tuple(value for value in headers.values() if value)
         self._fields = dict(fields)
         self._timeout_s = timeout_s
         self._transport = transport
-        self._route = route
-        self.reference = reference
-
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
-        """Nothing is known before it is asked."""
-        return None
-
-    async def attempt(
-        self,
-        session: Session,
-        case: Case,
-        *,
-        suite: str,
-        variant: VariantName,
-        trial: int,
-        clock: Clock,
-    ) -> Attempt:
-        """Play one case."""
-        return await play_program(
-            partial(self._ask, case),
-            session,
-            case,
-            suite=suite,
-            variant=variant,
-            trial=trial,
-            clock=clock,
-            reference=self.reference,
-            route=self._route,
-        )
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _ask(self, case: Case, play: Play) -> ProgramAnswer:
+    async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
         reply = await self._transport.post(
             self._url,
             headers=self._headers,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Any
@@ -14,15 +15,60 @@ from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed
 from evalkit.ports import Clock, Session
 from evalkit.records.attempt import Attempt, FailureMode, VariantName
+from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
 from evalkit.records.stored import stored_text, stored_tool_call, stored_value
 
-Ask = Callable[[Play], Awaitable[ProgramAnswer]]
+
+class ProgramTarget(ABC):
+    """A target that is a program: it is asked, and its answer is the attempt.
+
+    A program that fails is a result of the target's: the attempt is invalid, with `target_error`.
+    """
+
+    def __init__(self, *, reference: str, route: str) -> None:
+        """`reference` is what attempts call it, `route` the one that its sessions are on."""
+        self.reference = reference
+        self._route = route
+
+    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+        """Nothing is known before it runs. Raises Refused for one that cannot be run at all."""
+        return None
+
+    async def attempt(
+        self,
+        session: Session,
+        case: Case,
+        *,
+        suite: str,
+        variant: VariantName,
+        trial: int,
+        clock: Clock,
+    ) -> Attempt:
+        """Play one case."""
+        return await _play(
+            lambda play: self._ask(case, trial, play),
+            session,
+            case,
+            suite=suite,
+            variant=variant,
+            trial=trial,
+            clock=clock,
+            reference=self.reference,
+            route=self._route,
+        )
+
+    @abstractmethod
+    async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
+        """What the program answers; `play` is told what its session did.
+
+        Raises TargetFailed, and SessionError for what is not the program's fault.
+        """
 
 
-async def play_program(
-    ask: Ask,
+async def _play(
+    ask: Callable[[Play], Awaitable[ProgramAnswer]],
     session: Session,
     case: Case,
     *,
@@ -33,10 +79,6 @@ async def play_program(
     reference: str,
     route: str,
 ) -> Attempt:
-    """Play one case. `ask` gets the answer, and tells the play what its session did.
-
-    A program that fails is a result of the target's: the attempt is invalid, with `target_error`.
-    """
     play = Play(session=session, case=case, json=False)
     started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
     began = clock.monotonic()

@@ -1,7 +1,6 @@
 """A Python function as what is tested, in processes of the variant's own."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,15 @@ import msgspec
 from evalkit.errors import BudgetExhausted, ConfigError, ProviderError, Refused, SessionError
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, read_answer
-from evalkit.execute.programs.playing import play_program
+from evalkit.execute.programs.playing import ProgramTarget
 from evalkit.execute.programs.python_host import FunctionRaised, HostPool
-from evalkit.ports import Clock, Session
+from evalkit.ports import Session
 from evalkit.records.asset import Output, Tool
-from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case
 
 
-class PythonTarget:
+class PythonTarget(ProgramTarget):
     """Calls `module:function` with the case's input, and with a session if it takes one.
 
     Each attempt has a process to itself, so that what one prints, breaks or hangs on reaches no
@@ -37,11 +35,10 @@ class PythonTarget:
         route: str,
     ) -> None:
         """Nothing is started before an attempt is prepared."""
+        super().__init__(reference=reference, route=route)
         self._timeout_s = timeout_s
-        self._route = route
         self._pool = HostPool(call, folder=folder, limit=processes)
         self._checked = False
-        self.reference = reference
 
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs, but whether it can be loaded. Raises Refused."""
@@ -53,29 +50,6 @@ class PythonTarget:
             await self._pool.give_back(host, whole=True)
             self._checked = True
         return None
-
-    async def attempt(
-        self,
-        session: Session,
-        case: Case,
-        *,
-        suite: str,
-        variant: VariantName,
-        trial: int,
-        clock: Clock,
-    ) -> Attempt:
-        """Play one case."""
-        return await play_program(
-            partial(self._ask, case, trial),
-            session,
-            case,
-            suite=suite,
-            variant=variant,
-            trial=trial,
-            clock=clock,
-            reference=self.reference,
-            route=self._route,
-        )
 
     async def close(self) -> None:
         """End its processes."""
