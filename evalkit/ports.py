@@ -340,6 +340,21 @@ class Session(Protocol):
         no form and no citations.
         """
 
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+        interim: bool = False,
+    ) -> AsyncGenerator[Piece | Completion, None]:
+        """Ask like `complete`: pieces as they may be handed on, then the completion.
+
+        Closing it ends the call. Raises SessionError, also after pieces.
+        """
+
     def authorize(self, call: ToolCall, token: StepToken | None = None) -> None:
         """Return if the call may be executed. Raises PolicyBlocked.
 

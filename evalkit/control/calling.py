@@ -5,6 +5,7 @@ work (429, 5xx, no connection), all of it where it may have (a timeout, a connec
 task that was cancelled), because what is billed and not counted would break the cap.
 """
 
+import asyncio
 import hashlib
 import random
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from evalkit.control.asking import Offer
 from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Hold, Ledger
 from evalkit.control.prices import call_cost_usd
+from evalkit.control.providers.answers import estimate_usage
 from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
 from evalkit.control.traffic import Busy, Passage, pass_through
@@ -130,7 +132,7 @@ class Caller:
         provider = offer.model.provider
         self.tries += 1
         with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
-            reply = await self._receive(offer, manner)
+            reply = await self._receive(offer, manner, [])
             span.about["reply"] = reply
             self._trace.add(
                 "complete",
@@ -206,13 +208,15 @@ class Caller:
             span.about |= {"reply": reply, "tries": self.tries}
         return reply
 
-    async def _receive(self, offer: Offer, manner: Manner) -> Reply:
-        """The reply, whole or piece by piece. Raises ProviderError."""
+    async def _receive(self, offer: Offer, manner: Manner, written: list[str]) -> Reply:
+        """The reply, whole or piece by piece, whose text is added to `written`.
+
+        Raises ProviderError.
+        """
         provider, timeout_s = offer.model.provider, self._settings.timeout_s
         if manner.on_piece is None:
             with self._under_way(provider):
                 return await provider.complete(offer.request, timeout_s=timeout_s)
-        began = False
         try:
             with self._under_way(provider):
                 pieces = provider.stream(offer.request, timeout_s=timeout_s)
@@ -220,10 +224,10 @@ class Caller:
                     async for piece in pieces:
                         if piece.reply is not None:
                             return piece.reply
-                        began = True
+                        written.append(_text_of(piece))
                         manner.on_piece(piece)
         except ProviderError as error:
-            error.output_began = began
+            error.output_began = bool(written)
             raise
         raise AssertionError("unreachable: the last piece of a stream is the whole reply")
 
@@ -237,10 +241,11 @@ class Caller:
     async def _ask_held(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
         hold = await self._reserve(offer)
         self.tries += 1
+        written: list[str] = []
         try:
             if passage is not None:
                 passage.sent()
-            reply = await self._receive(offer, manner)
+            reply = await self._receive(offer, manner, written)
             if passage is not None:
                 passage.answered(reply.usage.total)
             cost_usd = call_cost_usd(offer.model.price, reply.usage)
@@ -250,6 +255,10 @@ class Caller:
                 passage.failed(error)
             if not error.may_be_billed:
                 hold.release()
+            raise
+        except asyncio.CancelledError:
+            if written:
+                self._settle_left(offer, hold, "".join(written))
             raise
         finally:
             # Without effect where the hold has ended: what is left was cut off in mid-call.
@@ -266,6 +275,19 @@ class Caller:
         )
         return reply
 
+    def _settle_left(self, offer: Offer, hold: Hold, written: str) -> None:
+        """Nobody listens any more: a provider stops writing then, and charges what it wrote."""
+        usage = estimate_usage(offer.request, written)
+        hold.settle(call_cost_usd(offer.model.price, usage) or 0.0, usage.total)
+        self._trace.add(
+            "complete",
+            "failed",
+            "stream.left",
+            f"{offer.model.name}: nobody listened any more after about {usage.output_tokens} "
+            "tokens, which are charged",
+            tokens=usage.total,
+        )
+
     async def _reserve(self, offer: Offer) -> Hold:
         max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens
         try:
@@ -281,3 +303,9 @@ class Caller:
             "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"
         )
         return hold
+
+
+def _text_of(piece: Piece) -> str:
+    """What a piece adds to an answer, tool calls included, for counting."""
+    call = piece.call
+    return piece.text + piece.refusal + ("" if call is None else call.name + call.arguments)

@@ -25,7 +25,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Phrase:
+class CompiledPhrase:
     """A phrase with its pattern. `number` is its place in the list, from 1: what it says is told
     nowhere. A `literal` ends where its words end."""
 
@@ -41,7 +41,7 @@ class _Phrase:
         if not self.literal or seen.isascii():
             yield from self._found(seen)
         if not seen.isascii():
-            view, origin = _plain(seen)
+            view, origin = plain_view(seen)
             for start, end in self._found(view):
                 yield origin[start], origin[end - 1] + 1
 
@@ -55,7 +55,7 @@ class _Phrase:
 class _Meant(NamedTuple):
     """The phrases of one side, and what matches wherever one of their patterns does."""
 
-    phrases: tuple[_Phrase, ...]
+    phrases: tuple[CompiledPhrase, ...]
     any_of: Any
 
     def may_hold(self, text: str) -> bool:
@@ -79,7 +79,7 @@ class PhraseScreen:
     def __init__(self, phrases: Sequence[BlockedPhrase]) -> None:
         """Compile them; their patterns are RE2's, as the configuration checked."""
         self._phrases = tuple(
-            _Phrase(
+            CompiledPhrase(
                 number,
                 phrase,
                 source := phrase.pattern or _literal(phrase.text or ""),
@@ -89,6 +89,10 @@ class PhraseScreen:
             for number, phrase in enumerate(phrases, start=1)
         )
         self._meant: Mapping[Side, _Meant] = {side: self._of(side) for side in SIDES}
+
+    def on(self, side: Side) -> Sequence[CompiledPhrase]:
+        """The phrases that are looked for on one side."""
+        return self._meant[side].phrases
 
     def _of(self, side: Side) -> "_Meant":
         meant = tuple(each for each in self._phrases if each.phrase.where in (side, "both"))
@@ -199,14 +203,14 @@ class _Pass:
             return text
         replaced: list[tuple[int, int]] = []
         for each in self._meant.phrases:
-            spans = _merged(each.spans(text))
+            spans = merged_spans(each.spans(text))
             self.counts[each.number] += len(spans)
             if each.phrase.mode == "redact":
                 replaced += spans
         if not replaced:
             return text
         parts, at = [], 0
-        for start, end in _merged(replaced):
+        for start, end in merged_spans(replaced):
             parts += [text[at:start], BLOCKED]
             at = end
         return "".join([*parts, text[at:]])
@@ -219,7 +223,7 @@ def _written(number: float) -> str:
         return ""
 
 
-def _merged(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> list[tuple[int, int]]:
+def merged_spans(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans in their order, those that overlap as one."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(set(spans)):
@@ -232,11 +236,11 @@ def _merged(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> list[tu
 
 def _literal(text: str) -> str:
     """The pattern of a literal text: any case, and any white space between its words."""
-    plain, _ = _plain(text)
+    plain, _ = plain_view(text)
     return r"(?i)" + r"\s+".join(re.escape(word) for word in plain.split())
 
 
-def _plain(text: str) -> tuple[str, list[int]]:
+def plain_view(text: str) -> tuple[str, list[int]]:
     """The text as it reads, and for each of its letters the place that it came from.
 
     Compatible letters become plain ones (ｆａｌｃｏｎ, ﬁ, a space that does not break), and marks

@@ -3,7 +3,8 @@
 What an act does stands in `control/acts`; this is the door to them.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from evalkit.records.call import (
     Completion,
     Decision,
     Message,
+    Piece,
     PreparedCall,
     Reply,
     ToolCall,
@@ -235,6 +237,44 @@ class ControlSession:
         return await self._generation.complete(
             messages, tools=tools, params=params, output=output, trial=trial, interim=interim
         )
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+        interim: bool = False,
+    ) -> AsyncGenerator[Piece | Completion, None]:
+        """Ask like `complete`, and hand the answer on as it comes: pieces, then the completion.
+
+        A piece leaves once no policy can want it back (see acts/outflow.py), and once one has left
+        no other model is asked. Closing the generator ends the call, which is charged for what had
+        come. Raises what `complete` raises, also after pieces.
+        """
+        queue: asyncio.Queue[Piece | None] = asyncio.Queue()
+        call = asyncio.ensure_future(
+            self._generation.complete(
+                messages,
+                tools=tools,
+                params=params,
+                output=output,
+                trial=trial,
+                interim=interim,
+                hand_on=queue.put_nowait,
+            )
+        )
+        call.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (piece := await queue.get()) is not None:
+                yield piece
+            yield call.result()
+        finally:
+            call.cancel()
+            # the hold of the call has ended when this returns
+            await asyncio.wait([call])
 
     def authorize(self, call: ToolCall, token: StepToken | None = None) -> None:
         """Return if the call may be executed, and count it. Raises PolicyBlocked.

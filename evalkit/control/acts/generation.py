@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.control.acts.outflow import HandOn, Outflow
 from evalkit.control.acts.state import SessionState
 from evalkit.control.asking import Question, build_question
 from evalkit.control.calling import Caller
@@ -73,11 +74,17 @@ class GenerationAct:
         output: Output | None,
         trial: int,
         interim: bool,
+        hand_on: HandOn | None = None,
     ) -> Completion:
-        """As `ControlSession.complete`."""
+        """As `ControlSession.complete`, or as `stream` where `hand_on` takes the pieces."""
         self._state.story.add_user_turns(messages)
+        outflow = None if hand_on is None else Outflow(self._state, hand_on)
         try:
-            completion = await self._complete(messages, tools, params, output, trial, interim)
+            completion = await self._complete(
+                messages, tools, params, output, trial, interim, outflow
+            )
+            if outflow is not None:
+                outflow.finish(completion)
         except SessionError as error:
             self._state.story.add(self._failed_step(error))
             raise
@@ -92,6 +99,7 @@ class GenerationAct:
         output: Output | None,
         trial: int,
         interim: bool,
+        outflow: Outflow | None,
     ) -> Completion:
         state = self._state
         outgoing, outgoing_tools = state.screen.request(self._said(messages), tools)
@@ -112,6 +120,7 @@ class GenerationAct:
             caller=self._caller,
             trace=state.trace,
             identity=state.identity,
+            on_piece=None if outflow is None else outflow.take,
         )
         trace_guardrails(reply, kind=offer.model.provider.identity.split(" ")[0], trace=state.trace)
         state.tokens += reply.usage.total

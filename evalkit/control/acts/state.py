@@ -51,6 +51,7 @@ class SessionState:
         self.approval_store = approval_store
         self.whose = whose or {}
         self.checks = tuple(checks)
+        self.rules = rules
         self.phrases = rules.phrases
         self.answer_schema = rules.answer_schema
         self.output_schema = output_schema
