@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from evalkit.config.prices import Price
+from evalkit.control.granting import Way
 from evalkit.control.prices import input_bound_usd, output_bound_usd
 from evalkit.control.requests import build_request, cap_output, check_params
 from evalkit.control.tokens import bound_tokens
-from evalkit.control.traffic import Lane
 from evalkit.ports import Provider
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Attribution, Message, Request
@@ -31,7 +31,7 @@ class RouteModel:
     id: str
     price: Price | None
     provider: Provider
-    lane: Lane | None = None
+    lane: Way | None = None
     place: str = ""
     broken: bool = False
 

@@ -8,7 +8,7 @@ task that was cancelled), because what is billed and not counted would break the
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ import msgspec
 
 from evalkit.control.asking import Offer
 from evalkit.control.flights import Flights
-from evalkit.control.ledger.book import Hold, Ledger
+from evalkit.control.granting import Budgets, Passing, SetAside
 from evalkit.control.prices import call_cost_usd
 from evalkit.control.providers.answers import estimate_usage
 from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
-from evalkit.control.traffic import Busy, Passage, pass_through
+from evalkit.control.traffic import Busy
 from evalkit.errors import BudgetExhausted, ProviderError
 from evalkit.ports import Cache, Clock, EventSink, Provider
 from evalkit.records.attempt import FailureMode
@@ -38,9 +38,12 @@ LOAD_CODES = frozenset({FailureMode.RATE_LIMITED, FailureMode.CIRCUIT_OPEN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
-    """What the calls of a control plane share. `retries` are further tries of one model."""
+    """What the calls of a control plane share. `retries` are further tries of one model.
 
-    ledger: Ledger
+    `fetch` asks for a stored reply where the cache is not in this process.
+    """
+
+    ledger: Budgets
     cache: Cache | None
     clock: Clock
     timeout_s: float
@@ -48,6 +51,7 @@ class CallSettings:
     jitter: random.Random
     emit: EventSink | None = None
     flights: Flights | None = None
+    fetch: Callable[[str], Awaitable[Reply | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,8 @@ class Caller:
         """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError, Busy."""
         if offer.model.provider.origin != "live":
             return await self._replay(offer, manner)
-        stored = self.cached(offer)
+        fetch = self._settings.fetch
+        stored = self.cached(offer) if fetch is None else await fetch(self._cache_key(offer))
         if stored is not None:
             reply = msgspec.structs.replace(stored, origin="cache")
             with self._trace.spans.open("chat", offer.model.name, offer=offer, reply=reply):
@@ -197,12 +202,12 @@ class Caller:
             return await self._send(offer, manner, None)
         tokens = offer.max_tokens
         # the turn comes first: a hold that waits for it would keep the budget from others
-        async with pass_through(
-            model.lane, model.name, tokens, busy_after_s=manner.busy_after_s
+        async with model.lane.pass_through(
+            model.name, tokens, busy_after_s=manner.busy_after_s
         ) as passage:
             return await self._send(offer, manner, passage)
 
-    async def _send(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
+    async def _send(self, offer: Offer, manner: Manner, passage: Passing | None) -> Reply:
         with self._trace.spans.open("chat", offer.model.name, offer=offer) as span:
             reply = await self._ask_held(offer, manner, passage)
             span.about |= {"reply": reply, "tries": self.tries}
@@ -238,7 +243,7 @@ class Caller:
             return nullcontext()
         return flights.under_way(provider.name, self._settings.timeout_s)
 
-    async def _ask_held(self, offer: Offer, manner: Manner, passage: Passage | None) -> Reply:
+    async def _ask_held(self, offer: Offer, manner: Manner, passage: Passing | None) -> Reply:
         hold = await self._reserve(offer)
         self.tries += 1
         written: list[str] = []
@@ -275,7 +280,7 @@ class Caller:
         )
         return reply
 
-    def _settle_left(self, offer: Offer, hold: Hold, written: str) -> None:
+    def _settle_left(self, offer: Offer, hold: SetAside, written: str) -> None:
         """Nobody listens any more: a provider stops writing then, and charges what it wrote."""
         usage = estimate_usage(offer.request, written)
         hold.settle(call_cost_usd(offer.model.price, usage) or 0.0, usage.total)
@@ -288,7 +293,7 @@ class Caller:
             tokens=usage.total,
         )
 
-    async def _reserve(self, offer: Offer) -> Hold:
+    async def _reserve(self, offer: Offer) -> SetAside:
         max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens
         try:
             hold = await self._settings.ledger.reserve_in_turn(

@@ -12,14 +12,13 @@ from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
 from evalkit.control.checks import PolicyCheck
 from evalkit.control.flights import Flights
-from evalkit.control.ledger.book import Ledger
+from evalkit.control.granting import Budgets, DistantCache, Way
 from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.route_rules import rules_of
 from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
-from evalkit.control.traffic import Lane
 from evalkit.ports import Approvals, Cache, Clock, EventSink, Provider
 from evalkit.records.call import Attribution, Decision
 from evalkit.records.case import Case, Document
@@ -43,7 +42,7 @@ class ControlPlane:
         *,
         models: Mapping[str, Model],
         providers: Mapping[str, Provider],
-        ledger: Ledger,
+        ledger: Budgets,
         cache: Cache | None,
         clock: Clock,
         timeout_s: float,
@@ -51,7 +50,7 @@ class ControlPlane:
         jitter: random.Random,
         emit: EventSink | None = None,
         catalogue: Catalogue | None = None,
-        lanes: Mapping[str, Lane] | None = None,
+        lanes: Mapping[str, Way] | None = None,
         places: Mapping[str, str] | None = None,
         approvals: Approvals | None = None,
         checks: Sequence[PolicyCheck] = (),
@@ -98,6 +97,7 @@ class ControlPlane:
             jitter=jitter,
             emit=emit,
             flights=flights,
+            fetch=cache.fetch if isinstance(cache, DistantCache) else None,
         )
         self._catalogue = catalogue or Catalogue()
         self._approvals = approvals

@@ -6,7 +6,7 @@ or fails.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -28,6 +28,12 @@ class Lane:
 
     limiter: Limiter
     breaker: Breaker | None
+
+    def pass_through(
+        self, model: str, tokens: int, *, busy_after_s: float | None
+    ) -> AbstractAsyncContextManager["Passage"]:
+        """Wait for the right to ask the model; as the function of that name."""
+        return pass_through(self, model, tokens, busy_after_s=busy_after_s)
 
 
 class Traffic:

@@ -15,10 +15,11 @@ from evalkit.config.residence import region_of
 from evalkit.config.routes import HTTP_KINDS, Model, Provider, Route
 from evalkit.control.factory import ControlPlane
 from evalkit.control.flights import Flights
+from evalkit.control.granting import Budgets, Way
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
-from evalkit.control.traffic import Lane, Traffic
+from evalkit.control.traffic import Traffic
 from evalkit.errors import Refused
 from evalkit.ports import Approvals, Cache, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
@@ -125,7 +126,7 @@ class Wiring:
         route: Route,
         *,
         suite: str,
-        ledger: Ledger,
+        ledger: Budgets,
         cache: Cache | None,
         emit: EventSink | None = None,
         tested: bool = False,
@@ -173,7 +174,7 @@ class Wiring:
                 config, route, indexes or {}, transport=self.transport
             ),
             lanes={
-                name: self._lane(config, name, config.models[name]) for name in route.every_model
+                name: self.lane(config, name, config.models[name]) for name in route.every_model
             },
             places={
                 name: self._place(config, name, config.models[name]) for name in route.every_model
@@ -202,7 +203,7 @@ class Wiring:
 
         return read_policy_code(WorkingTree(self.root), route)
 
-    def _lane(self, config: Config, name: str, model: Model) -> Lane:
+    def lane(self, config: Config, name: str, model: Model) -> Way:
         """How a model is reached, by what is configured: a drill goes the way of real calls."""
         by, settings = self._asked(config, name, model)
         return self.traffic.lane(
