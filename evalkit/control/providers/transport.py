@@ -1,13 +1,15 @@
-"""HTTP out: httpx over aiohttp's connections.
+"""HTTP out, by aiohttp.
 
-httpx's own connection pool burns 1.3 ms of CPU a call at 32 at once on an idle machine; over
-aiohttp's connections it is 0.3 (benchmarks/floor.py).
+Used directly: httpx over aiohttp's connections burns as much again for its own requests, URLs and
+headers (benchmarks/floor.py).
 """
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evalkit._version import __version__
@@ -17,14 +19,14 @@ from evalkit.ports import HttpReply, HttpStream
 from evalkit.records.attempt import FailureMode
 
 if TYPE_CHECKING:
-    import httpx
+    import aiohttp
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 
 
-def build_transport() -> "HttpxTransport":
+def build_transport() -> "HttpTransport":
     """The transport of a run. Nothing is imported or opened before the first call."""
-    return HttpxTransport()
+    return HttpTransport()
 
 
 def environment_proxy(url: str) -> str | None:
@@ -39,11 +41,11 @@ def environment_proxy(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-class HttpxTransport:
+class HttpTransport:
     """Asks and reads whole replies; follows no redirect, so that a key never goes elsewhere.
 
     `proxy_for` names the proxy of a URL. Connections are kept; the runner bounds how many there
-    are. A reply above `max_reply_bytes` is refused.
+    are. A reply above `max_reply_bytes`, once it is unpacked, is refused.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class HttpxTransport:
         """Nothing is opened before the first call."""
         self._proxy_for = proxy_for
         self._max_reply_bytes = max_reply_bytes
-        self._proxies: dict[str, str | None] = {}
-        self._clients: dict[str | None, httpx.AsyncClient] = {}
+        self._options: dict[str, Mapping[str, Any]] = {}  # by origin
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._client: aiohttp.ClientSession | None = None
+        self._trusted: ssl.SSLContext | None = None
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -82,9 +86,9 @@ class HttpxTransport:
             async with asyncio.timeout(timeout_s):
                 reply = await self._send(method, url, headers, body, timeout_s)
                 try:
-                    whole = b"".join([chunk async for chunk in self._bytes_of(reply, url)])
+                    whole = await self._whole_body(reply, url)
                 finally:
-                    await reply.aclose()
+                    reply.release()
         except ProviderError:
             raise
         except Exception as error:
@@ -92,7 +96,7 @@ class HttpxTransport:
             if mapped is None:
                 raise
         else:
-            return HttpReply(status=reply.status_code, headers=_headers_of(reply), body=whole)
+            return HttpReply(status=reply.status, headers=_headers_of(reply), body=whole)
         # Raised out here: the cause holds the request with its headers, so it must not be chained.
         raise mapped
 
@@ -120,36 +124,33 @@ class HttpxTransport:
             raise mapped
         chunks = self._chunks_of(reply, url, waiting)
         try:
-            yield HttpStream(status=reply.status_code, headers=_headers_of(reply), chunks=chunks)
+            yield HttpStream(status=reply.status, headers=_headers_of(reply), chunks=chunks)
         finally:
             await chunks.aclose()
-            await reply.aclose()
+            reply.release()
 
     async def _chunks_of(
-        self, reply: "httpx.Response", url: str, waiting: "_Waiting"
+        self, reply: "aiohttp.ClientResponse", url: str, waiting: "_Waiting"
     ) -> AsyncGenerator[bytes, None]:
         """The body as it arrives. Raises ProviderError."""
-        source = self._bytes_of(reply, url)
-        try:
-            while True:
-                mapped: ProviderError | None = None
-                try:
-                    async with waiting.turn():
-                        chunk = await anext(source, None)
-                except ProviderError:
+        size = 0
+        while True:
+            mapped: ProviderError | None = None
+            try:
+                async with waiting.turn():
+                    chunk = await reply.content.readany()
+            except Exception as error:
+                where = host_of(url)
+                mapped = map_error(error, where=where, timeout_s=waiting.timeout_s)
+                if mapped is None:
                     raise
-                except Exception as error:
-                    where = host_of(url)
-                    mapped = map_error(error, where=where, timeout_s=waiting.timeout_s)
-                    if mapped is None:
-                        raise
-                if mapped is not None:
-                    raise mapped
-                if chunk is None:
-                    return
-                yield chunk
-        finally:
-            await source.aclose()
+            if mapped is not None:
+                raise mapped
+            if not chunk:
+                return
+            size += len(chunk)
+            self._check_size(size, url)
+            yield chunk
 
     async def _send(
         self,
@@ -158,45 +159,91 @@ class HttpxTransport:
         headers: Mapping[str, str],
         body: bytes | None,
         timeout_s: float,
-    ) -> "httpx.Response":
+    ) -> "aiohttp.ClientResponse":
         """The reply with its body still to be read."""
-        client = self._client(url)
-        timeouts = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": None}
-        request = client.build_request(
-            method, url, headers=dict(headers), content=body, extensions={"timeout": timeouts}
+        client = self._client or self._open_client()
+        return await client.request(
+            method,
+            url,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            timeout=self._timeout(timeout_s),
+            **self._options_for(url),
         )
-        return await client.send(request, stream=True)
 
-    async def _bytes_of(self, reply: "httpx.Response", url: str) -> AsyncGenerator[bytes, None]:
+    async def _whole_body(self, reply: "aiohttp.ClientResponse", url: str) -> bytes:
         """The body, up to the size that is read at all."""
-        size = 0
-        async for chunk in reply.aiter_bytes():
+        content = reply.content
+        first = await content.readany()
+        self._check_size(len(first), url)
+        if content.at_eof():
+            return first
+        chunks, size = [first], len(first)
+        while chunk := await content.readany():
             size += len(chunk)
-            if size > self._max_reply_bytes:
-                raise ProviderError(
-                    FailureMode.MALFORMED_REPLY,
-                    f"{host_of(url)} sent more than {self._max_reply_bytes} bytes",
-                    may_be_billed=True,
-                )
-            yield chunk
+            self._check_size(size, url)
+            chunks.append(chunk)
+        return b"".join(chunks)
 
-    def _client(self, url: str) -> "httpx.AsyncClient":
-        """The client for a URL's host: one for every proxy, one without."""
+    def _check_size(self, size: int, url: str) -> None:
+        if size > self._max_reply_bytes:
+            raise ProviderError(
+                FailureMode.MALFORMED_REPLY,
+                f"{host_of(url)} sent more than {self._max_reply_bytes} bytes",
+                may_be_billed=True,
+            )
+
+    def _options_for(self, url: str) -> Mapping[str, Any]:
+        """What every request to a URL's host says beside its own. Raises ProviderError."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self._proxies:
-            self._proxies[origin] = self._proxy_for(url)
-        proxy = self._proxies[origin]
-        if proxy not in self._clients:
-            self._clients[proxy] = _open_client(proxy)
-        return self._clients[proxy]
+        options = self._options.get(origin)
+        if options is None:
+            options = self._options[origin] = self._new_options(parts.scheme, self._proxy_for(url))
+        return options
+
+    def _new_options(self, scheme: str, proxy: str | None) -> Mapping[str, Any]:
+        proxy_scheme = None if proxy is None else urlsplit(proxy).scheme
+        if proxy_scheme not in (None, "http", "https"):
+            raise ProviderError(
+                FailureMode.CONNECTION,
+                f"the environment names a {proxy_scheme} proxy; only http and https proxies "
+                "are supported (set NO_PROXY for the provider's host, or another proxy)",
+            )
+        if "https" not in (scheme, proxy_scheme):
+            return {"proxy": proxy}
+        if self._trusted is None:
+            self._trusted = _trusted_authorities()
+        return {"proxy": proxy, "ssl": self._trusted}
+
+    def _timeout(self, timeout_s: float) -> "aiohttp.ClientTimeout":
+        """How long a connection is waited for; the whole call's time is kept around it."""
+        import aiohttp
+
+        found = self._timeouts.get(timeout_s)
+        if found is None:
+            connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+            found = self._timeouts[timeout_s] = aiohttp.ClientTimeout(sock_connect=connect_s)
+        return found
+
+    def _open_client(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
+        # No cookies and no netrc: a run sends what its configuration says and nothing else.
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": f"evalkit/{__version__}"},
+            trust_env=False,
+        )
+        return self._client
 
     async def close(self) -> None:
         """Give the connections back."""
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
 
 class _Waiting:
@@ -218,37 +265,24 @@ class _Waiting:
             self._left_s = max(0.0, self._left_s - (clock() - began))
 
 
-def _headers_of(reply: "httpx.Response") -> dict[str, str]:
-    return {name.lower(): value for name, value in reply.headers.items()}
+def _headers_of(reply: "aiohttp.ClientResponse") -> dict[str, str]:
+    """By names in lower case; what stands in several lines is joined."""
+    headers: dict[str, str] = {}
+    for name, value in reply.headers.items():
+        name = name.lower()
+        if not value.isascii():  # bytes that are no text may stand there
+            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
-def _open_client(proxy: str | None) -> "httpx.AsyncClient":
-    import aiohttp
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
+def _trusted_authorities() -> ssl.SSLContext:
+    """Mozilla's authorities, or those that the environment names instead."""
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file:
+        return ssl.create_default_context(cafile=file)
+    if folder:
+        return ssl.create_default_context(capath=folder)
+    import certifi
 
-    if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-        raise ProviderError(
-            FailureMode.CONNECTION,
-            f"the environment names a {urlsplit(proxy).scheme} proxy; only http and https proxies "
-            "are supported (set NO_PROXY for the provider's host, or another proxy)",
-        )
-    trusted = httpx.create_ssl_context()
-
-    def open_session() -> aiohttp.ClientSession:
-        # No cookies and no netrc: a run sends what its configuration says and nothing else.
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
-
-    transport = AiohttpTransport(
-        verify=trusted, client=open_session, proxy=None if proxy is None else httpx.Proxy(proxy)
-    )
-    return httpx.AsyncClient(
-        transport=transport,
-        headers={"user-agent": f"evalkit/{__version__}"},
-        trust_env=False,
-        follow_redirects=False,
-    )
+    return ssl.create_default_context(cafile=certifi.where())

@@ -1,7 +1,6 @@
-"""The one place where what httpx, aiohttp and the operating system raise is mapped.
+"""The one place where what aiohttp and the operating system raise is mapped.
 
-What aiohttp raises is more exact than what httpx makes of it, and whether the request had left
-decides if money may have been spent: so the cause is mapped, not the wrapper.
+Whether the request had left decides if money may have been spent, so that is told apart.
 """
 
 import ssl
@@ -25,16 +24,15 @@ class _Row(NamedTuple):
 
 
 def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderError | None:
-    """What an error of httpx, aiohttp or the operating system means; None for a bug.
+    """What an error of aiohttp or the operating system means; None for a bug.
 
     Messages name the host and the operating system's reason, never the URL or a header.
     """
-    import aiohttp
-    import httpx
+    from aiohttp.http_exceptions import HttpProcessingError
 
-    cause = error.__cause__
-    if isinstance(error, httpx.TransportError) and isinstance(cause, aiohttp.ClientError | OSError):
-        error = cause
+    # what was wrong with a body says more than that its reading ended
+    if isinstance(error.__cause__, HttpProcessingError):
+        error = error.__cause__
     row = next((each for each in _table(timeout_s) if isinstance(error, each.kinds)), None)
     if row is None:
         return None
@@ -55,7 +53,6 @@ def _table(timeout_s: float) -> tuple[_Row, ...]:
 def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
     """Nothing has left, so nothing can be billed."""
     import aiohttp
-    import httpx
 
     return (
         _Row(
@@ -74,18 +71,17 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
             (
                 aiohttp.ClientProxyConnectionError,
                 aiohttp.ClientHttpProxyError,
-                httpx.ProxyError,
             ),
             FailureMode.CONNECTION,
             "the proxy could not be used",
         ),
         _Row(
-            (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, httpx.PoolTimeout),
+            (aiohttp.ConnectionTimeoutError,),
             FailureMode.TIMEOUT,
             f"no connection within {min(CONNECT_TIMEOUT_S, timeout_s):g} s",
         ),
         _Row(
-            (aiohttp.ClientConnectorError, httpx.ConnectError),
+            (aiohttp.ClientConnectorError,),
             FailureMode.CONNECTION,
             "no connection",
         ),
@@ -94,10 +90,6 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
                 aiohttp.InvalidURL,
                 aiohttp.NonHttpUrlClientError,
                 aiohttp.RedirectClientError,
-                httpx.InvalidURL,
-                httpx.UnsupportedProtocol,
-                httpx.LocalProtocolError,
-                httpx.TooManyRedirects,
             ),
             FailureMode.BAD_REQUEST,
             "the address or a header cannot be sent; look at base_url and the key",
@@ -109,23 +101,23 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
 def _rows_once_sent(timeout_s: float) -> tuple[_Row, ...]:
     """The request may have arrived, and its answer may be billed."""
     import aiohttp
-    import httpx
+    from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
     return (
         _Row(
-            (TimeoutError, httpx.TimeoutException),
+            (TimeoutError,),
             FailureMode.TIMEOUT,
             f"no whole reply within {timeout_s:g} s",
             may_have_left=True,
         ),
         _Row(
-            (httpx.DecodingError,),
+            (ContentEncodingError,),
             FailureMode.MALFORMED_REPLY,
             "the reply is not compressed as it says",
             may_have_left=True,
         ),
         _Row(
-            (aiohttp.ClientError, httpx.HTTPError, httpx.StreamError, OSError),
+            (aiohttp.ClientError, HttpProcessingError, OSError),
             FailureMode.CONNECTION,
             "the connection was lost before the reply was whole",
             may_have_left=True,

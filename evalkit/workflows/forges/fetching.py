@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from evalkit.control.providers.transport import HttpxTransport
+from evalkit.control.providers.transport import HttpTransport
 from evalkit.errors import Refused, StoreError, UsageError
 from evalkit.ports import Clock, Transport
 from evalkit.records.run import RunState
@@ -99,7 +99,7 @@ def fetch_run(
     token = token_for(repository, request.token_env, environ)
 
     async def look() -> "_Found":
-        opened = transport or HttpxTransport(max_reply_bytes=max_bytes)
+        opened = transport or HttpTransport(max_reply_bytes=max_bytes)
         try:
             kind = GitLabArtifacts if repository.kind == "gitlab" else GitHubArtifacts
             artifacts = kind(repository, token, transport=opened, clock=clock or SystemClock())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from evalkit.control.providers.transport import HttpxTransport
+from evalkit.control.providers.transport import HttpTransport
 from evalkit.records.last_run import LastRun
 from evalkit.records.run import StoredRun
 from evalkit.store.runs import RunStore
@@ -75,7 +75,7 @@ class Desk:
             run,
             GithubRequest(**request),
             environ=self.environ,
-            transport=HttpxTransport(proxy_for=lambda url: None),
+            transport=HttpTransport(proxy_for=lambda url: None),
             clock=self.clock,
         )
 

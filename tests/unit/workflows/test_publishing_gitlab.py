@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import Project
-from evalkit.control.providers.transport import HttpxTransport
+from evalkit.control.providers.transport import HttpTransport
 from evalkit.errors import UsageError
 from evalkit.records.last_run import LastRun
 from evalkit.report.github.stamp import Stamp, read_stamp
@@ -83,7 +83,7 @@ def publish(
         None,
         GitlabRequest(**request),
         environ=job(server, **dict(environ or {})),
-        transport=HttpxTransport(),
+        transport=HttpTransport(),
         clock=FixedClock(),
     )
 
@@ -294,7 +294,7 @@ def test_outside_of_a_job_everything_can_be_named(project: Path, server: GitlabS
         None,
         GitlabRequest(project="41", merge_request=7, api_url=server.api, token_env="MINE"),
         environ={"MINE": TOKEN},
-        transport=HttpxTransport(),
+        transport=HttpTransport(),
         clock=FixedClock(),
     )
     assert done.done == ["note: made"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.control.providers.transport import HttpxTransport
+from evalkit.control.providers.transport import HttpTransport
 from evalkit.errors import ProviderError
 from evalkit.ports import HttpReply
 from tests.servers.github_server import HEAD, REPO, TOKEN, GithubServer
@@ -18,7 +18,7 @@ HEADERS = {
 
 def ask(method: str, url: str, body: bytes | None = None) -> HttpReply:
     async def work() -> HttpReply:
-        transport = HttpxTransport(proxy_for=lambda url: None)
+        transport = HttpTransport(proxy_for=lambda url: None)
         more = {} if body is None else {"content-type": "application/json"}
         try:
             return await transport.request(
