@@ -1,4 +1,4 @@
-"""Every case as data for the page's script: an index of all, and their details in chunks.
+"""The listed cases as data for the page's script: an index of all, and their details in chunks.
 
 The index is read when the page opens, a chunk when one of its cases is looked at, so that thousands
 of cases cost a page little. Everything in here is text to be shown and nothing else: the script
@@ -14,7 +14,7 @@ import msgspec
 
 from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.call import Decision
-from evalkit.records.comparison import CaseChange, Comparison
+from evalkit.records.comparison import CaseChange, ChangeKind, Comparison
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.score import Score
@@ -61,8 +61,14 @@ class CaseData:
         self._attempts = _by_case(run.attempts)
         self._scores = _by_place(run.scores)
         self._judgments = _by_place(run.judgments)
-        self._cases = list_cases(run, comparison)
+        self._listing = list_cases(run, comparison)
+        self._cases = self._listing.cases
         self._room = Room()
+
+    @property
+    def left_out(self) -> Mapping[ChangeKind, int]:
+        """How many cases of each outcome are not on the page."""
+        return self._listing.left_out
 
     def index(self) -> str:
         """What the list shows and the filters ask, as the text of a script element."""
@@ -73,6 +79,7 @@ class CaseData:
             {
                 "run": one_line(self._run.record.id),
                 "chunk": CHUNK,
+                "left": sum(self.left_out.values()),
                 "facts": FACTS,
                 "suites": [
                     {"name": one_line(suite.suite), "alone": suite.before is None}

@@ -10,7 +10,7 @@ from typing import Protocol
 from evalkit._version import __version__
 from evalkit.records.attempt import Place
 from evalkit.records.call import Decision
-from evalkit.records.comparison import Comparison, SuiteComparison
+from evalkit.records.comparison import ChangeKind, Comparison, SuiteComparison
 from evalkit.records.run import StoredRun
 from evalkit.report.html.about import about_run
 from evalkit.report.html.broken_cases import broken_cases
@@ -18,7 +18,7 @@ from evalkit.report.html.case_data import CaseData
 from evalkit.report.html.changes import asset_changes
 from evalkit.report.html.distribution import distributions
 from evalkit.report.html.element import Markup, element, join
-from evalkit.report.html.explorer import explorer, help_dialog
+from evalkit.report.html.explorer import cut_note, explorer, help_dialog
 from evalkit.report.html.head import overview, run_title, verdict_head
 from evalkit.report.html.icons import icon, sprite
 from evalkit.report.html.notices import notices
@@ -79,12 +79,12 @@ def _pieces(
     yield "\n<body>\n"
     yield join(sprite(), _bar(run))
     yield '\n<main id="main">\n'
-    for section in _sections(run, comparison):
+    data = CaseData(run, comparison, traces)
+    for section in _sections(run, comparison, data.left_out):
         yield section
         yield "\n"
     yield "</main>\n"
     yield help_dialog()
-    data = CaseData(run, comparison, traces)
     yield _data("case-index", data.index())
     for number, chunk in enumerate(data.chunks()):
         yield _data(f"cases-{number}", chunk)
@@ -129,7 +129,9 @@ def _bar(run: StoredRun) -> Markup:
     )
 
 
-def _sections(run: StoredRun, comparison: Comparison) -> Iterator[Markup]:
+def _sections(
+    run: StoredRun, comparison: Comparison, left_out: Mapping[ChangeKind, int]
+) -> Iterator[Markup]:
     suites = comparison.suites
     yield verdict_head(run, comparison)
     for section in (notices(run, comparison), overview(comparison)):
@@ -138,7 +140,9 @@ def _sections(run: StoredRun, comparison: Comparison) -> Iterator[Markup]:
     yield _section(
         "gate", "What the gate asked", list(map(suite_section, range(len(suites)), suites))
     )
-    yield _section("cases", "Cases", [_no_script(), explorer(), broken_cases(comparison)])
+    cut = cut_note(run, comparison, left_out)
+    listed = [explorer(), broken_cases(comparison)]
+    yield _section("cases", "Cases", [_no_script(), *([cut] if cut else []), *listed])
     yield _by_suite("rates", "Pass rates", suites, rates)
     yield _by_suite(
         "cost", "Tokens, cost and latency", suites, lambda suite: distributions(run, suite)

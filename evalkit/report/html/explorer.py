@@ -1,7 +1,12 @@
 """The frame that the page's script fills with cases: filters, list, detail, and the help."""
 
+from collections.abc import Mapping
+
+from evalkit.records.comparison import ChangeKind, Comparison
+from evalkit.records.run import StoredRun
 from evalkit.report.html.element import Markup, element
 from evalkit.report.html.icons import icon
+from evalkit.report.html.kinds import kind_label
 
 _KEYS = (
     ("j k", "next and previous case, from anywhere"),
@@ -29,6 +34,29 @@ def explorer() -> Markup:
         element("div", _list_pane(), _detail_pane(), class_="panes"),
         id="explorer",
         class_="explorer",
+    )
+
+
+def cut_note(
+    run: StoredRun, comparison: Comparison, left_out: Mapping[ChangeKind, int]
+) -> Markup | None:
+    """What is not on the page and how it is seen; None where every case is."""
+    if not left_out:
+        return None
+    alone = all(suite.before is None for suite in comparison.suites)
+    cases = sum(suite.cases for suite in comparison.suites)
+    shown = cases - sum(left_out.values())
+    kinds = ", ".join(f"{n:,} {kind_label(kind, alone=alone)}" for kind, n in left_out.items())
+    return element(
+        "p",
+        element("strong", f"This page lists {shown:,} of the run's {cases:,} cases."),
+        f" Left out: {kinds}. The figures of the report are over all cases. ",
+        element("code", f"evalkit show {run.record.id} CASE"),
+        " shows any of them, and everything that changed is in ",
+        element("code", f"evalkit diff {run.record.id} --all"),
+        ".",
+        class_="about",
+        id="cut",
     )
 
 

@@ -1,7 +1,14 @@
-"""A case as the list shows it: what it is, and what became of it."""
+"""The cases that the list of a page shows, and how many of which kind it leaves out.
 
-from collections.abc import Iterator
+A page with every case of a large run would be too large to open, and most of it would tell of cases
+that passed as before. So a run of more than `WHOLE` cases is shown by those that broke or changed,
+or that are flaky, quarantined, or failed by a judge; the page says what is not on it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from evalkit.records.case import Case
 from evalkit.records.comparison import CaseChange, ChangeKind, Comparison, SuiteComparison
@@ -10,7 +17,21 @@ from evalkit.report.case_block import trial_words
 from evalkit.report.html.kinds import KIND_ORDER
 from evalkit.report.untrusted import clip, one_line
 
+WHOLE = 500
+"""A run of so many cases is shown whole; of a larger one at least so many."""
+
+MOST_LISTED = 2_000
+"""The most cases on a page, whatever became of them."""
+
 _MOST_EXCERPT = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The cases of a page in the order of its list; `left_out` counts the others by outcome."""
+
+    cases: list["ListedCase"]
+    left_out: Mapping[ChangeKind, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +87,57 @@ class ListedCase:
         return flags
 
 
-def list_cases(run: StoredRun, comparison: Comparison) -> list[ListedCase]:
-    """Every case of every compared suite: what broke first, then as the comparison has it."""
-    listed = (
-        each
+def list_cases(run: StoredRun, comparison: Comparison) -> Listing:
+    """The cases to show: what broke first, then as the comparison has it."""
+    suites = [
+        (number, suite, snapshot)
         for number, suite in enumerate(comparison.suites)
-        for each in _of_suite(number, suite, run.snapshot(suite.suite))
-    )
-    return sorted(listed, key=lambda each: KIND_ORDER.index(each.kind))
+        if (snapshot := run.snapshot(suite.suite)) is not None
+    ]
+    telling = [each for suite in suites for each in _telling(*suite)]
+    telling.sort(key=lambda each: KIND_ORDER.index(each.kind))
+    shown = telling[:MOST_LISTED]
+    taken = {(each.number, each.case.id) for each in shown}
+    passing = (each for suite in suites for each in _passing(*suite, taken))
+    shown += islice(passing, max(0, WHOLE - len(shown)))
+    counts: Counter[ChangeKind] = Counter()
+    for _, suite, _ in suites:
+        counts.update({kind: suite.counts.get(kind, 0) for kind in KIND_ORDER})
+    counts.subtract(each.kind for each in shown)
+    return Listing(shown, {kind: counts[kind] for kind in KIND_ORDER if counts[kind] > 0})
 
 
-def _of_suite(
-    number: int, suite: SuiteComparison, snapshot: SuiteSnapshot | None
-) -> Iterator[ListedCase]:
-    if snapshot is None:
-        return
-    order = {case.id: position for position, case in enumerate(snapshot.cases)}
-    changed = {change.case: change for change in suite.changes}
+def _telling(number: int, suite: SuiteComparison, snapshot: SuiteSnapshot) -> Iterator[ListedCase]:
+    """The cases that tell something: what changed, then what passed and still needs a look."""
+    changed = {change.case: change for change in islice(suite.changes, MOST_LISTED)}
+    flagged = dict.fromkeys(_flagged(suite, snapshot))
+    found = {
+        case.id: (position, case)
+        for position, case in enumerate(snapshot.cases)
+        if case.id in changed or case.id in flagged
+    }
+    kinds = {change.case for change in suite.changes} if flagged else changed.keys()
     for name, change in changed.items():
-        position = order[name]
-        yield ListedCase(number, suite, snapshot, position, snapshot.cases[position], change)
+        yield ListedCase(number, suite, snapshot, *found[name], change)
+    for name in flagged:
+        if name in found and name not in kinds:
+            yield ListedCase(number, suite, snapshot, *found[name], None)
+
+
+def _flagged(suite: SuiteComparison, snapshot: SuiteSnapshot) -> Iterator[str]:
+    """Cases that broke an invariant, are flaky, in quarantine, or newly failed by a judge."""
+    if suite.verdict is not None:
+        yield from (case for part in suite.verdict.parts for case in part.cases)
+        yield from (quarantined.case for quarantined in suite.verdict.quarantined)
+    yield from (flake.case for flake in snapshot.flaky)
+    yield from (case for row in suite.scorers for case in row.newly_failing)
+
+
+def _passing(
+    number: int, suite: SuiteComparison, snapshot: SuiteSnapshot, taken: set[tuple[int, str]]
+) -> Iterator[ListedCase]:
+    """The cases that passed in every trial on every side, but those `taken`."""
+    changed = {change.case for change in suite.changes}
     for position, case in enumerate(snapshot.cases):
-        if case.id not in changed:
+        if case.id not in changed and (number, case.id) not in taken:
             yield ListedCase(number, suite, snapshot, position, case, None)

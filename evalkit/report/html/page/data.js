@@ -1,4 +1,4 @@
-// The data of the page: the index of all cases, and their details, which are read when asked for.
+// The data of the page: the index of the listed cases, and their details, which are read when asked for.
 
 const index = JSON.parse(byId("case-index").textContent);
 const KINDS = {

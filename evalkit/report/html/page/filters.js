@@ -119,7 +119,8 @@ function showFilters(found, counts) {
     button.querySelector("b").textContent = (counts[kind] || 0).toLocaleString("en");
   }
   const all = cases.length.toLocaleString("en");
-  byId("found").textContent = `${found.toLocaleString("en")} of ${all} cases`;
+  const cut = index.left ? ` on this page; ${index.left.toLocaleString("en")} more are not on it` : "";
+  byId("found").textContent = `${found.toLocaleString("en")} of ${all} cases${cut}`;
   const any = filters.kinds.size || filters.order !== "worst" ||
     ["search", "suite", "tag", "scorer", "mode"].some((name) => filters[name] !== "");
   byId("filter-reset").hidden = !any;

@@ -33,4 +33,5 @@ addEventListener("afterprint", () => {
 refilter();
 const first = addressed();
 if (first) choose(first, { open: true });
+else if (index.left && location.hash.startsWith("#case=")) byId("cut").scrollIntoView();
 performance.mark("evalkit-usable");
