@@ -13,6 +13,7 @@ from evalkit.cli import (
     history,
     init,
     judge,
+    key,
     local,
     merge,
     plan,
@@ -23,6 +24,7 @@ from evalkit.cli import (
     run,
     schema,
     score,
+    serve,
     show,
     trace,
     waive,
@@ -43,6 +45,7 @@ _VERBS = (
     ("gate", gate.gate, gate.EXAMPLE, "Decide on a stored run, or on result files."),
     ("waive", waive.waive, waive.EXAMPLE, "Accept for a while that a part does not pass."),
     ("record", record.record, record.EXAMPLE, "Keep a real model's answers in the repository."),
+    ("serve", serve.serve, serve.EXAMPLE, "Serve the routes to applications: the gateway."),
     ("prune", prune.prune, prune.EXAMPLE, "Remove private state that is old enough."),
     ("schema", schema.schema, schema.EXAMPLE, "Print JSON Schemas for editors and programs."),
 )
@@ -56,6 +59,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(golden.app)
     app.add_typer(local.app)
     app.add_typer(route.app)
+    app.add_typer(key.app)
     app.add_typer(trace.app)
     app.add_typer(audit.app)
     app.add_typer(approvals.app)

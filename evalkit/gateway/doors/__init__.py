@@ -1,0 +1,1 @@
+"""One module a wire format: what comes in becomes `Asked`, what the core says goes out in it."""

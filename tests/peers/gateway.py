@@ -1,0 +1,194 @@
+"""`evalkit serve` in a process of its own, in front of an upstream that says what a test wants."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+EVALKIT = [sys.executable, "-m", "evalkit"]
+
+
+@dataclass
+class Upstream:
+    """A chat-completions server. `says` are its answers in turn, the last one for ever: a text, a
+    message, or an error's status. It keeps the bodies it got, and the pieces that it could send."""
+
+    says: list[Any] = field(default_factory=lambda: ["fine"])
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    hold: threading.Event | None = None
+    broken: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def next(self) -> Any:
+        return self.says[0] if len(self.says) == 1 else self.says.pop(0)
+
+
+@contextmanager
+def upstream(**keys: Any) -> Iterator[Upstream]:
+    """The server, until the block ends."""
+    it = Upstream(**keys)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            it.bodies.append(body)
+            said = it.next()
+            if isinstance(said, int):
+                self._send(said, {"error": {"message": f"no: {said}", "code": "x"}})
+                return
+            message = said if isinstance(said, dict) else {"content": said}
+            ends = "tool_calls" if message.get("tool_calls") else "stop"
+            if body.get("stream"):
+                self._stream(message, ends)
+                return
+            choice = {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": ends}
+            self._send(200, {"id": "up-1", "model": "up", "choices": [choice], "usage": USAGE})
+
+        def _send(self, status: int, body: Any) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def _stream(self, message: dict[str, Any], ends: str) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("connection", "close")
+            self.end_headers()
+            try:
+                for delta in deltas(message):
+                    self._event({"choices": [{"index": 0, "delta": delta}]})
+                while it.hold is not None and not it.hold.wait(0.02):
+                    self._event({"choices": [{"index": 0, "delta": {"content": "more "}}]})
+                self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": ends}]})
+                self._event({"choices": [], "usage": USAGE})
+                self.wfile.write(b"data: [DONE]\n\n")
+            except OSError:
+                it.broken.set()
+            self.close_connection = True
+
+        def _event(self, body: dict[str, Any]) -> None:
+            frame = {"id": "up-1", "object": "chat.completion.chunk", "model": "up"}
+            self.wfile.write(b"data: " + json.dumps(frame | body).encode() + b"\n\n")
+            self.wfile.flush()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    it.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield it
+    finally:
+        if it.hold is not None:
+            it.hold.set()
+        server.shutdown()
+        server.server_close()
+
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+
+def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A message in small pieces."""
+    yield {"role": "assistant", "content": ""}
+    text = message.get("content") or ""
+    for at in range(0, len(text), 3):
+        yield {"content": text[at : at + 3]}
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        arguments = call["function"]["arguments"]
+        first = {"name": call["function"]["name"], "arguments": ""}
+        yield {
+            "tool_calls": [
+                {"index": index, "id": call["id"], "type": "function", "function": first}
+            ]
+        }
+        for at in range(0, len(arguments), 5):
+            part = {"arguments": arguments[at : at + 5]}
+            yield {"tool_calls": [{"index": index, "function": part}]}
+
+
+CONFIG = """\
+version: 1
+providers:
+  up: {{kind: openai, base_url: "{url}"}}
+models:
+  one: {{provider: up, id: up-model, price: {{input_usd_per_mtok: 1, output_usd_per_mtok: 2}}}}
+routes:
+  - {{name: plain, models: {{primary: one}}, max_tokens: 500}}
+  - name: careful
+    models: {{primary: one}}
+    max_tokens: 500
+    policies: {{pii_redaction: true, disallow_actions: [refund], blocked_phrases: [falcon]}}
+  - {{name: cited, models: {{primary: one}}, max_tokens: 500, require_citations: true}}
+run: {{retries: 0}}
+{more}
+"""
+
+
+@dataclass
+class Gateway:
+    """A gateway that serves. `url` ends with /v1; `key` may use every route."""
+
+    root: Path
+    url: str
+    key: str
+    process: subprocess.Popen[str]
+
+    def add_key(self, *flags: str) -> str:
+        """A further key."""
+        return add_key(self.root, *flags)
+
+
+def add_key(root: Path, *flags: str) -> str:
+    """A key made as an operator makes one."""
+    made = subprocess.run(
+        [*EVALKIT, "key", "add", *flags], cwd=root, check=True, capture_output=True, text=True
+    )
+    return made.stdout.strip()
+
+
+@contextmanager
+def gateway(root: Path, url: str, more: str = "", *flags: str) -> Iterator[Gateway]:
+    """`evalkit serve` over a project of three routes, in front of the upstream at `url`."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "evalkit.yaml").write_text(CONFIG.format(url=url, more=more), encoding="utf-8")
+    key = add_key(root, "--user", "u1", "--team", "support")
+    process = subprocess.Popen(
+        [*EVALKIT, "serve", "--port", "0", *flags],
+        cwd=root,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NO_COLOR": "1"},
+    )
+    assert process.stderr is not None
+    told: list[str] = []
+    for line in process.stderr:
+        told.append(line)
+        if found := re.search(r"listening at (http://\S+?);", line):
+            break
+    else:
+        raise AssertionError("".join(told))
+    drain = threading.Thread(target=lambda: told.extend(process.stderr or ()), daemon=True)
+    drain.start()
+    try:
+        yield Gateway(root, f"{found.group(1)}/v1", key, process)
+    finally:
+        process.terminate()
+        process.wait(40)
+        drain.join(5)
+        process.stderr.close()
