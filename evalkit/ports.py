@@ -20,6 +20,7 @@ from evalkit.records.call import (
     Request,
     ToolCall,
 )
+from evalkit.records.call_log import ModelGivenUp
 from evalkit.records.case import Document
 from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
@@ -194,6 +195,37 @@ class Journal(Protocol):
 
     def append(self, attempt: Attempt) -> None:
         """Write one line and hand it to the operating system before returning."""
+
+
+class WorkCalls(Protocol):
+    """The calls for one attempt or judgment, written down before and after each.
+
+    `before_usd` and `before_tries` are of calls that a process made for it which was stopped before
+    it was finished. Every method raises StoreError.
+    """
+
+    before_usd: float
+    before_tries: int
+
+    def answered(self, key: str) -> Reply | ModelGivenUp | None:
+        """What a stopped process was answered to this very request, or that it gave the model up
+        and asked another. Each answer stands for one call."""
+
+    def asked(self, key: str, *, usd: float, tokens: int) -> int:
+        """A call is about to leave, with its upper bounds; its number."""
+
+    def ended(self, number: int, *, usd: float, tokens: int, reply: Reply | None = None) -> None:
+        """It ended and was charged so much; `reply` is as it may be stored."""
+
+    def gave_up(self, key: str, message: str, *, code: str = "", busy: bool = False) -> None:
+        """Another model is asked instead; `message` is redacted."""
+
+
+class CallLog(Protocol):
+    """Where the calls of a run are written down."""
+
+    def of(self, work: str) -> WorkCalls | None:
+        """The calls for a piece of work (`records.call_log`); None where nothing is kept."""
 
 
 class History(Protocol):

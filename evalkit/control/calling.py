@@ -22,10 +22,11 @@ from evalkit.control.providers.answers import estimate_usage
 from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
 from evalkit.control.traffic import Busy
-from evalkit.errors import BudgetExhausted, ProviderError
-from evalkit.ports import Cache, Clock, EventSink, Provider
+from evalkit.errors import BudgetExhausted, ProviderError, StoreError
+from evalkit.ports import Cache, CallLog, Clock, EventSink, Provider
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Piece, Reply, Request
+from evalkit.records.call_log import ModelGivenUp
 from evalkit.records.event import AttemptRetried, CallFailed
 from evalkit.records.ledger import Scopes
 
@@ -52,6 +53,7 @@ class CallSettings:
     emit: EventSink | None = None
     flights: Flights | None = None
     fetch: Callable[[str], Awaitable[Reply | None]] | None = None
+    calls: CallLog | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +81,10 @@ class Caller:
         storable: Callable[[Reply], Reply],
         knows: tuple[tuple[str, str, str], ...],
         scopes: Scopes,
+        work: str = "",
     ) -> None:
         """`storable` redacts a reply for the cache; `knows` are the placeholders of the session;
-        `scopes` are what its calls are charged to.
+        `scopes` are what its calls are charged to, `work` is what they are made for in a run.
 
         What they stand for goes into the cache's key: two cases whose prompts are alike may number
         their data differently, and a stored reply carries the numbers of one of them.
@@ -92,8 +95,11 @@ class Caller:
         self._storable = storable
         canonical = repr(knows).encode("utf-8", "surrogatepass")
         self._salt = hashlib.sha256(canonical).hexdigest() if knows else ""
-        self.tries = 0
-        self.billed_usd = 0.0
+        self._calls = None if settings.calls is None else settings.calls.of(work)
+        # what a stopped process did for this was tried and billed too
+        self.tries = 0 if self._calls is None else self._calls.before_tries
+        self.billed_usd = 0.0 if self._calls is None else self._calls.before_usd
+        self._kept: tuple[Reply, Reply] | None = None
 
     def cached(self, offer: Offer) -> Reply | None:
         """The stored reply to a live model's request. Raises StoreError."""
@@ -110,27 +116,66 @@ class Caller:
         """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError, Busy."""
         if offer.model.provider.origin != "live":
             return await self._replay(offer, manner)
+        earlier = self._answered_before(offer)
+        if earlier is not None:
+            told = f"the reply of {earlier.measured_at}, before the run was stopped"
+            self._hand_on(earlier, offer, manner, "journal", told)
+            return earlier
         fetch = self._settings.fetch
         stored = self.cached(offer) if fetch is None else await fetch(self._cache_key(offer))
         if stored is not None:
             reply = msgspec.structs.replace(stored, origin="cache")
-            with self._trace.spans.open("chat", offer.model.name, offer=offer, reply=reply):
-                self._trace.add(
-                    "complete",
-                    "answered",
-                    "cache",
-                    f"{offer.model.name}: the stored reply of {stored.measured_at}, billed nothing",
-                    key=offer.request.key,
-                )
-            if manner.on_piece is not None:
-                for piece in pieces_of(reply):
-                    if piece.reply is None:
-                        manner.on_piece(piece)
+            told = f"the stored reply of {stored.measured_at}, billed nothing"
+            self._hand_on(reply, offer, manner, "cache", told)
             return reply
-        reply = await self._ask_with_retries(offer, manner)
+        try:
+            reply = await self._ask_with_retries(offer, manner)
+        except ProviderError as error:
+            self._note_given_up(offer, str(error), code=error.code)
+            raise
+        except Busy as busy:
+            self._note_given_up(offer, str(busy), busy=True)
+            raise
         if self._settings.cache is not None:
-            self._settings.cache.put(self._cache_key(offer), self._storable(reply))
+            self._settings.cache.put(self._cache_key(offer), self._to_keep(reply))
         return reply
+
+    def _hand_on(self, reply: Reply, offer: Offer, manner: Manner, rule: str, told: str) -> None:
+        """Trace a reply that nobody was asked for now, and stream it where that is asked for."""
+        name = offer.model.name
+        with self._trace.spans.open("chat", name, offer=offer, reply=reply):
+            self._trace.add("complete", "answered", rule, f"{name}: {told}", key=offer.request.key)
+        if manner.on_piece is not None:
+            for piece in pieces_of(reply):
+                if piece.reply is None:
+                    manner.on_piece(piece)
+
+    def _answered_before(self, offer: Offer) -> Reply | None:
+        """What the model said to this for the same attempt, before the run was stopped.
+
+        Raises what it ended with where another model answered then: that answer comes next.
+        """
+        if self._calls is None:
+            return None
+        answer = self._calls.answered(self._cache_key(offer))
+        if not isinstance(answer, ModelGivenUp):
+            return answer
+        if answer.busy:
+            raise Busy(answer.message)
+        raise ProviderError(answer.code, answer.message)
+
+    def _note_given_up(
+        self, offer: Offer, message: str, *, code: str = "", busy: bool = False
+    ) -> None:
+        if self._calls is not None:
+            message = self._trace.redact(message)
+            self._calls.gave_up(self._cache_key(offer), message, code=code, busy=busy)
+
+    def _to_keep(self, reply: Reply) -> Reply:
+        """The reply as it may be stored; worked out once for the journal and the cache."""
+        if self._kept is None or self._kept[0] is not reply:
+            self._kept = (reply, self._storable(reply))
+        return self._kept[1]
 
     async def _replay(self, offer: Offer, manner: Manner) -> Reply:
         """A recorded or scripted reply: no money moves, and trying again finds nothing new."""
@@ -245,6 +290,9 @@ class Caller:
 
     async def _ask_held(self, offer: Offer, manner: Manner, passage: Passing | None) -> Reply:
         hold = await self._reserve(offer)
+        number = self._note_asked(offer, hold)
+        kept: Reply | None = None
+        tokens = offer.max_tokens
         self.tries += 1
         written: list[str] = []
         try:
@@ -254,11 +302,14 @@ class Caller:
             if passage is not None:
                 passage.answered(reply.usage.total)
             cost_usd = call_cost_usd(offer.model.price, reply.usage)
-            hold.settle(cost_usd or 0.0, reply.usage.total)
+            tokens = reply.usage.total
+            hold.settle(cost_usd or 0.0, tokens)
+            kept = None if self._calls is None else self._to_keep(reply)
         except ProviderError as error:
             if passage is not None:
                 passage.failed(error)
             if not error.may_be_billed:
+                tokens = 0
                 hold.release()
             raise
         except asyncio.CancelledError:
@@ -269,6 +320,8 @@ class Caller:
             # Without effect where the hold has ended: what is left was cut off in mid-call.
             hold.keep()
             self.billed_usd += hold.charged_usd
+            if self._calls is not None:
+                self._calls.ended(number, usd=hold.charged_usd, tokens=tokens, reply=kept)
         self._trace.add(
             "complete",
             "answered",
@@ -292,6 +345,17 @@ class Caller:
             "tokens, which are charged",
             tokens=usage.total,
         )
+
+    def _note_asked(self, offer: Offer, hold: SetAside) -> int:
+        """Write down that the call leaves now. Raises StoreError; then nothing is held."""
+        if self._calls is None:
+            return 0
+        usd, tokens = offer.max_cost_usd or 0.0, offer.max_tokens
+        try:
+            return self._calls.asked(self._cache_key(offer), usd=usd, tokens=tokens)
+        except StoreError:
+            hold.release()
+            raise
 
     async def _reserve(self, offer: Offer) -> SetAside:
         max_usd, max_tokens = offer.max_cost_usd, offer.max_tokens

@@ -19,7 +19,7 @@ from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.route_rules import rules_of
 from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
-from evalkit.ports import Approvals, Cache, Clock, EventSink, Provider
+from evalkit.ports import Approvals, Cache, CallLog, Clock, EventSink, Provider
 from evalkit.records.call import Attribution, Decision
 from evalkit.records.case import Case, Document
 from evalkit.records.ledger import Scopes
@@ -56,6 +56,7 @@ class ControlPlane:
         checks: Sequence[PolicyCheck] = (),
         output_schema: Any = None,
         flights: Flights | None = None,
+        calls: CallLog | None = None,
     ) -> None:
         """`models` and `providers` are by the names that the route uses; each needs a provider.
 
@@ -65,7 +66,7 @@ class ControlPlane:
         trace tells of where a model answers. `approvals` are given while sessions run; sessions
         over a case see its own and no other. `checks` are policies that are written elsewhere,
         `output_schema` is the content of the schema that `policies.output_schema` names. `flights`
-        are told of every live call, for who watches them.
+        are told of every live call, for who watches them; `calls` is where they are written down.
         """
         self._route = route
         self._rules = rules_of(route)
@@ -98,6 +99,7 @@ class ControlPlane:
             emit=emit,
             flights=flights,
             fetch=cache.fetch if isinstance(cache, DistantCache) else None,
+            calls=calls,
         )
         self._catalogue = catalogue or Catalogue()
         self._approvals = approvals
@@ -106,9 +108,18 @@ class ControlPlane:
         self._primed: dict[int, tuple[Case, Redactor]] = {}
 
     def open(
-        self, case: Case, *, suite: str, variant: str, prompt: str, step: str | None = None
+        self,
+        case: Case,
+        *,
+        suite: str,
+        variant: str,
+        prompt: str,
+        step: str | None = None,
+        work: str = "",
     ) -> ControlSession:
         """A session for the case's identity, over the case's documents and approvals.
+
+        `work` is what its calls are written down for, as `records.call_log` names it.
 
         It is in `step` of the route, where that is given. Raises PolicyBlocked for one that the
         route does not have.
@@ -118,6 +129,7 @@ class ControlPlane:
             self._primed_redactor(case).copy(),
             Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt),
             self._scopes(case.identity, workflow=suite),
+            work=work,
         )
         if step is not None:
             session.enter(step)
@@ -182,6 +194,7 @@ class ControlPlane:
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
         approval_store: Approvals | None = None,
+        work: str = "",
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
@@ -203,6 +216,7 @@ class ControlPlane:
             whose=case.identity,
             checks=self._checks,
             output_schema=self._output_schema,
+            work=work,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

@@ -66,13 +66,15 @@ class ControlSession:
         whose: Mapping[str, str] | None = None,
         checks: Sequence[PolicyCheck] = (),
         output_schema: Any = None,
+        work: str = "",
     ) -> None:
         """Made by `ControlPlane`. `rules` and `order` are the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
         identity has. `use` and `conversation` are for the trace; `heard` is told of every decision
         at once. `approval_store` is where people approve while the session runs, for what
         `approvals` do not cover. `whose` is the identity itself, `checks` are policies that are
-        written elsewhere, `output_schema` is the content of the route's.
+        written elsewhere, `output_schema` is the content of the route's, `work` is what its calls
+        are written down for in a run.
         """
         self._use = use
         self._conversation = conversation
@@ -99,6 +101,7 @@ class ControlSession:
             storable=partial(redact_reply, redactor=redactor),
             knows=redactor.knows,
             scopes=scopes,
+            work=work,
         )
         self._generation = GenerationAct(self._state, order, self._caller)
         self._retrieval = RetrievalAct(self._state)

@@ -1,5 +1,6 @@
 """One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt, Place
+from evalkit.records.call_log import CallsLeft, attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
+from evalkit.store.calls import CALLS, RunCalls, unfinished_spent
 from evalkit.store.files import explained, read_whole, write_whole
 from evalkit.store.journal import ATTEMPTS, JUDGMENTS, TRACES, RunJournal, read_lines
 from evalkit.store.labels import run_labels
@@ -19,6 +22,20 @@ RECORD = "run.json"
 SCORES = "scores.jsonl"
 ASSETS = "assets"
 _JUDGMENTS = msgspec.json.Decoder(Judgment)
+
+
+class _AttemptLine(msgspec.Struct, frozen=True):
+    suite: str
+    variant: str
+    case: str
+    trial: int
+
+
+class _JudgmentLine(msgspec.Struct, frozen=True):
+    suite: str
+    rubric: str
+    subject: str
+    shared: bool = False
 
 
 class Bundle:
@@ -91,15 +108,35 @@ class Bundle:
                 raise StoreError(f"{path} holds other {what} than {RECORD} says were run")
         return snapshot
 
-    def journal(self) -> RunJournal:
+    def journal(self, calls: RunCalls | None = None) -> RunJournal:
         """The run's journal, opened for appending; it holds the run's lock until it is closed.
+
+        It tells `calls` what it counts from then on.
 
         Open it before looking at `attempts`, so that nobody else writes in between. Raises
         StoreError, with the other's process id, while another process has it open.
         """
         with explained("make", self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        return RunJournal(self.path)
+        return RunJournal(self.path, finished=(calls or RunCalls()).finished)
+
+    def open_calls(self, calls: RunCalls) -> CallsLeft:
+        """Go on with the calls of the run, whose journal is open; what was left of them."""
+        return calls.open(self._inside(CALLS), self._rounds)
+
+    def _rounds(self) -> Counter[str]:
+        """How often each attempt was made, and each judgment asked for."""
+        rounds: Counter[str] = Counter()
+        for attempt in read_lines(
+            self._inside(ATTEMPTS), msgspec.json.Decoder(_AttemptLine), journal=True
+        ):
+            rounds[attempt_work((attempt.suite, attempt.variant, attempt.case, attempt.trial))] += 1
+        for judged in read_lines(
+            self._inside(JUDGMENTS), msgspec.json.Decoder(_JudgmentLine), journal=True
+        ):
+            if not judged.shared:
+                rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
+        return rounds
 
     def attempts(self) -> tuple[Attempt, ...]:
         """One attempt a place, the last one that was journalled, in the order of first lines."""
@@ -121,10 +158,10 @@ class Bundle:
         return tuple(earlier)
 
     def spent(self) -> tuple[float, int]:
-        """USD billed and tokens used by every line of the journal, also those made again, and by
-        its judges."""
+        """USD billed and tokens used by every line of the journal, also those made again, by its
+        judges, and by calls for what was not finished."""
         decoder = msgspec.json.Decoder(Attempt)
-        usd, tokens = 0.0, 0
+        usd, tokens = unfinished_spent(self._inside(CALLS), self._rounds)
         for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":
                 usd += attempt.billed_usd

@@ -7,7 +7,7 @@ next writer cuts it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -16,6 +16,7 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
+from evalkit.records.call_log import attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import TraceRecord
 from evalkit.store.files import explain, explained, open_plain
@@ -36,13 +37,13 @@ Line = TypeVar("Line", bound=msgspec.Struct)
 class LineFile:
     """A file that grows by whole lines. A torn last line is cut when it is opened."""
 
-    def __init__(self, path: Path) -> None:
-        """Open for appending. Raises StoreError."""
+    def __init__(self, path: Path, *, mode: int = 0o644) -> None:
+        """Open for appending; `mode` is of a file that is made. Raises StoreError."""
         self.path = path
         self._broken = False
         with explained("open", path):
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._descriptor = os.open(path, flags, 0o644)
+            self._descriptor = os.open(path, flags, mode)
             try:
                 self._size = _end_of_last_line(self._descriptor)
                 os.ftruncate(self._descriptor, self._size)
@@ -95,8 +96,12 @@ def _end_of_last_line(descriptor: int) -> int:
 class RunJournal:
     """Implements ports.Journal for one run. Holds the run's lock until it is closed."""
 
-    def __init__(self, folder: Path) -> None:
-        """Lock the run and open its files. Raises StoreError, also where the run is locked."""
+    def __init__(self, folder: Path, *, finished: Callable[[str], None]) -> None:
+        """Lock the run and open its files. Raises StoreError, also where the run is locked.
+
+        `finished` is told what was journalled, as `records.call_log` names work.
+        """
+        self._finished = finished
         self._lock = RunLock(folder / LOCK)
         files: list[LineFile] = []
         try:
@@ -131,12 +136,15 @@ class RunJournal:
             if attempt.spans or len(kept) != len(events):
                 attempt = msgspec.structs.replace(attempt, decisions=kept, spans=())
         self._attempts.append(self._encoder.encode(attempt) + b"\n")
+        self._finished(attempt_work(attempt.place))
 
     def append_judgment(self, judgment: Judgment) -> None:
         """Write what a judge said of an attempt that is in the journal. Raises StoreError."""
         if self._judgments is None:  # most runs have no judge, and then no such file
             self._judgments = LineFile(self._folder / JUDGMENTS)
         self._judgments.append(self._encoder.encode(judgment) + b"\n")
+        if not judgment.shared:  # an opinion that was taken over asked nobody
+            self._finished(judgment_work(judgment.suite, judgment.rubric, judgment.subject))
 
     def close(self) -> None:
         """Sync, close and unlock. Closing twice is harmless. Raises StoreError."""

@@ -21,7 +21,7 @@ from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.traffic import Traffic
 from evalkit.errors import Refused
-from evalkit.ports import Approvals, Cache, Clock, EventSink, StreamingTransport
+from evalkit.ports import Approvals, Cache, CallLog, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
@@ -135,6 +135,7 @@ class Wiring:
         approvals: Approvals | None = None,
         output_schema: dict[str, Any] | None = None,
         policy_code: Mapping[str, str] | None = None,
+        calls: CallLog | None = None,
     ) -> ControlPlane:
         """The control core for one route under one configuration.
 
@@ -143,7 +144,8 @@ class Wiring:
         what people grant while they run; no run of a golden set has any. `output_schema` is the
         content of the route's, `policy_code` its Rego files by path; by default those in the
         working tree. Without `may_ask` its sessions may never ask a model, as a program's: one that
-        cannot be reached is then told when it is asked.
+        cannot be reached is then told when it is asked. `calls` is where a run writes its calls
+        down.
 
         Raises Refused for a model that cannot be reached: unknown, or its key is not set; and for
         one that the route may not ask, by its regions or because its data has to stay.
@@ -170,6 +172,7 @@ class Wiring:
             jitter=random.Random(),
             emit=emit,
             flights=self.flights,
+            calls=calls,
             catalogue=self._indexes.catalogue(
                 config, route, indexes or {}, transport=self.transport
             ),

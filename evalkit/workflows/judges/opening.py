@@ -12,10 +12,12 @@ from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.providers.identity import identity_of
 from evalkit.errors import ConfigError, Problem
-from evalkit.ports import Cache, EventSink, Session
+from evalkit.ports import Cache, CallLog, EventSink, Session
 from evalkit.records.asset import Rubric
+from evalkit.records.call_log import judgment_work
 from evalkit.records.case import Case
 from evalkit.records.judgment import Subject
+from evalkit.records.subject import subject_id
 from evalkit.score.judging.asking import Judge, RecordedJudge
 from evalkit.score.judging.identity import judge_digest
 from evalkit.sources.tree import WorkingTree
@@ -51,12 +53,14 @@ def open_judge(
     cache: Cache | None,
     threshold: float | None = None,
     emit: EventSink | None = None,
+    calls: CallLog | None = None,
 ) -> OpenedJudge:
     """The judge of a rubric under the working tree's `config`; what it spends is held in `ledger`.
 
     `threshold` is the calibration's, for a graded scale. Without a `cache` every question is asked
-    anew. Raises ConfigError for a route that the project does not have or a file of verdicts that
-    cannot be read, Refused for a model that cannot be reached.
+    anew. `calls` is where a run writes its calls down. Raises ConfigError for a route that the
+    project does not have or a file of verdicts that cannot be read, Refused for a model that cannot
+    be reached.
     """
     config = wiring.prices.priced(config)
     if rubric.recorded is not None:
@@ -69,7 +73,7 @@ def open_judge(
             live=False,
             threshold=threshold,
         )
-    sessions = _Sessions(config, wiring, ledger, cache, emit)
+    sessions = _Sessions(config, wiring, ledger, cache, emit, calls, rubric.ref)
     providers = {
         model: wiring.provider(config, model, suite=rubric.name)
         for name in rubric.routes
@@ -191,6 +195,8 @@ class _Sessions:
     ledger: Ledger
     cache: Cache | None
     emit: EventSink | None
+    calls: CallLog | None
+    rubric: str
     planes: dict[tuple[str, str], ControlPlane] = field(default_factory=dict)
 
     def open(self, route: str, subject: Subject, *, suite: str = "", case: str = "") -> Session:
@@ -205,6 +211,13 @@ class _Sessions:
                 ledger=self.ledger,
                 cache=self.cache,
                 emit=self.emit,
+                calls=self.calls,
             )
         shown = Case(id=case, input=subject.input, documents=subject.documents)
-        return plane.open(shown, suite=suite, variant="judge", prompt=f"judge {route}")
+        return plane.open(
+            shown,
+            suite=suite,
+            variant="judge",
+            prompt=f"judge {route}",
+            work=judgment_work(suite, self.rubric, subject_id(subject)),
+        )

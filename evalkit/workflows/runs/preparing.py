@@ -15,10 +15,11 @@ from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError, Refused
 from evalkit.execute.target import Target
 from evalkit.plan.build import PlanJob, build_plan
-from evalkit.ports import Cache, Clock, EventSink, History
+from evalkit.ports import Cache, CallLog, Clock, EventSink, History
 from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
+from evalkit.records.call_log import attempt_work
 from evalkit.records.case import Case
 from evalkit.records.plan import PlannedAttempt, RunPlan
 from evalkit.records.run import Flake, SuiteSnapshot
@@ -107,6 +108,7 @@ class PreparedRun:
             variant=arm.variant,
             prompt=arm.target.reference,
             step=arm.step,
+            work=attempt_work(planned.place),
         )
         attempt = await arm.target.attempt(
             session,
@@ -129,8 +131,11 @@ async def prepare_run(
     history: History,
     seed: int,
     emit: EventSink | None = None,
+    calls: CallLog | None = None,
 ) -> PreparedRun:
     """Load, wire and plan. Nothing is called and nothing is written.
+
+    `calls` is where the run's calls are to be written down.
 
     Raises ConfigError, UsageError, or Refused for a run that would say nothing: no suite, nothing
     to compare with, a selection that matches nothing, a fault that breaks nothing, measurements
@@ -160,11 +165,14 @@ async def prepare_run(
         ledger=book,
         cache=cache,
         emit=emit,
+        calls=calls,
         # a drill falls back on models that may be live, which planning must not ask
         look_ahead=not request.faults,
     )
     day = wiring.clock.now().date()
-    open_one = _judge_opener(assets.config, request, wiring, ledger=book, cache=cache, emit=emit)
+    open_one = _judge_opener(
+        assets.config, request, wiring, ledger=book, cache=cache, emit=emit, calls=calls
+    )
     live = {setup.name: _live_arms(setup, wiring) for setup in setups}
     judges = {
         setup.name: set_up_judges(setup, WorkingTree(wiring.root), open_one) for setup in setups
@@ -231,6 +239,7 @@ def _arms(
     ledger: Ledger,
     cache: Cache | None,
     emit: EventSink | None,
+    calls: CallLog | None,
     look_ahead: bool,
 ) -> dict[tuple[str, str], Arm]:
     """Every arm to measure, by suite and variant; what they spend is held in one ledger."""
@@ -247,6 +256,7 @@ def _arms(
                 tested=True,
                 may_ask=variant.assets.suite.target.program is None,
                 emit=emit,
+                calls=calls,
                 indexes=variant.assets.indexes,
                 output_schema=variant.assets.output_schema,
                 policy_code=variant.assets.policy_code,
@@ -269,6 +279,7 @@ def _judge_opener(
     ledger: Ledger,
     cache: Cache | None,
     emit: EventSink | None,
+    calls: CallLog | None,
 ) -> Opener:
     """Opens a judge once for all suites that use its rubric.
 
@@ -289,6 +300,7 @@ def _judge_opener(
                 cache=cache,
                 threshold=threshold,
                 emit=emit,
+                calls=calls,
             )
         return opened[rubric.ref]
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from evalkit.errors import Refused, StoreError
+from evalkit.errors import StoreError
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
 from evalkit.execute.workers import ExecutionEnd
@@ -16,6 +17,7 @@ from evalkit.records.event import Event, RunNoted
 from evalkit.records.plan import PlannedAttempt
 from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
+from evalkit.store.calls import RunCalls
 from evalkit.store.runs import RunStore
 from evalkit.workflows.auditing import audit_run
 from evalkit.workflows.deciding import SuiteScoring
@@ -30,6 +32,12 @@ from evalkit.workflows.runs.finishing import finish_run
 from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
+from evalkit.workflows.runs.resuming import (
+    check_resumable,
+    check_untouched,
+    is_whole,
+    left_words,
+)
 from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
 from evalkit.workflows.runs.sharding import check_same_plan, take_shard
 from evalkit.workflows.runs.stalling import StallWatch
@@ -67,19 +75,9 @@ def resume_run(
 
     Raises Refused where nothing is left to make, and for a project that changed since.
     """
-    bundle = RunStore(root).open(name)
-    record = bundle.read_record()
-    whole = all(each.has_result for each in bundle.attempts()) and all(
-        each.opinion.state != "error" for each in bundle.judgments()
-    )
-    if record.merged:
-        raise Refused(
-            f"run {record.id} was merged from shards; resume those that are not whole "
-            f"({', '.join(f'evalkit run --resume {each.run}' for each in record.merged[:3])}, …), "
-            "and merge them again"
-        )
-    if record.state == "complete" and whole:
-        raise Refused(f"run {record.id} is complete, there is nothing to resume")
+    store = RunStore(root)
+    bundle = store.open(name)
+    record = check_resumable(store, bundle)
     request = msgspec.convert(record.request, RunRequest)
     return asyncio.run(
         _run(request, wiring(request), on_event or _ignore, record.command, resumed=bundle)
@@ -97,6 +95,7 @@ async def _run(
     before = None if resumed is None else resumed.read_record()
     watch = StallWatch(on_event, clock=wiring.clock, flights=wiring.flights)
     emit = FailureCount(watch, () if before is None else before.failures)
+    calls = RunCalls()
     run_id = store.new_id(wiring.clock.now()) if before is None else before.id
     spent = (0.0, 0) if resumed is None else resumed.spent()
     if before is not None and before.prices is not None:
@@ -117,6 +116,7 @@ async def _run(
                 history=history,
                 seed=int.from_bytes(run_id.encode()[-4:], "big"),
                 emit=emit,
+                calls=calls,
             )
             check_plan(prepared)
             plan = None
@@ -141,7 +141,8 @@ async def _run(
                     wiring,
                     history,
                     emit,
-                    resumed=resumed is not None,
+                    calls=calls,
+                    before=before,
                     exporter=exporter,
                     watch=watch,
                 )
@@ -157,16 +158,20 @@ async def _execute(
     history: History,
     emit: FailureCount,
     *,
-    resumed: bool,
+    calls: RunCalls,
+    before: RunRecord | None,
     exporter: "OtlpExporter | None",
     watch: StallWatch,
 ) -> StoredRun:
     started = wiring.clock.monotonic()
     results = RunResults({each.suite: SuiteScoring(each) for each in prepared.snapshots})
     # the journal holds the run's lock, so it is opened before anything is read or written
-    with bundle.journal() as journal:
-        if resumed:
+    with bundle.journal(calls) as journal, closing(calls):
+        if before is not None:
+            check_untouched(before, bundle)
             prepared.ledger.go_on()
+        for note in left_words(bundle.open_calls(calls)):
+            emit(RunNoted(message=note))
         bundle.write_record(record)
         for snapshot in prepared.snapshots:
             bundle.write_snapshot(snapshot)
@@ -226,6 +231,8 @@ async def _execute(
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
         )
+        if is_whole(stored.record, stored.attempts, stored.judgments):
+            calls.remove()
     for trouble in (
         audit_run(wiring.root, stored, clock=wiring.clock),
         record_run(wiring.root, stored, history),

@@ -19,7 +19,7 @@ from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.session import ControlSession
 from evalkit.control.traffic import Traffic
 from evalkit.errors import ProviderError
-from evalkit.ports import Accounts, Approvals, Cache, EventSink
+from evalkit.ports import Accounts, Approvals, Cache, CallLog, EventSink
 from evalkit.records.asset import Tool
 from evalkit.records.call import Decision, Message, Reply, Request, ToolCall, Usage
 from evalkit.records.case import Case, Document
@@ -134,6 +134,7 @@ class World:
     checks: Sequence[PolicyCheck] = ()
     output_schema: Any = None
     flights: Flights | None = None
+    calls: CallLog | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.budgets, accounts=self.accounts, clock=self.clock)
@@ -165,11 +166,12 @@ class World:
             catalogue=self.catalogue,
             lanes=self.lanes,
             flights=self.flights,
+            calls=self.calls,
         )
 
-    def open(self) -> ControlSession:
+    def open(self, *, work: str = "") -> ControlSession:
         """A session over the case."""
-        return self.plane.open(self.case, suite="s", variant="candidate", prompt="p@v1")
+        return self.plane.open(self.case, suite="s", variant="candidate", prompt="p@v1", work=work)
 
 
 def route_with(**keys: Any) -> Route:
