@@ -13,12 +13,14 @@ from starlette.types import Lifespan
 
 from evalkit.gateway.asking import Asking, Exchange, Receive, Scope, Send, identify
 from evalkit.gateway.door import Door
+from evalkit.gateway.doors.anthropic_messages import Messages
 from evalkit.gateway.doors.openai_chat import ChatCompletions
+from evalkit.gateway.doors.openai_responses import Responses
 from evalkit.gateway.refusals import Declined, Refusal
 from evalkit.gateway.service import Service
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-DOORS: Sequence[Door] = (ChatCompletions(),)
+DOORS: Sequence[Door] = (ChatCompletions(), Responses(), Messages())
 _BROKEN = Refusal(
     status=500,
     kind="internal",

@@ -9,6 +9,7 @@ import msgspec
 
 from evalkit.errors import EvalkitError
 from evalkit.gateway.asked import Asked
+from evalkit.gateway.call_ids import CallIds
 from evalkit.gateway.door import Door
 from evalkit.gateway.forms import check_form
 from evalkit.gateway.refusals import Declined, Refusal, refusal_of, unreadable
@@ -89,7 +90,9 @@ class Exchange:
     async def start(self, status: int, kind: str, more: dict[str, str]) -> None:
         """Send the head of the answer."""
         self.started = True
-        headers = {"content-type": kind, "x-request-id": self.request_id} | more
+        # OpenAI's name for it, and Anthropic's
+        ids = {"x-request-id": self.request_id, "request-id": self.request_id}
+        headers = {"content-type": kind} | ids | more
         await self._send(
             {
                 "type": "http.response.start",
@@ -164,6 +167,7 @@ class Asking:
             )
         )
         check_form(asked, completion)
+        completion = CallIds(exchange.request_id).whole(completion)
         body = self._door.answer(
             asked, completion, request_id=exchange.request_id, at=self._service.now_s()
         )
@@ -189,14 +193,15 @@ class Asking:
         more = about(first) if isinstance(first, Completion) else {}
         await exchange.start(200, EVENTS, more | {"cache-control": "no-cache"})
         await exchange.write(writer.begin())
+        ids = CallIds(exchange.request_id)
         try:
             each: Piece | Completion = first
             while not isinstance(each, Completion):
-                if event := writer.piece(each):
+                if event := writer.piece(ids.piece(each)):
                     await exchange.write(event)
                 each = await anext(pieces)
             check_form(asked, each)
-            await exchange.write(writer.end(each), last=True)
+            await exchange.write(writer.end(ids.whole(each)), last=True)
         except EvalkitError as error:
             event = writer.error(refusal_of(error), exchange.request_id)
             await exchange.write(event, last=True)

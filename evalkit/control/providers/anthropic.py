@@ -17,6 +17,7 @@ from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
+from evalkit.control.providers.tool_choice import for_anthropic
 from evalkit.control.providers.turns import (
     arguments_object,
     group_turns,
@@ -96,6 +97,7 @@ class _Message(msgspec.Struct):
 def payload_of(request: Request) -> dict[str, Any]:
     """The body of a Messages request. Raises UnsentParameter."""
     payload = translated(request, _NAMES, own=_OWN, noun="Anthropic's Messages format")
+    for_anthropic(payload)
     payload.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
     if "stop_sequences" in payload:
         payload["stop_sequences"] = stop_list(payload["stop_sequences"])

@@ -19,6 +19,7 @@ from evalkit.control.providers.enforceable import enforceable
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
 from evalkit.control.providers.guardrails import bedrock_findings, with_block
 from evalkit.control.providers.protocol import WireProtocol, below, stop_list, translated
+from evalkit.control.providers.tool_choice import for_bedrock
 from evalkit.control.providers.turns import (
     arguments_object,
     group_turns,
@@ -111,6 +112,7 @@ class _Converse(msgspec.Struct, rename="camel"):
 def payload_of(request: Request) -> dict[str, Any]:
     """The body of a Converse request. Raises UnsentParameter."""
     payload = translated(request, _NAMES, own=_OWN, noun="Bedrock's Converse format")
+    choice = for_bedrock(payload)
     settings = {name: payload.pop(name) for name in _SETTINGS if name in payload}
     if "stopSequences" in settings:
         settings["stopSequences"] = stop_list(settings["stopSequences"])
@@ -133,6 +135,8 @@ def payload_of(request: Request) -> dict[str, Any]:
             for tool in request.tools
         ]
         payload["toolConfig"] = {"tools": [{"toolSpec": spec} for spec in specs]}
+        if choice is not None:
+            payload["toolConfig"]["toolChoice"] = choice
     output = dict(payload.pop("outputConfig", None) or {})
     output.pop("textFormat", None)
     if (effort := payload.pop("reasoning_effort", None)) is not None:

@@ -24,6 +24,7 @@ from evalkit.control.providers.protocol import (
     stop_list,
     translated,
 )
+from evalkit.control.providers.tool_choice import for_gemini
 from evalkit.control.providers.turns import (
     arguments_object,
     group_turns,
@@ -148,7 +149,10 @@ def key_headers(key: str, base_url: str) -> Mapping[str, str]:
 def payload_of(request: Request) -> dict[str, Any]:
     """The body of a generateContent request. Raises UnsentParameter."""
     settings = translated(request, _NAMES, own=_OWN, noun="Google's generateContent format")
+    calling = for_gemini(settings)
     payload = {name: settings.pop(name) for name in _BESIDE if name in settings}
+    if calling is not None:
+        payload["toolConfig"] = {"functionCallingConfig": calling}
     if "stopSequences" in settings:
         settings["stopSequences"] = stop_list(settings["stopSequences"])
     if (effort := settings.pop("reasoning_effort", None)) is not None:

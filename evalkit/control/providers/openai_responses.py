@@ -17,6 +17,7 @@ from evalkit.control.providers.guardrails import with_block
 from evalkit.control.providers.openai_request import is_closed, strict_schema
 from evalkit.control.providers.openai_responses_stream import RESPONSES_STREAM
 from evalkit.control.providers.protocol import WireProtocol, below, translated
+from evalkit.control.providers.tool_choice import for_responses
 from evalkit.control.providers.turns import arguments_text, is_result, link_results
 from evalkit.records.call import Message, Request, ToolCall, Usage
 
@@ -99,6 +100,7 @@ class _Response(msgspec.Struct):
 def payload_of(request: Request) -> dict[str, Any]:
     """The body of a request for a response. Raises UnsentParameter."""
     payload = translated(request, _NAMES, own=_OWN, noun="OpenAI's Responses format")
+    for_responses(payload)
     payload.setdefault("store", False)  # by default the vendor would keep every reply
     payload["model"] = request.model
     payload["input"] = [

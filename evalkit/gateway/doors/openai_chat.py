@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import msgspec
-
 from evalkit.control.providers.turns import arguments_text
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.door import AnswerStream
 from evalkit.gateway.doors.openai_errors import error_body
+from evalkit.gateway.doors.openai_form import read_function, schema_of
 from evalkit.gateway.doors.reading import Fields, call_of, read_body, text_of_parts
+from evalkit.gateway.doors.sse import event
 from evalkit.gateway.refusals import Refusal, unreadable
 from evalkit.records.asset import Output, Role, Tool
 from evalkit.records.call import Completion, Message, Piece, ToolCall, Usage
@@ -149,17 +149,17 @@ class ChatChunks:
         last = self._chunk({}, completion.reply.finish_reason)
         if self._asked.usage:
             usage = usage_body(completion.reply.usage)
-            last += _event(self._frame | {"choices": [], "usage": usage})
+            last += event(self._frame | {"choices": [], "usage": usage})
         return last + b"data: [DONE]\n\n"
 
     def error(self, refusal: Refusal, request_id: str) -> bytes:
         """The error in the place of a chunk: clients of this format raise it as theirs."""
-        return _event(error_body(refusal, request_id))
+        return event(error_body(refusal, request_id))
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         chunk = self._frame | {"choices": [choice]}
-        return _event(chunk | {"usage": None} if self._asked.usage else chunk)
+        return event(chunk | {"usage": None} if self._asked.usage else chunk)
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
@@ -177,10 +177,6 @@ def call_body(call: ToolCall) -> dict[str, Any]:
     """A tool call of a message."""
     function = {"name": call.name, "arguments": arguments_text(call)}
     return {"id": call.id, "type": "function", "function": function}
-
-
-def _event(body: Any) -> bytes:
-    return b"data: " + msgspec.json.encode(body) + b"\n\n"
 
 
 def _messages(fields: Fields) -> tuple[Message, ...]:
@@ -235,22 +231,6 @@ def _tools(fields: Fields) -> tuple[tuple[Tool, ...], frozenset[str]]:
     return tuple(tools), frozenset(strict)
 
 
-def read_function(fields: Fields) -> tuple[Tool, bool]:
-    """A function that a model may call, and whether its calls have to meet the schema."""
-    parameters = fields.take("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        path = fields.at("parameters")
-        raise unreadable(f"{path} has to be a JSON Schema", path)
-    tool = Tool(
-        name=fields.text("name"),
-        description=fields.text_or("description", ""),
-        parameters=parameters or {},
-    )
-    strict = fields.flag("strict")
-    fields.done()
-    return tool, strict
-
-
 def _output(value: Any) -> Output:
     """What form the answer has to have."""
     if value is None:
@@ -262,24 +242,12 @@ def _output(value: Any) -> Output:
     elif kind == "json_object":
         output = Output(kind="json")
     elif kind == "json_schema":
-        output = _schema(Fields(fields.take("json_schema"), "response_format.json_schema"))
+        output = schema_of(Fields(fields.take("json_schema"), "response_format.json_schema"))
     else:
         path = "response_format.type"
         raise unreadable(f"{path}: {kind!r} cannot be translated", path)
     fields.done()
     return output
-
-
-def _schema(fields: Fields) -> Output:
-    schema = fields.take("schema")
-    if not isinstance(schema, dict):
-        path = fields.at("schema")
-        raise unreadable(f"{path} has to be a JSON Schema", path)
-    fields.text_or("name", "")  # what the schema is called makes no difference to an answer
-    fields.text_or("description", "")
-    fields.flag("strict")  # every answer is held to its schema, strict or not
-    fields.done()
-    return Output(kind="json", schema=schema)
 
 
 def _wants_usage(value: Any, *, stream: bool) -> bool:
