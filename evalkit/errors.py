@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 Severity = Literal["error", "warning"]
+_LONGEST_TEXT = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Problem:
     """One thing wrong in a file: where it stands, what was found, what was expected, what to do.
 
     `file` is relative to the project; `line` and `column` count from 1. `key` is a dotted path.
+    Each text is cut where it goes on for longer than anybody reads, whatever the file quotes.
     """
 
     message: str
@@ -41,6 +43,14 @@ class Problem:
     expected: str | None = None
     suggestion: str | None = None
     severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        """Cut texts that repeat a file."""
+        for name in ("message", "file", "key", "value", "expected", "suggestion"):
+            text = getattr(self, name)
+            most = _LONGEST_TEXT * (4 if name == "suggestion" else 1)  # it may say what to write
+            if isinstance(text, str) and len(text) > most:
+                object.__setattr__(self, name, f"{text[: most - 1]}…")
 
     @property
     def place(self) -> str:

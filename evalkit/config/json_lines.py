@@ -23,5 +23,5 @@ def decode_lines(
             continue
         try:
             yield number, decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problems.append(Problem(message=f"is no {noun}: {error}", file=file, line=number))

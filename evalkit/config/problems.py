@@ -17,6 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 MAX_PROBLEMS = 50
 _MAX_SHOWN = 60
+_MAX_KEY = 100
 _SECRET = re.compile(r"(api_?key|secret|password|passwd|authorization|(^|_)token$)", re.IGNORECASE)
 _NOTHING: Any = object()
 
@@ -129,7 +130,8 @@ def dotted(path: Sequence[PathPart], data: Any) -> str:
             name = inner.get("name") if isinstance(inner, dict) else None
             text += f".{name}" if isinstance(name, str) and text == "routes" else f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            name = part if len(part) <= _MAX_KEY else f"{part[: _MAX_KEY - 1]}…"
+            text += f".{name}" if text else name
         data = inner
     return text
 

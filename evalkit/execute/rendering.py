@@ -9,6 +9,7 @@ from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Prompt
 from evalkit.records.call import Message
 from evalkit.records.case import Case, Document
+from evalkit.validation.templates import RENDER_ERRORS, readable, unbounded
 
 # A unit is about one instruction or one byte that an expression builds: a prompt of a hundred
 # documents takes some thousands, and a template that never ends stops within about 20 ms.
@@ -38,6 +39,9 @@ class PromptRenderer:
             templates[_QUERY] = prompt.retrieve.query
         problems: list[Problem] = []
         for key, source in templates.items():
+            if unsafe := [self._unsafe(key, line, why) for line, why in unbounded(source)]:
+                problems += unsafe
+                continue
             try:
                 self._environment.add_template(key, source)
             except TemplateError as error:
@@ -47,15 +51,15 @@ class PromptRenderer:
 
     def query(self, case: Case) -> str:
         """The query of the prompt's retrieval. Raises ConfigError."""
-        return self._render(_QUERY, case, {"input": case.input})
+        return self._render(_QUERY, case, {"input": readable(case.input)})
 
     def messages(self, case: Case, documents: Sequence[Document]) -> tuple[Message, ...]:
         """The messages for a case. Raises ConfigError with every one that cannot be rendered."""
         names: dict[str, Any] = {
-            "input": case.input,
-            "documents": [
-                {"id": each.id, "index": each.index, "text": each.text} for each in documents
-            ],
+            "input": readable(case.input),
+            "documents": readable(
+                [{"id": each.id, "index": each.index, "text": each.text} for each in documents]
+            ),
         }
         messages: list[Message] = []
         problems: list[Problem] = []
@@ -73,11 +77,18 @@ class PromptRenderer:
     def _render(self, key: str, case: Case, names: Mapping[str, Any]) -> str:
         try:
             return self._environment.render_template(key, **names)
-        except TemplateError as error:
+        except (TemplateError, *RENDER_ERRORS) as error:
             raise ConfigError([self._problem(key, error, case)]) from error
 
-    def _problem(self, key: str, error: TemplateError, case: Case | None = None) -> Problem:
-        detail = getattr(error, "detail", None) or error.message
+    def _unsafe(self, key: str, line: int, why: str) -> Problem:
+        return Problem(
+            file=self._prompt.path,
+            key=key,
+            message=f"{self._prompt.reference} cannot be rendered: line {line}: {why}",
+        )
+
+    def _problem(self, key: str, error: Exception, case: Case | None = None) -> Problem:
+        detail = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
         if getattr(error, "kind", None) == "OutOfFuel":
             detail = "takes too many steps; a template has to end"
         line = getattr(error, "line", None)

@@ -31,7 +31,7 @@ def read_calibration(tree: FileTree, rubric: Rubric) -> Calibration | None:
         found = _DECODER.decode(tree.read(path))
     except FileNotFoundError:
         return None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             [Problem(file=path, message=f"is no calibration: {error}", suggestion=again)]
         ) from None

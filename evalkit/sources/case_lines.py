@@ -98,7 +98,7 @@ def _explained(raw: bytes, locate: Callable[[], Locator]) -> Sequence[Problem]:
         return problems
     try:
         _DECODER.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         return [locator.problem((), f"is no case: {error}")]
     return ()
 

@@ -8,6 +8,7 @@ import minijinja
 
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.errors import Problem
+from evalkit.validation.templates import unbounded
 
 # What the engine itself provides.
 _BUILT_IN = frozenset(("range", "dict", "namespace", "debug"))
@@ -30,6 +31,9 @@ def template_problems(
 
     `filters` are those that it may use besides the engine's own.
     """
+    if unsafe := list(unbounded(source)):
+        yield from (_at_line(locator, path, line, why) for line, why in unsafe)
+        return
     environment = minijinja.Environment()
     try:
         environment.add_template("template", source)

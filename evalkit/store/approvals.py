@@ -312,7 +312,7 @@ class ApprovalStore:
         except sqlite3.Error as error:
             code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
             raise StoreError(f"the approvals in {self.path}: {_advice(error, code)}") from error
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise StoreError(
                 f"the approvals in {self.path} are damaged ({error}); move the file aside: what "
                 "waits for an approval asks again"

@@ -6,10 +6,12 @@ anew), names are checked before anything is written, and what is unpacked is cou
 
 import hashlib
 import io
+import lzma
 import posixpath
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -42,6 +44,20 @@ _CHUNK = 1 << 20
 _ENCRYPTED = 0x1
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
+# what zipfile raises for one that was cut, or whose table leads nowhere
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    struct.error,
+    OSError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -65,7 +81,7 @@ class RunArchive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(raw))
             self._entries = self._checked()
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        except _BROKEN as error:
             raise StoreError(f"{name} is no zip file that can be read ({error})") from error
 
     def _checked(self) -> dict[str, zipfile.ZipInfo]:
@@ -213,7 +229,7 @@ class RunArchive:
             with self._zip.open(self._entries[path]) as file:
                 while chunk := file.read(_CHUNK):
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _BROKEN as error:
             raise StoreError(f"{self.name}: {path} is damaged ({error})") from error
 
     def _refused(self, why: str) -> StoreError:

@@ -116,7 +116,7 @@ class AuditFile:
                 return
             try:
                 yield decoder.decode(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise StoreError(
                     f"{self.path}:{number} is no entry ({error}); `evalkit audit verify` tells more"
                 ) from error
@@ -281,7 +281,7 @@ class AuditFile:
             return None
         except OSError as error:
             raise explain(error, "read", path) from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(f"{path} is no head of an audit log ({error})") from error
 
     def _signed_head(self, seq: int, digest: str) -> AuditHead:
@@ -318,7 +318,7 @@ def verify_file(path: Path, *, key: bytes | None = None) -> AuditReport:
     if not (lines and lines[-1].startswith(b'{"exported_at":')) and beside.is_file():
         try:
             head = msgspec.json.decode(beside.read_bytes(), type=AuditHead)
-        except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, OSError, RecursionError):
             head = None
     return check_log(str(path), lines, head, key=key)
 
@@ -338,7 +338,7 @@ def _last(descriptor: int, path: Path) -> AuditEntry | AuditCheckpoint | None:
     )
     try:
         found = msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(path) from error
     if hash_of(found) != found.hash:
         raise _damaged(path)

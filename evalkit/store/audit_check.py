@@ -188,7 +188,7 @@ def _decoded(raw: bytes) -> AuditEntry | AuditCheckpoint | AuditExport | None:
         decoder = _ENTRIES  # type: ignore[assignment]
     try:
         return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -61,7 +61,7 @@ def _behind(path: Path, seq: int) -> Iterator[AuditEntry]:
     for raw in _lines_behind(path, seq):
         try:
             yield decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(f"{path} has a line that is no entry ({error})") from error
 
 
@@ -86,5 +86,5 @@ def _seq_of(raw: bytes) -> int:
         if raw.startswith(b'{"checkpoint":'):
             return msgspec.json.decode(raw, type=AuditCheckpoint).last_seq
         return _NUMBER.decode(raw).seq
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 1 << 63

@@ -142,7 +142,7 @@ class ReplyCache:
         if isinstance(raw, bytes) and digest == _digest(key, raw) and form == FORM:
             try:
                 reply = self._decoder.decode(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 pass  # whole, but of another evalkit: worth as much as a damaged one
             else:
                 self._note_use(key, used_at)

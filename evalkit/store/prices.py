@@ -39,7 +39,7 @@ class StoredPrices:
             try:
                 raw = (self._root / PRIVATE / FILE).read_bytes()
                 self._known = msgspec.json.decode(raw, type=dict[str, Any])
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 self._known = {}
         return self._known
 

@@ -107,7 +107,7 @@ class TraceStore:
     def _is_older(self, line: bytes, before: datetime) -> bool:
         try:
             return datetime.fromisoformat(self._decoder.decode(line).at) < before
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
             return False
 
     def _days(self) -> list[Path]:
@@ -122,7 +122,7 @@ class TraceStore:
                 try:
                     trace = self._decoder.decode(line)
                     datetime.fromisoformat(trace.at)
-                except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+                except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
                     self.damaged += 1
                 else:
                     yield trace

@@ -99,7 +99,7 @@ def call_from_text(name: str, arguments: str, call_id: str | None) -> ToolCall:
     """A tool call whose arguments came as text; what is no JSON object is kept as it came."""
     try:
         decoded = decode_json(arguments) if arguments.strip() else {}
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         decoded = None
     given = decoded if isinstance(decoded, dict) else None
     raw = arguments if given is None else None

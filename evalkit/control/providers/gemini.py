@@ -207,7 +207,7 @@ def _result(text: str) -> dict[str, Any]:
     """A tool's result as the object that the format wants; `output` is its own name for a text."""
     try:
         decoded = decode_json(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         decoded = None
     return decoded if isinstance(decoded, dict) else {"output": text}
 

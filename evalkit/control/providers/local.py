@@ -22,7 +22,7 @@ from evalkit.control.providers.engine import Engine, open_engine, require_weight
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.event_streams import Event
 from evalkit.control.providers.identity import identity_of
-from evalkit.control.providers.meanings import meaning_of
+from evalkit.control.providers.meanings import meaning_of, status_in
 from evalkit.control.providers.openai_reply import convert_completion
 from evalkit.control.providers.openai_request import payload_of
 from evalkit.control.providers.openai_stream import ChatAssembler
@@ -207,7 +207,7 @@ class LocalProvider:
 
     def _refusal(self, error: ErrorBody) -> ProviderError:
         """The engine's own error, in the format of its HTTP server."""
-        status = int(error.code) if error.code.isdigit() else 500
+        status = status_in(error.code) or 500
         meaning = meaning_of(status, error)
         return self._error(meaning.mode, shown(error.message), retryable=meaning.retryable)
 

@@ -109,6 +109,7 @@ CODES: Mapping[str, Meaning] = {
 
 # Anthropic, Google, Amazon and many compatible servers have no code for a prompt that is too long;
 # their words for it are all there is.
+_ERROR_STATUS = re.compile("[45][0-9]{2}")
 _TOO_LONG = re.compile(
     r"prompt is too long"
     r"|input length and .{1,20} exceed context limit"
@@ -129,12 +130,17 @@ def meaning_of(status: int, error: ErrorBody) -> Meaning:
     return meaning
 
 
+def status_in(code: str) -> int | None:
+    """The status of an HTTP error that a code is, where it is one."""
+    return int(code) if _ERROR_STATUS.fullmatch(code) else None
+
+
 def _told(status: int, error: ErrorBody) -> Meaning:
     for name in error.names:
         if name in CODES:
             return CODES[name]
-    if 200 <= status < 300 and error.code.isdigit() and 400 <= int(error.code) <= 599:
-        status = int(error.code)
+    if 200 <= status < 300 and (told := status_in(error.code)) is not None:
+        status = told
     if status in STATUSES:
         return STATUSES[status]
     if 300 <= status < 500:

@@ -1,5 +1,6 @@
 """What a program gives back for a case, read strictly: an output, and what it tells of its work."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,13 +59,14 @@ def pick_answer(value: Any, paths: Mapping[str, str]) -> ProgramAnswer:
 
 
 _MISSING = object()
+_INDEX = re.compile("[0-9]{1,9}")
 
 
 def _at(value: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return _MISSING

@@ -15,6 +15,7 @@ from minijinja import Environment, TemplateError
 from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Rubric
 from evalkit.records.judgment import Subject
+from evalkit.validation.templates import RENDER_ERRORS, readable, unbounded
 
 FUEL = 1_000_000  # as of any prompt: steps before a template that never ends is stopped
 _TOKEN_LENGTH = 12
@@ -65,6 +66,8 @@ class FencedTemplate:
         )
         self._environment.add_filter("data", _named)
         self._own = own_texts(rubric)
+        for line, why in unbounded(rubric.prompt):
+            raise ConfigError([self._problem(ValueError(f"line {line}: {why}"))])
         try:
             self._environment.add_template(_TEMPLATE, rubric.prompt)
         except TemplateError as error:
@@ -80,17 +83,19 @@ class FencedTemplate:
         try:
             return self._environment.render_template(
                 _TEMPLATE,
-                input=subject.input,
-                output=subject.output,
-                other=subject.other,
+                input=readable(subject.input),
+                output=readable(subject.output),
+                other=readable(subject.other),
                 reference=subject.reference,
-                documents=[
-                    {"id": each.id, "index": each.index, "text": each.text}
-                    for each in subject.documents
-                ],
+                documents=readable(
+                    [
+                        {"id": each.id, "index": each.index, "text": each.text}
+                        for each in subject.documents
+                    ]
+                ),
                 **self._own,
             )
-        except (TemplateError, TypeError, ValueError, RecursionError) as error:
+        except (TemplateError, *RENDER_ERRORS) as error:
             raise ConfigError([self._problem(error)]) from error
 
     def _emit(self, value: Any) -> str:

@@ -10,6 +10,8 @@ operator stopped it.
 Only logs that ended with success and hold all their samples are read.
 """
 
+import lzma
+import struct
 import sys
 import zlib
 from collections import Counter
@@ -44,6 +46,9 @@ _BROKEN_ARCHIVE = (
     EOFError,
     ValueError,
     KeyError,
+    OSError,
+    lzma.LZMAError,
+    struct.error,
 )
 
 

@@ -173,7 +173,7 @@ def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
         return {}
     try:
         event = msgspec.json.decode(Path(name).read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"the event in {name} (GITHUB_EVENT_PATH) cannot be read: {error}"
         ) from error

@@ -20,6 +20,7 @@ _PER_PAGE = 100
 _UNSAID_WAIT_S = 60.0  # what GitHub asks for where a secondary limit names no time
 _BROKEN = frozenset({500, 502, 503, 504})
 _SECRET = frozenset({"authorization", "private-token", "job-token"})
+_SECONDS = re.compile("[0-9]{1,12}")
 _NEXT = re.compile(r'<[^>]*>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 
 
@@ -187,13 +188,13 @@ def rate_limit_wait_s(reply: HttpReply, clock: Clock) -> float | None:
     if after is not None:
         return after
     reset = headers.get("x-ratelimit-reset") or headers.get("ratelimit-reset") or ""
-    if spent and reset.isdigit():
+    if spent and _SECONDS.fullmatch(reset):
         return max(1.0, float(reset) - clock.now().timestamp() + 1)
     return _UNSAID_WAIT_S
 
 
 def _retry_after_s(text: str, clock: Clock) -> float | None:
-    if text.isdigit():
+    if _SECONDS.fullmatch(text):
         return max(1.0, float(text))
     try:
         moment = parsedate_to_datetime(text)
@@ -208,14 +209,14 @@ def _decoded(reply: HttpReply, host: str) -> Any:
         return None
     try:
         return msgspec.json.decode(reply.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HostError(f"{host} answered {reply.status} with something that is no JSON") from error
 
 
 def _said(reply: HttpReply) -> str:
     try:
         content = msgspec.json.decode(reply.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     if not isinstance(content, dict):
         return ""

@@ -86,7 +86,7 @@ def read_last(root: Path) -> LastRun | None:
         return msgspec.json.decode(path.read_bytes(), type=LastRun)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read ({error}); run evalkit again") from error
 
 
