@@ -6,6 +6,7 @@
     ├── Refused                       2   a run would say nothing: nothing to gate
     │   └── NotMeasured                   replies that are written down cannot measure the change
     ├── StoreError                    4   the project's private state cannot be read or written
+    ├── EngineError                   4   the cluster that makes a run's attempts cannot be used
     ├── HostError                     4   GitHub, GitLab or the like cannot be asked, or said no
     └── SessionError                  what a session's act ends with; the run goes on
         ├── PolicyBlocked             a policy said no; `.rule` names it
@@ -117,6 +118,12 @@ class NotMeasured(Refused):
 
 class StoreError(EvalkitError):
     """The project's private state cannot be written or read back."""
+
+    exit_code = 4
+
+
+class EngineError(EvalkitError):
+    """The cluster that attempts are made on cannot be reached, or has no worker left."""
 
     exit_code = 4
 

@@ -1,6 +1,6 @@
 """Options that several verbs share, and how their values become a request."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -85,6 +85,22 @@ Faults = Annotated[
         metavar="PROVIDER|primary=down|slow|429",
         help="Drill the fallback: this provider, or that of each tested route's first model, "
         "fails every call; never gates. Repeatable.",
+        show_default=False,
+    ),
+]
+Engine = Annotated[
+    Literal["asyncio", "ray"] | None,
+    typer.Option(
+        help="Where attempts are made: in this process, or by the workers of a Ray cluster; "
+        "default: the project's.",
+        show_default=False,
+    ),
+]
+EngineAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Of the Ray cluster: ray://HOST:10001, HOST:6379, auto, or local.",
         show_default=False,
     ),
 ]

@@ -46,6 +46,8 @@ def run(
             show_default=False,
         ),
     ] = None,
+    engine: options.Engine = None,
+    engine_address: options.EngineAddress = None,
     accept_gate_change: options.AcceptGateChange = False,
     allow_unexercised: options.AllowUnexercised = False,
     quiet: Annotated[
@@ -61,6 +63,7 @@ def run(
     from evalkit.cli.requests import build_request
     from evalkit.report.progress import progress_display
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.runs.engines.choosing import EngineChoice
     from evalkit.workflows.runs.last_run import remember_end
     from evalkit.workflows.runs.running import resume_run, run_suites
     from evalkit.workflows.setup.request import RunRequest
@@ -90,8 +93,9 @@ def run(
     if resume is not None and request != RunRequest():
         raise UsageError(
             f"--resume goes on with what run {resume} was asked for; it takes no suites and no "
-            "other option than --quiet and --json"
+            "other option than --engine, --engine-address, --quiet and --json"
         )
+    choice = EngineChoice(kind=engine, address=engine_address)
     clock, command = SystemClock(), tuple(sys.argv[1:])
     with (
         remember_end(root, clock=clock, command=command) as ending,
@@ -103,10 +107,15 @@ def run(
                 wiring=lambda asked: Wiring(root, live=asked.live),
                 root=root,
                 on_event=progress,
+                engine=choice,
             )
         else:
             stored = run_suites(
-                request, wiring=Wiring(root, live=live), on_event=progress, command=command
+                request,
+                wiring=Wiring(root, live=live),
+                on_event=progress,
+                command=command,
+                engine=choice,
             )
         ending.take(stored)
     from evalkit.report.run_json import run_json

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
+from evalkit.config.engines import Engine
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.matching import match_route
 from evalkit.config.permissions import Text
@@ -35,6 +36,7 @@ class RunDefaults(Part):
         int,
         Field(ge=0, le=20, description="More tries of a call after an infrastructure error."),
     ] = 3
+    engine: Annotated[Engine, Field(description="Where the attempts are made.")] = Engine()
 
 
 class Config(Part):

@@ -1,7 +1,7 @@
 """What a call asks for before it leaves, whoever grants it.
 
 In one process the lane of its model and the ledger grant it; on the machines of a cluster they are
-asked for it over the network (`workflows/engines`), so that limits and budgets have one owner.
+asked for it over the network (`workflows/runs/engines`), so that limits and budgets have one owner.
 """
 
 from contextlib import AbstractAsyncContextManager

@@ -58,6 +58,23 @@ class Arm:
     target: Target
     step: str | None = None
 
+    async def make(
+        self, case: Case, *, suite: str, trial: int, clock: Clock, content: bool
+    ) -> Attempt:
+        """One attempt of it; with `content` its spans hold what was said."""
+        session = self.plane.open(
+            case,
+            suite=suite,
+            variant=self.variant,
+            prompt=self.target.reference,
+            step=self.step,
+            work=attempt_work((suite, self.variant, case.id, trial)),
+        )
+        attempt = await self.target.attempt(
+            session, case, suite=suite, variant=self.variant, trial=trial, clock=clock
+        )
+        return msgspec.structs.replace(attempt, spans=session.spans(content=content))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
@@ -100,25 +117,13 @@ class PreparedRun:
 
     async def make(self, planned: PlannedAttempt) -> Attempt:
         """One attempt of the plan."""
-        arm = self.arms[planned.suite, planned.variant]
-        case = self.cases[planned.suite, planned.case]
-        session = arm.plane.open(
-            case,
+        return await self.arms[planned.suite, planned.variant].make(
+            self.cases[planned.suite, planned.case],
             suite=planned.suite,
-            variant=arm.variant,
-            prompt=arm.target.reference,
-            step=arm.step,
-            work=attempt_work(planned.place),
-        )
-        attempt = await arm.target.attempt(
-            session,
-            case,
-            suite=planned.suite,
-            variant=arm.variant,
             trial=planned.trial,
             clock=self.clock,
+            content=self.content,
         )
-        return msgspec.structs.replace(attempt, spans=session.spans(content=self.content))
 
 
 async def prepare_run(

@@ -27,6 +27,12 @@ from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.borrowing import borrow_attempts
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.call_failures import FailureCount
+from evalkit.workflows.runs.engines.choosing import (
+    CONFIGURED,
+    EngineChoice,
+    EngineInUse,
+    opened_engine,
+)
 from evalkit.workflows.runs.escalating import Escalated, escalate
 from evalkit.workflows.runs.finishing import finish_run
 from evalkit.workflows.runs.plan_checks import check_plan
@@ -56,12 +62,16 @@ def run_suites(
     wiring: Wiring,
     on_event: EventSink | None = None,
     command: Sequence[str] = (),
+    engine: EngineChoice = CONFIGURED,
 ) -> StoredRun:
     """Run the suites and write the bundle. The record's `exit_code` says how it came out.
 
-    Raises ConfigError, UsageError, Refused (nothing was run) and StoreError.
+    `engine` is what makes the attempts, by default the one that is configured. Raises ConfigError,
+    UsageError, Refused (nothing was run), EngineError and StoreError.
     """
-    return asyncio.run(_run(request, wiring, on_event or _ignore, tuple(command), resumed=None))
+    return asyncio.run(
+        _run(request, wiring, on_event or _ignore, tuple(command), engine, resumed=None)
+    )
 
 
 def resume_run(
@@ -70,6 +80,7 @@ def resume_run(
     wiring: Callable[[RunRequest], Wiring],
     root: Path,
     on_event: EventSink | None = None,
+    engine: EngineChoice = CONFIGURED,
 ) -> StoredRun:
     """Go on with a run that was stopped: attempts without a result are made, the rest is kept.
 
@@ -80,7 +91,7 @@ def resume_run(
     record = check_resumable(store, bundle)
     request = msgspec.convert(record.request, RunRequest)
     return asyncio.run(
-        _run(request, wiring(request), on_event or _ignore, record.command, resumed=bundle)
+        _run(request, wiring(request), on_event or _ignore, record.command, engine, resumed=bundle)
     )
 
 
@@ -89,8 +100,10 @@ async def _run(
     wiring: Wiring,
     on_event: EventSink,
     command: tuple[str, ...],
+    choice: EngineChoice,
     resumed: Bundle | None,
 ) -> StoredRun:
+    choice.check()
     store = RunStore(wiring.root)
     before = None if resumed is None else resumed.read_record()
     watch = StallWatch(on_event, clock=wiring.clock, flights=wiring.flights)
@@ -128,30 +141,34 @@ async def _run(
                 check_same_plan(before, plan)
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
-            with exporting(
-                prepared.config.telemetry,
-                note=lambda text: emit(RunNoted(message=text)),
-                environ=wiring.environ,
-            ) as exporter:
-                bundle = store.create(record) if resumed is None else resumed
-                return await _execute(
-                    prepared,
-                    record,
-                    bundle,
-                    wiring,
-                    history,
-                    emit,
-                    calls=calls,
-                    before=before,
-                    exporter=exporter,
-                    watch=watch,
-                )
+            async with opened_engine(
+                choice, prepared, request, wiring=wiring, cache=cache, emit=emit
+            ) as engine:
+                with exporting(
+                    prepared.config.telemetry,
+                    note=lambda text: emit(RunNoted(message=text)),
+                    environ=wiring.environ,
+                ) as exporter:
+                    return await _execute(
+                        prepared,
+                        engine,
+                        record,
+                        store.create(record) if resumed is None else resumed,
+                        wiring,
+                        history,
+                        emit,
+                        calls=calls,
+                        before=before,
+                        exporter=exporter,
+                        watch=watch,
+                    )
     finally:
         await wiring.close()
 
 
 async def _execute(
     prepared: PreparedRun,
+    engine: EngineInUse,
     record: RunRecord,
     bundle: Bundle,
     wiring: Wiring,
@@ -191,11 +208,11 @@ async def _execute(
         async def make(attempts: Sequence[PlannedAttempt]) -> ExecutionEnd:
             made = await execute(
                 attempts,
-                prepared.make,
+                engine.make,
                 done=set(results.attempts),
                 journal=told,
                 emit=emit,
-                concurrency=record.concurrency,
+                concurrency=engine.concurrency,
                 stop=stop,
                 score=results.take,
                 max_usd=record.budget_usd,

@@ -1,0 +1,164 @@
+"""Ray: a cluster that is reached by its address, or one on this machine for the time of a run.
+
+The only module that starts Ray, imported when a run asks for it. Ray's own retries are off: whether
+a call may be made again is for the control session to say.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from evalkit.errors import EngineError, UsageError
+from evalkit.workflows.runs.engines.cluster import Post, WorkerLost
+from evalkit.workflows.runs.engines.ray_actor import RayActor
+
+INSTALL = "pip install 'evalkit[ray]'"
+LOCAL = "local"
+_CONNECT_S = 10.0
+# parcels and batches are small; Ray would take a third of the memory
+_OBJECT_STORE_BYTES = 100 * 1024 * 1024
+# collecting, delivering and a few beside
+_CALLS_AT_A_TIME = 16
+
+Result = TypeVar("Result")
+
+
+def require_ray() -> Any:
+    """The package. Raises UsageError where it is not installed."""
+    # no word of what is run here leaves the machine
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            f"--engine ray needs Ray, which is not installed ({error}): {INSTALL}"
+        ) from None
+    return ray
+
+
+class RayCluster:
+    """Implements cluster.Cluster."""
+
+    def __init__(self, address: str | None, *, workers: int | None) -> None:
+        """`address` as Ray takes it: ray://host:10001, host:6379, auto, or local (the default: a
+        cluster of this machine, with as many processors as there are to be `workers`)."""
+        self._ray = require_ray()
+        self._address = address or LOCAL
+        self._workers = workers
+        self._mine = False
+        self._parcel: Any = None
+
+    async def open(self) -> int:
+        """Connect. Raises EngineError."""
+        await self._reach()
+        # in a thread, where Ray leaves the signals of this process alone
+        await asyncio.to_thread(self._connect)
+        resources = await asyncio.to_thread(self._ray.cluster_resources)
+        return int(resources.get("CPU", 0))
+
+    def hire(self, packed: bytes, digest: str) -> Post:
+        """A further actor; Ray spreads them over the nodes."""
+        if self._parcel is None:
+            self._parcel = self._ray.put(packed)
+        actor = self._ray.remote(
+            num_cpus=1,
+            max_concurrency=_CALLS_AT_A_TIME,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy="SPREAD",
+        )(RayActor).remote()
+        return _RayPost(self._ray, actor, self._parcel, digest)
+
+    async def close(self) -> None:
+        """Leave; a cluster that was started for the run ends."""
+        self._parcel = None
+        if self._mine:
+            await asyncio.to_thread(self._ray.shutdown)
+
+    async def _reach(self) -> None:
+        """See whether anybody listens: Ray would try for long before it says so."""
+        place = self._address.removeprefix("ray://")
+        host, _, port = place.rpartition(":")
+        if not host or not port.isdecimal():
+            return
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except (OSError, TimeoutError) as error:
+            why = str(error) or f"nothing answered within {_CONNECT_S:.0f} s"
+            raise EngineError(
+                f"the Ray cluster at {self._address} cannot be reached: {why}"
+            ) from error
+        writer.close()
+
+    def _connect(self) -> None:
+        if self._ray.is_initialized():
+            return  # of the program that runs evalkit, and left to it
+        settings: dict[str, Any] = {}
+        if self._address == LOCAL:
+            settings = {
+                "num_cpus": self._workers or os.cpu_count(),
+                "include_dashboard": False,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+            }
+        if not self._address.startswith("ray://"):
+            settings |= {"logging_level": logging.ERROR, "log_to_driver": False}
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        try:
+            self._ray.init(address=self._address, **settings)
+        except Exception as error:  # Ray has no tree of errors for this
+            raise EngineError(
+                f"the Ray cluster at {self._address} cannot be used: {_first_line(error)}"
+            ) from error
+        self._mine = True
+
+
+class _RayPost:
+    """Implements cluster.Post for one actor."""
+
+    def __init__(self, ray: Any, actor: Any, parcel: Any, digest: str) -> None:
+        self._ray = ray
+        self._actor = actor
+        self._parcel = parcel
+        self._digest = digest
+
+    async def introduce(self) -> bytes:
+        """Once Ray has placed it."""
+        return await self._result(self._actor.introduce.remote())
+
+    async def load(self) -> bytes:
+        """The parcel goes through the object store, once a node."""
+        return await self._result(self._actor.load.remote(self._parcel, self._digest))
+
+    async def deliver(self, batch: bytes) -> None:
+        """Hand messages over."""
+        await self._result(self._actor.deliver.remote(batch))
+
+    async def collect(self) -> bytes:
+        """Wait for messages."""
+        return await self._result(self._actor.collect.remote())
+
+    async def dismiss(self) -> bytes:
+        """Its last messages."""
+        return await self._result(self._actor.dismiss.remote())
+
+    def kill(self) -> None:
+        """End the process."""
+        try:
+            self._ray.kill(self._actor)
+        except Exception:  # it is gone, or the way to it is
+            logging.getLogger("evalkit").debug("a worker could not be ended", exc_info=True)
+
+    async def _result(self, call: Awaitable[Result]) -> Result:
+        try:
+            return await call
+        except self._ray.exceptions.RayTaskError:
+            raise  # a bug of ours, on the other side
+        except (self._ray.exceptions.RayError, ConnectionError) as error:
+            raise WorkerLost(_first_line(error)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".: ")
