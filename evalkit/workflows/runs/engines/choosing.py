@@ -3,29 +3,35 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from evalkit.config.engines import Engine, EngineKind
 from evalkit.errors import UsageError
 from evalkit.ports import Cache, EventSink
 from evalkit.records.attempt import Attempt
 from evalkit.records.plan import PlannedAttempt
+from evalkit.workflows.runs.engines.cluster import Cluster
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import Wiring
 
+if TYPE_CHECKING:
+    from evalkit.workflows.runs.engines.distributing import RemoteEngine
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
     """What the command line says of the engine. It is not part of the request: a run may go on with
-    another one."""
+    another one. `cluster` is used in the place of Ray's."""
 
     kind: EngineKind | None = None
     address: str | None = None
+    cluster: Cluster | None = None
 
     def check(self) -> None:
         """Raise UsageError for an engine that is asked for and not installed, before any work."""
-        if self.kind == "ray":
+        if self.kind == "ray" and self.cluster is None:
             from evalkit.workflows.runs.engines.ray_cluster import require_ray
 
             require_ray()
@@ -74,16 +80,47 @@ async def opened_engine(
     if engine.kind == "asyncio":
         yield EngineInUse(make=prepared.make, concurrency=concurrency)
         return
+    remote = _remote_engine(
+        choice.cluster or _ray_cluster(engine),
+        prepared,
+        request,
+        wiring=wiring,
+        cache=cache,
+        emit=emit,
+        workers=engine.workers,
+    )
+    try:
+        await remote.open()
+        yield EngineInUse(make=remote.make, concurrency=concurrency)
+    finally:
+        await remote.close()
+
+
+def _ray_cluster(engine: Engine) -> Cluster:
+    from evalkit.workflows.runs.engines.ray_cluster import RayCluster
+
+    return RayCluster(engine.address, workers=engine.workers)
+
+
+def _remote_engine(
+    cluster: Cluster,
+    prepared: PreparedRun,
+    request: RunRequest,
+    *,
+    wiring: Wiring,
+    cache: Cache | None,
+    emit: EventSink,
+    workers: int | None,
+) -> "RemoteEngine":
+    """An engine of workers that ask for what this process owns. Raises Refused."""
     from evalkit.workflows.runs.engines.distributing import RemoteEngine
     from evalkit.workflows.runs.engines.owning import Owned
     from evalkit.workflows.runs.engines.parcel import build_parcel, introduce, pack
-    from evalkit.workflows.runs.engines.ray_cluster import RayCluster
 
-    cluster = RayCluster(engine.address, workers=engine.workers)
+    packed, digest = pack(build_parcel(prepared, request, wiring, cached=cache is not None))
     arms = [(setup, arm) for setup in prepared.setups for arm in setup.variants]
     now = wiring.clock.now()
-    packed, digest = pack(build_parcel(prepared, request, wiring, cached=cache is not None))
-    remote = RemoteEngine(
+    return RemoteEngine(
         cluster,
         packed=packed,
         digest=digest,
@@ -100,10 +137,5 @@ async def opened_engine(
             flights=wiring.flights,
         ),
         emit=emit,
-        workers=engine.workers,
+        workers=workers,
     )
-    try:
-        await remote.open()
-        yield EngineInUse(make=remote.make, concurrency=concurrency)
-    finally:
-        await remote.close()

@@ -310,7 +310,7 @@ class RemoteEngine:
         if self._stations and not self._opening:
             self._emit(RunNoted(message=f"{error}; the run goes on without it"))
         else:
-            self._trouble = error
+            self._trouble = self._trouble or error
             self._joined.set()
 
     def _lose(self, station: Station, why: str) -> None:
