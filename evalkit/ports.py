@@ -20,7 +20,7 @@ from evalkit.records.call import (
     Request,
     ToolCall,
 )
-from evalkit.records.call_log import ModelGivenUp
+from evalkit.records.call_log import EarlierAnswer, ModelGivenUp
 from evalkit.records.case import Document
 from evalkit.records.event import Event
 from evalkit.records.history import CaseTally, RunEntry, Trend
@@ -210,6 +210,9 @@ class WorkCalls(Protocol):
     def answered(self, key: str) -> Reply | ModelGivenUp | None:
         """What a stopped process was answered to this very request, or that it gave the model up
         and asked another. Each answer stands for one call."""
+
+    def left(self) -> Sequence[EarlierAnswer]:
+        """What `answered` may still give, in order."""
 
     def asked(self, key: str, *, usd: float, tokens: int) -> int:
         """A call is about to leave, with its upper bounds; its number."""

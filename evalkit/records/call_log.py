@@ -62,6 +62,8 @@ class ModelGivenUp(
 
 
 CallLine: TypeAlias = CallAsked | CallEnded | ModelGivenUp
+# by the key of its request; None is a call of unfinished work that has no answer
+EarlierAnswer: TypeAlias = tuple[str, Reply | ModelGivenUp | None]
 
 
 class CallsLeft(msgspec.Struct, frozen=True, kw_only=True):

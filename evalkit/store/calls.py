@@ -18,6 +18,7 @@ from evalkit.records.call_log import (
     CallEnded,
     CallLine,
     CallsLeft,
+    EarlierAnswer,
     ModelGivenUp,
 )
 from evalkit.store.files import explained
@@ -34,10 +35,23 @@ Rounds = Callable[[], Counter[str]]
 class _Earlier:
     """What earlier processes left of one piece of work, in the order in which it was written."""
 
-    # None is a call of unfinished work that has no answer
-    answers: list[tuple[str, Reply | ModelGivenUp | None]] = field(default_factory=list)
+    answers: list[EarlierAnswer] = field(default_factory=list)
     usd: float = 0.0
     tries: int = 0
+
+
+def take_answer(answers: list[EarlierAnswer], key: str) -> Reply | ModelGivenUp | None:
+    """The answer to a request among those of one piece of work, taken out of them."""
+    for number, (known, answer) in enumerate(answers):
+        if known != key or answer is None:
+            continue
+        if isinstance(answer, ModelGivenUp) and all(
+            isinstance(later, ModelGivenUp) for _, later in answers[number + 1 :]
+        ):
+            continue  # nobody was asked in its place: it may have recovered
+        del answers[number]
+        return answer
+    return None
 
 
 class WorkCalls:
@@ -57,16 +71,11 @@ class WorkCalls:
     def answered(self, key: str) -> Reply | ModelGivenUp | None:
         """What the model said to this very request, or that it was given up for another one which
         was asked then. Each answer stands for one call."""
-        for number, (known, answer) in enumerate(self._answers):
-            if known != key or answer is None:
-                continue
-            if isinstance(answer, ModelGivenUp) and all(
-                isinstance(later, ModelGivenUp) for _, later in self._answers[number + 1 :]
-            ):
-                continue  # nobody was asked in its place: it may have recovered
-            del self._answers[number]
-            return answer
-        return None
+        return take_answer(self._answers, key)
+
+    def left(self) -> tuple[EarlierAnswer, ...]:
+        """What `answered` may still give, by the keys of the requests, in order."""
+        return tuple(self._answers)
 
     def asked(self, key: str, *, usd: float, tokens: int) -> int:
         """Write down that a call is about to leave. Raises StoreError; then it must not."""

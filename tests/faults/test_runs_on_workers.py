@@ -22,6 +22,7 @@ from evalkit.workflows.runs.engines.choosing import EngineChoice
 from evalkit.workflows.runs.running import resume_run, run_suites
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import Wiring
+from tests.cli.agents import agent_project
 from tests.cli.project import RIGHT, WRONG, ProjectFiles
 from tests.faults.conftest import serve
 from tests.faults.loopback_cluster import LoopbackCluster
@@ -280,3 +281,31 @@ def test_an_address_without_an_engine_for_it_is_a_usage_error() -> None:
     assert EngineChoice(address="auto").over(Engine()).kind == "ray"
     assert EngineChoice(kind="asyncio").over(Engine(kind="ray", workers=3)) == Engine()
     assert EngineChoice(kind="ray").over(Engine(kind="ray", workers=3)).workers == 3
+
+
+def test_an_answer_within_an_attempt_that_a_dead_worker_had_is_not_asked_for_again(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    """The first of an agent's two calls is answered when its worker dies, with --no-cache."""
+    openai_server.usd_per_mtok = (1.0, 1.0)
+    openai_server.answer = lambda request: "yes"
+    project = serve(agent_project(tmp_path / "project", cases=20), openai_server)
+    project.config["run"]["concurrency"] = 1
+    project.suite["gate"] = {"min_pass_rate": 0.5}
+    root = project.write().root
+    cluster = LoopbackCluster(1)
+
+    def decide(request: SeenRequest) -> str | None:
+        if len(openai_server.seen) == 2:  # the second call of the first attempt
+            cluster.kill(0)
+            return "stall"
+        has_result = any(message["role"] == "tool" for message in request.body["messages"])
+        return None if has_result else 'tool_call:get_order {"id": "A-1"}'
+
+    openai_server.decide = decide
+    run = run_on(cluster, root, RunRequest(cache="off", no_baseline=True))
+
+    assert run.record.exit_code == 0
+    assert len(openai_server.seen) == 2 * 20 + 1  # the one in flight, and no other
+    assert run.record.billed_usd >= openai_server.books.usd  # the lost one in full
+    assert not (RunStore(root).open(run.record.id).path / "calls.jsonl").exists()

@@ -142,7 +142,7 @@ async def _run(
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
             async with opened_engine(
-                choice, prepared, request, wiring=wiring, cache=cache, emit=emit
+                choice, prepared, request, wiring=wiring, cache=cache, calls=calls, emit=emit
             ) as engine:
                 with exporting(
                     prepared.config.telemetry,

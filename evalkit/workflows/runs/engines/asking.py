@@ -1,4 +1,5 @@
-"""What a worker asks its owner for: a call's turn, its hold on the budgets, a stored reply."""
+"""What a worker asks its owner for: a call's turn, its hold on the budgets, a stored reply, and
+that its calls are written down."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,14 +11,20 @@ from evalkit.control.prices import to_nano, to_usd
 from evalkit.control.traffic import Busy
 from evalkit.errors import BudgetExhausted, ProviderError, StoreError
 from evalkit.records.call import Reply
+from evalkit.records.call_log import EarlierAnswer, ModelGivenUp
 from evalkit.records.ledger import Scopes
+from evalkit.store.calls import take_answer
 from evalkit.workflows.runs.engines.messages import (
     Answer,
+    Asked,
     Charged,
+    Ended,
     ErrorOfProvider,
     Forget,
+    GaveUp,
     Keep,
     Let,
+    Make,
     NotLet,
     NotSetAside,
     NotStored,
@@ -210,3 +217,61 @@ class DistantReplies:
     def put(self, key: str, reply: Reply) -> None:
         """Store a reply, soon."""
         self._line.tell(Keep(self._arm, key, reply))
+
+
+class DistantCallLog:
+    """Implements ports.CallLog: the run's journal is the owner's."""
+
+    def __init__(self, line: Line) -> None:
+        """No attempt is being made."""
+        self._line = line
+        self._attempts: dict[str, DistantCalls] = {}
+
+    def begin(self, order: Make, work: str) -> None:
+        """The attempt of an order is going to be made."""
+        self._attempts[work] = DistantCalls(self._line, order)
+
+    def end(self, work: str) -> None:
+        """It is not made any more."""
+        del self._attempts[work]
+
+    def of(self, work: str) -> "DistantCalls | None":
+        """The calls for an attempt."""
+        return self._attempts.get(work)
+
+
+class DistantCalls:
+    """Implements ports.WorkCalls: lines are told, what was answered before came with the order."""
+
+    def __init__(self, line: Line, order: Make) -> None:
+        """Made by `DistantCallLog.begin`."""
+        self._line = line
+        self._attempt = order.number
+        self._answers: list[EarlierAnswer] = [
+            (each.key, each.given_up or each.reply) for each in order.earlier
+        ]
+        self._numbers = count(1)
+        self.before_usd = order.usd
+        self.before_tries = order.tries
+
+    def answered(self, key: str) -> Reply | ModelGivenUp | None:
+        """What was answered to this very request before."""
+        return take_answer(self._answers, key)
+
+    def left(self) -> tuple[EarlierAnswer, ...]:
+        """What `answered` may still give."""
+        return tuple(self._answers)
+
+    def asked(self, key: str, *, usd: float, tokens: int) -> int:
+        """A call leaves."""
+        number = next(self._numbers)
+        self._line.tell(Asked(self._attempt, number, key, usd, tokens))
+        return number
+
+    def ended(self, number: int, *, usd: float, tokens: int, reply: Reply | None = None) -> None:
+        """It ended."""
+        self._line.tell(Ended(self._attempt, number, usd, tokens, reply))
+
+    def gave_up(self, key: str, message: str, *, code: str = "", busy: bool = False) -> None:
+        """Another model is asked instead."""
+        self._line.tell(GaveUp(self._attempt, key, message, code, busy))

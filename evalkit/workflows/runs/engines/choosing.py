@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.config.engines import Engine, EngineKind
 from evalkit.errors import UsageError
-from evalkit.ports import Cache, EventSink
+from evalkit.ports import Cache, CallLog, EventSink
 from evalkit.records.attempt import Attempt
 from evalkit.records.plan import PlannedAttempt
 from evalkit.workflows.runs.engines.cluster import Cluster
@@ -67,6 +67,7 @@ async def opened_engine(
     *,
     wiring: Wiring,
     cache: Cache | None,
+    calls: CallLog,
     emit: EventSink,
 ) -> AsyncIterator[EngineInUse]:
     """The engine of a run, until it is over.
@@ -86,6 +87,7 @@ async def opened_engine(
         request,
         wiring=wiring,
         cache=cache,
+        calls=calls,
         emit=emit,
         workers=engine.workers,
     )
@@ -109,6 +111,7 @@ def _remote_engine(
     *,
     wiring: Wiring,
     cache: Cache | None,
+    calls: CallLog,
     emit: EventSink,
     workers: int | None,
 ) -> "RemoteEngine":
@@ -136,6 +139,7 @@ def _remote_engine(
             emit=emit,
             flights=wiring.flights,
         ),
+        calls=calls,
         emit=emit,
         workers=workers,
     )

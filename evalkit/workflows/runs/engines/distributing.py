@@ -13,15 +13,20 @@ from itertools import count
 import msgspec
 
 from evalkit.errors import ConfigError, EngineError, EvalkitError, Refused, StoreError
-from evalkit.ports import EventSink
+from evalkit.ports import CallLog, EventSink
 from evalkit.records.attempt import Attempt
+from evalkit.records.call_log import attempt_work
 from evalkit.records.case import Case
 from evalkit.records.event import RunNoted
 from evalkit.records.plan import PlannedAttempt
+from evalkit.workflows.runs.engines.call_lines import AttemptCalls
 from evalkit.workflows.runs.engines.cluster import Cluster, Post, WorkerLost
 from evalkit.workflows.runs.engines.messages import (
+    Asked,
     Broke,
     Drop,
+    Ended,
+    GaveUp,
     Introduction,
     Made,
     Make,
@@ -53,7 +58,7 @@ class Station:
         self._post = post
         self._owner = Owner(owned, self._send, fail=self.fail)
         self._lost = lost
-        self._under_way: dict[int, asyncio.Future[Attempt]] = {}
+        self._under_way: dict[int, tuple[asyncio.Future[Attempt], AttemptCalls]] = {}
         self._numbers = count(1)
         self._unsent: list[ToWorker] = []
         self._sending: asyncio.Task[None] | None = None
@@ -65,12 +70,13 @@ class Station:
         """Attempts under way."""
         return len(self._under_way)
 
-    async def make(self, arm: int, case: Case, trial: int) -> Attempt:
-        """Have one attempt made. Raises WorkerLost, and what making it raised."""
+    async def make(self, arm: int, case: Case, trial: int, calls: AttemptCalls) -> Attempt:
+        """Have one attempt made, with what `calls` know. Raises WorkerLost, and what making it
+        raised."""
         number = next(self._numbers)
         made: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
-        self._under_way[number] = made
-        self._send(Make(number, arm, case, trial))
+        self._under_way[number] = made, calls
+        self._send(Make(number, arm, case, trial, calls.earlier, calls.usd, calls.tries))
         try:
             return await asyncio.shield(made)
         except asyncio.CancelledError:
@@ -85,7 +91,7 @@ class Station:
 
     def fail(self, error: BaseException) -> None:
         """End everything that is under way with an error."""
-        for made in self._under_way.values():
+        for made, _ in self._under_way.values():
             if not made.done():
                 made.set_exception(error)
 
@@ -132,15 +138,21 @@ class Station:
         for message in decode_for_owner(batch):
             match message:
                 case Made():
-                    made = self._under_way.get(message.number)
-                    if made is not None and not made.done():
+                    if made := self._expected(message.number):
                         made.set_result(message.attempt)
                 case Broke():
-                    made = self._under_way.get(message.number)
-                    if made is not None and not made.done():
+                    if made := self._expected(message.number):
                         made.set_exception(_error_of(message, self.name))
+                case Asked() | Ended() | GaveUp():
+                    if message.attempt in self._under_way:
+                        self._under_way[message.attempt][1].take(message)
                 case _:
                     self._owner.take(message)
+
+    def _expected(self, number: int) -> "asyncio.Future[Attempt] | None":
+        """What waits for an attempt, if anything still does."""
+        made, _ = self._under_way.get(number, (None, None))
+        return None if made is None or made.done() else made
 
     def _end(self, why: str) -> None:
         if self._gone:
@@ -149,6 +161,11 @@ class Station:
         self._collecting.cancel()
         self._owner.end()
         self._post.kill()  # where it only cannot be reached, it must not go on
+        try:
+            for _, calls in self._under_way.values():
+                calls.lose()
+        except StoreError as error:
+            self.fail(error)
         self.fail(WorkerLost(why))
         self._lost(self, why)
 
@@ -166,6 +183,7 @@ class RemoteEngine:
         arms: Mapping[tuple[str, str], int],
         case_of: Callable[[PlannedAttempt], Case],
         owned: Owned,
+        calls: CallLog,
         emit: EventSink,
         workers: int | None,
     ) -> None:
@@ -177,6 +195,7 @@ class RemoteEngine:
         self._arms = arms
         self._case_of = case_of
         self._owned = owned
+        self._calls = calls
         self._emit = emit
         self._workers = workers
         self._stations: list[Station] = []
@@ -217,11 +236,12 @@ class RemoteEngine:
         """One attempt of the plan. Raises EngineError where no worker is left, and what making it
         raised."""
         arm = self._arms[planned.suite, planned.variant]
+        calls = AttemptCalls(self._calls.of(attempt_work(planned.place)))
         why = ""
         for _ in range(_MOST_DEATHS):
             station = await self._pick()
             try:
-                return await station.make(arm, self._case_of(planned), planned.trial)
+                return await station.make(arm, self._case_of(planned), planned.trial, calls)
             except WorkerLost as lost:
                 why = str(lost)
         raise EngineError(

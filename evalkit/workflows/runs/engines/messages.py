@@ -12,6 +12,7 @@ import msgspec
 from evalkit.errors import Problem, ProviderError
 from evalkit.records.attempt import Attempt
 from evalkit.records.call import Reply
+from evalkit.records.call_log import ModelGivenUp
 from evalkit.records.case import Case
 from evalkit.records.event import AttemptRetried, CallFailed
 from evalkit.records.ledger import Scopes
@@ -51,13 +52,27 @@ class ErrorOfProvider(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """What a call for an attempt came to, on a worker or in a process that did not finish it."""
+
+    key: str
+    reply: Reply | None = None
+    given_up: ModelGivenUp | None = None
+
+
 class Make(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: make one attempt. `arm` is the place of its arm in the parcel."""
+    """To a worker: make one attempt. `arm` is the place of its arm in the parcel.
+
+    `earlier`, `usd` and `tries` are of calls that were made for it before, by who did not finish.
+    """
 
     number: int
     arm: int
     case: Case
     trial: int
+    earlier: tuple[Answered, ...] = ()
+    usd: float = 0.0
+    tries: int = 0
 
 
 class Drop(msgspec.Struct, frozen=True, tag=True):
@@ -168,6 +183,36 @@ class Forget(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class Asked(msgspec.Struct, frozen=True, tag=True):
+    """To the owner: a call for an attempt leaves, with its upper bounds."""
+
+    attempt: int
+    number: int
+    key: str
+    usd: float
+    tokens: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """To the owner: a call for an attempt has ended, and was charged so much."""
+
+    attempt: int
+    number: int
+    usd: float
+    tokens: int
+    reply: Reply | None
+
+
+class GaveUp(msgspec.Struct, frozen=True, tag=True):
+    """To the owner: another model is asked for an attempt."""
+
+    attempt: int
+    key: str
+    message: str
+    code: str
+    busy: bool
+
+
 class Retried(msgspec.Struct, frozen=True, tag=True):
     """To the owner: a call is tried again."""
 
@@ -198,7 +243,8 @@ class Broke(msgspec.Struct, frozen=True, tag=True):
 
 
 Question = Pass | Reserve | Recall
-ToOwner = Question | Passed | Charged | Keep | Forget | Retried | Failed | Made | Broke
+OfCalls = Asked | Ended | GaveUp
+ToOwner = Question | Passed | Charged | Keep | Forget | OfCalls | Retried | Failed | Made | Broke
 
 
 class Introduction(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evalkit.errors import ConfigError, EvalkitError, Refused, StoreError
+from evalkit.records.call_log import attempt_work
 from evalkit.records.event import AttemptRetried, CallFailed, Event
-from evalkit.workflows.runs.engines.asking import DistantBudgets, DistantReplies, DistantWay, Line
+from evalkit.workflows.runs.engines.asking import (
+    DistantBudgets,
+    DistantCallLog,
+    DistantReplies,
+    DistantWay,
+    Line,
+)
 from evalkit.workflows.runs.engines.messages import (
     Broke,
     Drop,
@@ -37,6 +44,7 @@ class Worker:
     def __init__(self, *, environ: Mapping[str, str] = os.environ) -> None:
         """Nothing can be made before `load`. `environ` is where keys are looked for."""
         self.line = Line()
+        self._calls = DistantCallLog(self.line)
         self._environ = environ
         self._arms: list[tuple[str, Arm]] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -112,6 +120,7 @@ class Worker:
                 budgets=budgets,
                 cache=DistantReplies(self.line, number) if parcel.cached else None,
                 emit=self._tell,
+                calls=self._calls,
             )
             step = arm.assets.suite.target.step
             self._arms.append((arm.assets.name, Arm(arm.variant, plane, target, step)))
@@ -126,6 +135,8 @@ class Worker:
     async def _outcome(self, order: Make) -> Made | Broke:
         assert self._wiring is not None
         suite, arm = self._arms[order.arm]
+        work = attempt_work((suite, arm.variant, order.case.id, order.trial))
+        self._calls.begin(order, work)
         try:
             attempt = await arm.make(
                 order.case,
@@ -144,6 +155,8 @@ class Worker:
             return Broke(order.number, "store", str(error))
         except Exception:
             return Broke(order.number, "bug", traceback.format_exc())
+        finally:
+            self._calls.end(work)
         return Made(order.number, attempt)
 
     def _tell(self, event: Event) -> None:

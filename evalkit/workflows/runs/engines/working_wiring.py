@@ -8,7 +8,7 @@ from evalkit.config.routes import Model
 from evalkit.control.factory import ControlPlane
 from evalkit.control.granting import Budgets, Way
 from evalkit.execute.target import Target
-from evalkit.ports import Cache, EventSink
+from evalkit.ports import Cache, CallLog, EventSink
 from evalkit.sources.tree import WorkingTree
 from evalkit.workflows.runs.engines.parcel import ArmParcel
 from evalkit.workflows.setup.list_prices import ListPrices
@@ -51,6 +51,7 @@ class WorkerWiring(Wiring):
         budgets: Budgets,
         cache: Cache | None,
         emit: EventSink,
+        calls: CallLog,
     ) -> tuple[ControlPlane, Target]:
         """The control plane and the target of an arm. Raises ConfigError and Refused."""
         self._arm = number
@@ -67,6 +68,7 @@ class WorkerWiring(Wiring):
             indexes=assets.indexes,
             output_schema=assets.output_schema,
             policy_code=assets.policy_code,
+            calls=calls,
         )
         return plane, self.programs.build(assets, arm.config, WorkingTree(self.root))
 
