@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench soak
+.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench bench-peers soak
 
 check: lint types layers test-all
 
@@ -41,6 +41,12 @@ bench:
 	$(PYTHON) benchmarks/ledger.py
 	$(PYTHON) benchmarks/report.py
 	$(PYTHON) benchmarks/session_cost.py
+
+# installs other tools once, then each does the same work: minutes at N = 2,000, more at 10,000 without
+# latency, where deepeval's cache (hours) is left out
+bench-peers:
+	$(PYTHON) -m benchmarks.peers
+	$(PYTHON) -m benchmarks.peers --cases 10000 --latency-ms 0 --times 1 --skip deepeval-cached
 
 # minutes: 20,000 calls against a server that misbehaves; fails where the books do not agree
 soak:

@@ -167,10 +167,16 @@ def server(latency_ms: float, *more: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def requests_seen(url: str) -> int:
-    """What the server counted."""
+def server_counters(url: str) -> dict[str, Any]:
+    """What the server saw, as `Counters` in server.py names it."""
     with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as reply:
-        return int(json.load(reply)["requests"])
+        counters: dict[str, Any] = json.load(reply)
+    return counters
+
+
+def requests_seen(url: str) -> int:
+    """How many requests the server counted."""
+    return int(server_counters(url)["requests"])
 
 
 def measure(name: str, url: str, cases: int, concurrency: int) -> dict[str, Any]:

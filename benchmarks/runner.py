@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,15 @@ output: {kind: text}
 """
 
 
-def make_project(root: Path, url: str, cases: int, concurrency: int) -> None:
-    """A project whose every case costs one call."""
+def make_project(
+    root: Path,
+    url: str,
+    cases: int,
+    concurrency: int,
+    *,
+    expected: Callable[[int], str] = lambda number: "ok",
+) -> None:
+    """A project whose every case costs one call and is `expected` to say what its number tells."""
     files = {
         "evalkit.yaml": CONFIG.format(url=url, concurrency=concurrency),
         "prompts/bench/v1.yaml": PROMPT_FILE,
@@ -64,7 +72,7 @@ def make_project(root: Path, url: str, cases: int, concurrency: int) -> None:
                 {
                     "id": f"c{number:07}",
                     "input": {"text": f"{PROMPT}{number}"},
-                    "expected": {"output": "ok"},
+                    "expected": {"output": expected(number)},
                 }
             )
             + "\n"

@@ -5,8 +5,9 @@ as it can (a raw asyncio protocol, the reply is bytes made once) and counts. It 
 its own, so that a client's CPU time is the client's.
 
     python benchmarks/server.py --latency-ms 50          # prints {"url": "http://127.0.0.1:PORT/v1"}
-    curl http://127.0.0.1:PORT/stats                     # {"requests": N, "connections": C}
+    curl http://127.0.0.1:PORT/stats                     # {"requests": N, "connections": C, ...}
 
+`GET /v1/models` lists its one model, any other GET tells what it saw (`Counters`).
 It ends on SIGINT or SIGTERM, and when its standard input closes where `--until-stdin-closes` is
 given, so that a benchmark that dies takes it along.
 """
@@ -18,17 +19,40 @@ import json
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 ID = b"chatcmpl-00000000"
+MODELS = b'{"object": "list", "data": [{"id": "bench", "object": "model", "owned_by": "bench"}]}'
 
 
 class Counters:
-    """What the server saw."""
+    """What the server saw; moments are the monotonic clock's, which a machine's processes share."""
 
     def __init__(self) -> None:
         self.requests = 0
         self.connections = 0
+        self.in_flight = 0
+        self.max_in_flight = 0
+        self.busy_s = 0.0  # the sum of what all requests took here: over time, the mean in flight
+        self.first_request_s: float | None = None
+        self.last_answer_s: float | None = None
+
+    def arrived(self) -> float:
+        """A request came; returns when."""
+        now = time.monotonic()
+        self.requests += 1
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        if self.first_request_s is None:
+            self.first_request_s = now
+        return now
+
+    def answered(self, arrived_s: float) -> None:
+        """The request that came at `arrived_s` has its reply."""
+        self.last_answer_s = time.monotonic()
+        self.in_flight -= 1
+        self.busy_s += self.last_answer_s - arrived_s
 
 
 class ReplyTemplate:
@@ -100,12 +124,20 @@ class Connection(asyncio.Protocol):
             self._answer(head)
 
     def _answer(self, head: bytes) -> None:
+        if head.startswith(b"get /v1/models"):
+            self._write(_http(MODELS))
+            return
         if head.startswith(b"get "):
             self._write(_http(json.dumps(vars(self._counters)).encode()))
             return
-        self._counters.requests += 1
+        arrived_s = self._counters.arrived()
         reply = self._template.numbered(self._counters.requests)
-        asyncio.get_running_loop().call_later(self._latency_s, self._write, reply)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._latency_s, self._complete, reply, arrived_s)
+
+    def _complete(self, reply: bytes, arrived_s: float) -> None:
+        self._counters.answered(arrived_s)
+        self._write(reply)
 
     def _write(self, reply: bytes) -> None:
         if self._transport is not None:
