@@ -348,6 +348,19 @@ class Session(Protocol):
     ) -> tuple[Document, ...]:
         """Documents of an index. Raises PolicyBlocked."""
 
+    async def check_documents(
+        self,
+        index: str,
+        query: str,
+        documents: Sequence[Document],
+        token: StepToken | None = None,
+    ) -> tuple[Document, ...]:
+        """Of documents that were looked up elsewhere, those that may be used. Raises
+        PolicyBlocked."""
+
+    def declare(self, tools: Sequence[Tool]) -> None:
+        """Say which tools a model was offered elsewhere."""
+
     def prepare(
         self,
         messages: Sequence[Message],

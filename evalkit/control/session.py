@@ -202,6 +202,31 @@ class ControlSession:
             span.about["documents"] = [document.id for document in documents]
         return documents
 
+    async def check_documents(
+        self,
+        index: str,
+        query: str,
+        documents: Sequence[Document],
+        token: StepToken | None = None,
+    ) -> tuple[Document, ...]:
+        """Of documents that a program looked up itself, best match first, those that may be used.
+
+        They are held to what `retrieve` holds its own to, and traced as it. Raises PolicyBlocked
+        for an index that may not be read.
+        """
+        spans = self._state.trace.spans
+        with spans.open("retrieval", index, query=query) as span:
+            kept = await self._retrieval.retrieve(index, query, token, found=documents)
+            span.about["documents"] = [document.id for document in kept]
+        return kept
+
+    def declare(self, tools: Sequence[Tool]) -> None:
+        """Say which tools a model was offered elsewhere, so that calls of them can be authorized.
+
+        `complete` and `stream` do so for those that they offer.
+        """
+        self._state.declared.update((tool.name, tool) for tool in tools)
+
     def prepare(
         self,
         messages: Sequence[Message],

@@ -2,10 +2,23 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Literal, Protocol
+
+import msgspec
 
 from evalkit.ports import Session
+from evalkit.records.approval import Approval
+from evalkit.records.asset import Tool
 from evalkit.records.gateway_key import GatewayKey
+
+
+class Decide(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody says of a call that waits. A denial has its `reason`."""
+
+    says: Literal["grant", "deny"]
+    reason: str = ""
+    expires_s: float | None = None
+    any_arguments: bool = False
 
 
 class Service(Protocol):
@@ -22,6 +35,18 @@ class Service(Protocol):
         self, route: str, holder: GatewayKey, *, end_user: str
     ) -> AbstractAsyncContextManager[Session]:
         """A session on a route. Raises Refused and ConfigError."""
+
+    def known_tools(self, tools: Sequence[Tool]) -> tuple[Tool, ...]:
+        """The tools with the effect that the project declares for those that it knows by name."""
+
+    def approvals(self, holder: GatewayKey) -> Sequence[Approval]:
+        """What waits for the decision of the key's team. Raises StoreError."""
+
+    def decide(self, id_: str, holder: GatewayKey, decision: Decide) -> Approval:
+        """Grant or deny, as the key's user and for its team.
+
+        Raises UsageError where that is not theirs to say, StoreError.
+        """
 
     def now_s(self) -> int:
         """Seconds since 1970."""

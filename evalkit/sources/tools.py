@@ -5,6 +5,7 @@ from evalkit.config.document import Document
 from evalkit.config.json_document import parse_json
 from evalkit.config.problems import Locator
 from evalkit.errors import ConfigError, Problem
+from evalkit.ports import FileTree
 from evalkit.records.asset import Tool
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.schemas import schema_problems
@@ -42,6 +43,21 @@ def _parameter_problems(locator: Locator, file: ToolFile) -> list[Problem]:
             locator.problem(at, "arguments are always an object", value=kind, expected="object")
         )
     return problems
+
+
+def read_tools(tree: FileTree) -> dict[str, Tool]:
+    """Every tool in tools/, by name. Raises ConfigError, with every problem of their files."""
+    reader = Reader(tree)
+    tools: dict[str, Tool] = {}
+    for entry in reader.list(FOLDER):
+        if entry.endswith(".json"):
+            path = f"{FOLDER}/{entry}"
+            gone = Problem(message="is listed and cannot be read", file=path)
+            if (tool := load_tool(reader, path, lambda *_, gone=gone: gone)) is not None:
+                tools[tool.name] = tool
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return tools
 
 
 def tool_names(reader: Reader) -> tuple[str, ...]:

@@ -7,9 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalkit.errors import UsageError
+from evalkit.gateway.service import Decide
 from evalkit.ports import Session
+from evalkit.records.approval import Approval
+from evalkit.records.asset import Tool
 from evalkit.records.gateway_key import GatewayKey
+from evalkit.sources.tools import read_tools
+from evalkit.sources.tree import WorkingTree
 from evalkit.store.gateway_keys import GatewayKeys
+from evalkit.workflows.approving import ApprovalDesk
 from evalkit.workflows.project import Identity, Project
 
 # how long requests under way may still take once the server was told to stop
@@ -20,8 +26,9 @@ class ProjectService:
     """Implements gateway.service.Service over a loaded project."""
 
     def __init__(self, project: Project) -> None:
-        """Its sessions are the project's, as programs open them."""
+        """Its sessions are the project's, as programs open them. Raises ConfigError."""
         self._project = project
+        self._tools = read_tools(WorkingTree(project.root))
         self._keys = GatewayKeys(project.root, now=lambda: datetime.now(UTC))
 
     @property
@@ -41,6 +48,34 @@ class ProjectService:
         who = Identity(user=holder.user or end_user, org=holder.org, team=holder.team)
         async with self._project.session(route, who) as session:
             yield session
+
+    def known_tools(self, tools: Sequence[Tool]) -> tuple[Tool, ...]:
+        """The tools, those that the project knows as it declares them: an application cannot make
+        a tool that executes one that reads, nor its arguments wider."""
+        return tuple(self._tools.get(tool.name, tool) for tool in tools)
+
+    def approvals(self, holder: GatewayKey) -> Sequence[Approval]:
+        """What waits for the decision of the key's team. Raises StoreError, ConfigError."""
+        waiting = ApprovalDesk(self._project.root).waiting()
+        return [each for each in waiting if holder.team and each.asked.team == holder.team]
+
+    def decide(self, id_: str, holder: GatewayKey, decision: Decide) -> Approval:
+        """Grant or deny, as the key's user and for its team.
+
+        Raises UsageError where that is not theirs to say, StoreError, ConfigError.
+        """
+        if not (holder.user and holder.team):
+            raise UsageError("this key is not a person's in a team, so it decides nothing")
+        desk = ApprovalDesk(self._project.root)
+        if decision.says == "deny":
+            return desk.deny(id_, by=holder.user, team=holder.team, reason=decision.reason)
+        return desk.grant(
+            id_,
+            by=holder.user,
+            team=holder.team,
+            expires_s=decision.expires_s,
+            any_arguments=decision.any_arguments,
+        )
 
     def now_s(self) -> int:
         """Seconds since 1970."""
@@ -65,12 +100,12 @@ def serve_project(root: Path, *, host: str, port: int, on_ready: Callable[[str],
     project = Project.load(root)
 
     @asynccontextmanager
-    async def lifespan(app: object) -> AsyncIterator[None]:
+    async def around() -> AsyncIterator[None]:
         async with project:
             yield
 
     config = uvicorn.Config(
-        build_app(ProjectService(project), lifespan=lifespan),
+        build_app(ProjectService(project), around=around),
         host=host,
         port=port,
         log_level="warning",

@@ -135,8 +135,7 @@ routes:
     max_tokens: 500
     policies: {{pii_redaction: true, disallow_actions: [refund], blocked_phrases: [falcon]}}
   - {{name: cited, models: {{primary: one}}, max_tokens: 500, require_citations: true}}
-run: {{retries: 0}}
-{more}
+{routes}{more}
 """
 
 
@@ -163,10 +162,17 @@ def add_key(root: Path, *flags: str) -> str:
 
 
 @contextmanager
-def gateway(root: Path, url: str, more: str = "", *flags: str) -> Iterator[Gateway]:
-    """`evalkit serve` over a project of three routes, in front of the upstream at `url`."""
+def gateway(
+    root: Path, url: str, more: str = "", *flags: str, routes: str = "run: {retries: 0}\n"
+) -> Iterator[Gateway]:
+    """`evalkit serve` over a project, in front of the upstream at `url`.
+
+    `routes` goes on with the list of routes and what follows it, `more` is what comes last.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    (root / "evalkit.yaml").write_text(CONFIG.format(url=url, more=more), encoding="utf-8")
+    (root / "evalkit.yaml").write_text(
+        CONFIG.format(url=url, routes=routes, more=more), encoding="utf-8"
+    )
     key = add_key(root, "--user", "u1", "--team", "support")
     process = subprocess.Popen(
         [*EVALKIT, "serve", "--port", "0", *flags],

@@ -29,10 +29,14 @@ class RetrievalAct:
         self._state = state
 
     async def retrieve(
-        self, index: str, query: str, token: StepToken | None
+        self,
+        index: str,
+        query: str,
+        token: StepToken | None,
+        found: Sequence[Document] | None = None,
     ) -> tuple[Document, ...]:
         """Documents of an index, best match first, as many as the route and the identity's scopes
-        allow.
+        allow; `found` are those that somebody else looked up.
 
         Raises PolicyBlocked for an index that may not be read, ProviderError for one that does not
         answer, StoreError; Refused without the key of a service.
@@ -48,7 +52,8 @@ class RetrievalAct:
             max_chunks = limits.max_chunks
             if shared is not None and max_chunks is None:
                 max_chunks = DEFAULT_CHUNKS
-            found = await self._find(index, query, shared, max_chunks or 0)
+            if found is None:
+                found = await self._find(index, query, shared, max_chunks or 0)
         except (PolicyBlocked, ProviderError) as error:
             self._tell_failure(index, query, error)
             raise

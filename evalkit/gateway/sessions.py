@@ -1,0 +1,151 @@
+"""Sessions that span several requests: what one workflow does over HTTP adds up.
+
+A client names its session in `x-evalkit-session`; without the header each request is a session of
+its own. A session belongs to the key and the route that began it, its requests follow each other,
+and it ends when it is told to, or was left alone for long: then its trace is written.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from evalkit.gateway.exchange import Exchange
+from evalkit.gateway.refusals import Declined, Refusal, unreadable
+from evalkit.gateway.service import Service
+from evalkit.ports import Session
+from evalkit.records.gateway_key import GatewayKey
+
+HEADER = "x-evalkit-session"
+STEP = "x-evalkit-step"
+IDLE_S = 900.0
+MOST = 10_000
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+_Place = tuple[str, str]  # the key's id, and what its client calls the session
+
+
+@dataclass(slots=True)
+class _Open:
+    """A session that is open. `users` are requests that are on it or wait for it."""
+
+    route: str
+    end_user: str
+    stack: AsyncExitStack
+    session: Session | None = None
+    used_at: float = 0.0
+    users: int = 0
+    step: str = ""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class SessionTable:
+    """The sessions of one gateway process."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        monotonic: Callable[[], float],
+        idle_s: float = IDLE_S,
+        most: int = MOST,
+    ) -> None:
+        """A session that nobody uses for `idle_s` ends; there are `most` of them at a time."""
+        self._service = service
+        self._monotonic = monotonic
+        self._idle_s = idle_s
+        self._most = most
+        self._open: dict[_Place, _Open] = {}
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @asynccontextmanager
+    async def take(
+        self, exchange: Exchange, route: str, holder: GatewayKey, end_user: str = ""
+    ) -> AsyncIterator[Session]:
+        """The session that a request is part of, in the step that it names.
+
+        Raises Declined for an id that is none, or one of another route or user; PolicyBlocked for
+        a step that the route does not have.
+        """
+        name = exchange.headers.get(HEADER)
+        step = exchange.headers.get(STEP, "")
+        if name is None:
+            async with self._service.session(route, holder, end_user=end_user) as session:
+                if step:
+                    session.enter(step)
+                yield session
+            return
+        if not _ID.fullmatch(name):
+            raise unreadable(f"{HEADER} is 1 to 128 letters, digits, and any of _ . : -", HEADER)
+        await self.end_idle()
+        mine = self._find(name, route, holder, end_user)
+        mine.users += 1
+        try:
+            async with mine.turn:
+                if mine.session is None:
+                    opened = self._service.session(route, holder, end_user=end_user)
+                    mine.session = await mine.stack.enter_async_context(opened)
+                if step and step != mine.step:
+                    mine.session.enter(step)
+                    mine.step = step
+                yield mine.session
+        finally:
+            mine.users -= 1
+            mine.used_at = self._monotonic()
+            if mine.session is None and not mine.users:
+                self._open.pop((holder.id, name), None)
+
+    def _find(self, name: str, route: str, holder: GatewayKey, end_user: str) -> _Open:
+        place = (holder.id, name)
+        mine = self._open.get(place)
+        if mine is None:
+            if len(self._open) >= self._most:
+                message = f"{self._most} sessions are open; end some, or wait"
+                raise Declined(
+                    Refusal(
+                        status=503,
+                        kind="overloaded",
+                        code="too_many_sessions",
+                        message=message,
+                        retry=True,
+                    )
+                )
+            mine = self._open[place] = _Open(route, end_user, AsyncExitStack())
+            mine.used_at = self._monotonic()
+        elif mine.route != route:
+            raise unreadable(f"session {name} is on route {mine.route}", HEADER)
+        elif end_user not in ("", mine.end_user):
+            raise unreadable(f"session {name} is for another user", "user")
+        return mine
+
+    async def end(self, holder: GatewayKey, name: str) -> bool:
+        """End a session; whether there was one. A request that is on it ends first."""
+        mine = self._open.pop((holder.id, name), None)
+        if mine is None:
+            return False
+        async with mine.turn:
+            await mine.stack.aclose()
+        return True
+
+    async def end_idle(self) -> None:
+        """End those that nobody has used for long."""
+        before = self._monotonic() - self._idle_s
+        idle = [
+            place for place, each in self._open.items() if not each.users and each.used_at < before
+        ]
+        await self._end(idle)
+
+    async def end_all(self) -> None:
+        """End all of them: the gateway stops."""
+        await self._end(list(self._open))
+
+    async def _end(self, places: list[_Place]) -> None:
+        for place in places:
+            if (mine := self._open.pop(place, None)) is not None:
+                async with mine.turn:
+                    await mine.stack.aclose()
