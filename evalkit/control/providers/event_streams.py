@@ -4,6 +4,7 @@ Server-sent events are parsed by httpx-sse, Amazon's frames by botocore. Where t
 makes no difference to either.
 """
 
+import codecs
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
@@ -31,14 +32,33 @@ class StreamedError(Exception):
 
 
 async def read_sse(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
-    """Server-sent events; those without data (comments, pings) are left out."""
+    """Server-sent events; those without data (comments, pings) are left out. Raises
+    UnicodeDecodeError for bytes that are no UTF-8."""
     import httpx
     from httpx_sse import EventSource
 
-    source = EventSource(httpx.Response(200, headers={"content-type": SSE}, content=chunks))
+    sound = _utf_8(chunks)
+    source = EventSource(httpx.Response(200, headers={"content-type": SSE}, content=sound))
     async for event in source.aiter_sse():
         if event.data:
             yield Event(event.event, event.data)
+
+
+async def _utf_8(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The same bytes without a byte order mark, which would hide the first event; what is no UTF-8
+    raises, where httpx would put other letters for it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    began, kept = False, b""
+    async for chunk in chunks:
+        decoder.decode(chunk)
+        if not began:
+            chunk = kept + chunk
+            if len(chunk) < len(codecs.BOM_UTF8):
+                kept = chunk
+                continue
+            began, chunk = True, chunk.removeprefix(codecs.BOM_UTF8)
+        yield chunk
+    decoder.decode(b"", final=True)
 
 
 async def read_amazon(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:

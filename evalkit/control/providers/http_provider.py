@@ -2,6 +2,7 @@
 
 import importlib.util
 import uuid
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import UTC
@@ -31,6 +32,7 @@ from evalkit.control.providers.protocol import (
 from evalkit.control.providers.provider_errors import (
     as_provider_error,
     reply_without_secrets,
+    shown,
     without_secrets,
 )
 from evalkit.control.providers.stream_reading import StreamReading, is_stream
@@ -182,7 +184,7 @@ class HttpProvider:
         """The reply in an HTTP reply. Raises ProviderError."""
         reply = reply_without_secrets(reply, secrets)
         if 200 <= reply.status < 300:
-            answer = self._answer(reply.body)
+            answer = self._answer(reply.body, told=_told(reply))
         else:
             answer = self._protocol.error_of(reply)
         if isinstance(answer, ErrorBody):
@@ -239,14 +241,15 @@ class HttpProvider:
             request_id=reply.headers.get(self._protocol.id_header, "") or answer.id,
         )
 
-    def _answer(self, body: bytes) -> Answer | ErrorBody:
-        """The body of a success. Raises ProviderError(malformed_reply)."""
+    def _answer(self, body: bytes, *, told: str = "") -> Answer | ErrorBody:
+        """The body of a success; `told` is what its headers say of it where it is no answer.
+        Raises ProviderError(malformed_reply)."""
         try:
-            return self._protocol.answer_of(body)
+            return self._protocol.answer_of(body.removeprefix(BOM_UTF8))
         except MalformedAnswer as error:
             raise malformed(self.name, str(error)) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise malformed(self.name, f"no {self._protocol.noun}: {error}") from None
+            raise malformed(self.name, f"no {self._protocol.noun}: {error}{told}") from None
 
     def _measurement(self, answer: Answer, reply: HttpReply) -> str:
         """The vendor's id, for its support, and ours: some servers send the same every time."""
@@ -272,3 +275,11 @@ class HttpProvider:
 
     async def close(self) -> None:
         """Nothing to give back: the transport is the one who opened it's."""
+
+
+def _told(reply: HttpReply) -> str:
+    """What a success that is no JSON says it is: most often a page of somebody in between."""
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind or kind.endswith("json"):
+        return ""
+    return f"; the server calls it {shown(kind)}: look at base_url"

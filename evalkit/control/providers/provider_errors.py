@@ -17,6 +17,7 @@ from evalkit.records.attempt import FailureMode
 
 MAX_MESSAGE = 300
 HIDDEN = "[key]"
+MOVED = frozenset((301, 302, 303, 307, 308))
 MIN_SECRET = 8  # shorter ones would be found in the middle of words
 
 
@@ -44,10 +45,12 @@ def as_provider_error(
         text += ": the proxy wants a login"
     elif meaning.mode is FailureMode.AUTHENTICATION:
         text += ": it does not accept the key, or the key may not use this model"
-    elif 300 <= reply.status < 400:
+    elif reply.status in MOVED:
         text += ": the endpoint has moved, and redirects are not followed; correct base_url"
     elif words := shown(error.message, secrets=secrets):
         text += f": {words}"
+    if reply.status in (404, 405):
+        text += "; look at base_url and the model's id"
     return ProviderError(
         meaning.mode,
         text,

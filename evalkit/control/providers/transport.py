@@ -20,6 +20,7 @@ from evalkit.records.attempt import FailureMode
 
 if TYPE_CHECKING:
     import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 
@@ -44,8 +45,10 @@ def environment_proxy(url: str) -> str | None:
 class HttpTransport:
     """Asks and reads whole replies; follows no redirect, so that a key never goes elsewhere.
 
-    `proxy_for` names the proxy of a URL. Connections are kept; the runner bounds how many there
-    are. A reply above `max_reply_bytes`, once it is unpacked, is refused.
+    `proxy_for` names the proxy of a URL, `trusted` the authorities of certificates (by default
+    those of the environment or Mozilla's), `resolver` makes who finds hosts by name. Connections
+    are kept; the runner bounds how many there are. A reply above `max_reply_bytes`, once it is
+    unpacked, is refused.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class HttpTransport:
         *,
         proxy_for: Callable[[str], str | None] = environment_proxy,
         max_reply_bytes: int = MAX_REPLY_BYTES,
+        trusted: ssl.SSLContext | None = None,
+        resolver: "Callable[[], AbstractResolver] | None" = None,
     ) -> None:
         """Nothing is opened before the first call."""
         self._proxy_for = proxy_for
@@ -60,7 +65,8 @@ class HttpTransport:
         self._options: dict[str, Mapping[str, Any]] = {}  # by origin
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._client: aiohttp.ClientSession | None = None
-        self._trusted: ssl.SSLContext | None = None
+        self._trusted = trusted
+        self._resolver = resolver
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -224,7 +230,8 @@ class HttpTransport:
         found = self._timeouts.get(timeout_s)
         if found is None:
             connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
-            found = self._timeouts[timeout_s] = aiohttp.ClientTimeout(sock_connect=connect_s)
+            # from the look-up of the name to the end of the handshake
+            found = self._timeouts[timeout_s] = aiohttp.ClientTimeout(connect=connect_s)
         return found
 
     def _open_client(self) -> "aiohttp.ClientSession":
@@ -232,7 +239,9 @@ class HttpTransport:
 
         # No cookies and no netrc: a run sends what its configuration says and nothing else.
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(
+                limit=0, resolver=None if self._resolver is None else self._resolver()
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": f"evalkit/{__version__}"},
             trust_env=False,

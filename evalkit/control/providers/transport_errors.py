@@ -3,6 +3,8 @@
 Whether the request had left decides if money may have been spent, so that is told apart.
 """
 
+import os
+import re
 import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -11,16 +13,19 @@ from evalkit.errors import ProviderError
 from evalkit.records.attempt import FailureMode
 
 CONNECT_TIMEOUT_S = 10.0
+_LOST = "the connection was lost before the reply was whole"
 
 
 class _Row(NamedTuple):
-    """What errors of these kinds mean. `may_have_left`: the request may have reached the server."""
+    """What errors of these kinds mean, and what to do. `may_have_left`: the request may have
+    reached the server."""
 
     kinds: tuple[type[BaseException], ...]
     code: FailureMode
     meaning: str
     retryable: bool = True
     may_have_left: bool = False
+    advice: str = ""
 
 
 def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderError | None:
@@ -39,7 +44,9 @@ def map_error(error: Exception, *, where: str, timeout_s: float) -> ProviderErro
     reason = _reason(error)
     return ProviderError(
         row.code,
-        f"{where}: {row.meaning}" + (f" ({reason})" if reason else ""),
+        f"{where}: {row.meaning}"
+        + (f" ({reason})" if reason else "")
+        + (f"; {row.advice}" if row.advice else ""),
         retryable=row.retryable,
         may_be_billed=row.may_have_left,
     )
@@ -58,8 +65,9 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
         _Row(
             (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
             FailureMode.CONNECTION,
-            "its certificate is not trusted (SSL_CERT_FILE names other authorities)",
+            "its certificate is not trusted",
             retryable=False,
+            advice="look at its address (base_url), or name its authority in SSL_CERT_FILE",
         ),
         _Row(
             (aiohttp.ServerFingerprintMismatch,),
@@ -74,6 +82,7 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
             ),
             FailureMode.CONNECTION,
             "the proxy could not be used",
+            advice="look at HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY",
         ),
         _Row(
             (aiohttp.ConnectionTimeoutError,),
@@ -81,9 +90,22 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
             f"no connection within {min(CONNECT_TIMEOUT_S, timeout_s):g} s",
         ),
         _Row(
+            (aiohttp.ClientConnectorDNSError,),
+            FailureMode.CONNECTION,
+            "no address is known of that name",
+            advice="look at its address (base_url), and at the DNS of this machine",
+        ),
+        _Row(
+            (aiohttp.ClientConnectorSSLError,),
+            FailureMode.CONNECTION,
+            "no secure connection",
+            advice="look at its address (base_url): does it mean http://, or another port?",
+        ),
+        _Row(
             (aiohttp.ClientConnectorError,),
             FailureMode.CONNECTION,
             "no connection",
+            advice="look at its address (base_url), and whether it is up",
         ),
         _Row(
             (
@@ -101,7 +123,11 @@ def _rows_before_sending(timeout_s: float) -> tuple[_Row, ...]:
 def _rows_once_sent(timeout_s: float) -> tuple[_Row, ...]:
     """The request may have arrived, and its answer may be billed."""
     import aiohttp
-    from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
+    from aiohttp.http_exceptions import (
+        ContentEncodingError,
+        HttpProcessingError,
+        PayloadEncodingError,
+    )
 
     return (
         _Row(
@@ -117,9 +143,22 @@ def _rows_once_sent(timeout_s: float) -> tuple[_Row, ...]:
             may_have_left=True,
         ),
         _Row(
-            (aiohttp.ClientError, HttpProcessingError, OSError),
+            (PayloadEncodingError,),
             FailureMode.CONNECTION,
-            "the connection was lost before the reply was whole",
+            _LOST,
+            may_have_left=True,
+        ),
+        _Row(
+            (aiohttp.ClientResponseError, HttpProcessingError),
+            FailureMode.CONNECTION,
+            "what came back is no HTTP that can be read, or has headers beyond all measure",
+            may_have_left=True,
+            advice="look at its address (base_url)",
+        ),
+        _Row(
+            (aiohttp.ClientError, OSError),
+            FailureMode.CONNECTION,
+            _LOST,
             may_have_left=True,
         ),
     )
@@ -128,8 +167,13 @@ def _rows_once_sent(timeout_s: float) -> tuple[_Row, ...]:
 def _reason(error: BaseException) -> str:
     """The operating system's words, where there are any: they hold no part of the request."""
     inner = getattr(error, "os_error", error)
-    strerror = inner.strerror if isinstance(inner, OSError) else None
-    return strerror.split("\n", 1)[0][:200] if isinstance(strerror, str) else ""
+    if not isinstance(inner, OSError) or not isinstance(inner.strerror, str):
+        return ""
+    hidden = inner.strerror.startswith(("Connect call failed", "Multiple exceptions"))
+    if hidden and inner.errno is not None:
+        return os.strerror(inner.errno)  # asyncio's own words hide it
+    words = inner.strerror.split("\n", 1)[0]
+    return re.sub(r" \(_ssl\.c:\d+\)$", "", words)[:200]
 
 
 def host_of(url: str) -> str:
