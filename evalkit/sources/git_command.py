@@ -12,6 +12,8 @@ _INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_C
 
 def run_git(root: Path, *arguments: str, feed: bytes | None = None) -> bytes:
     """What git prints. Raises GitFailed where it exits with an error, Refused without git."""
+    if any("\0" in each for each in arguments):
+        raise GitFailed(arguments, "a name holds a NUL")
     finished = _finished(root, arguments, feed)
     if finished.returncode != 0:
         raise GitFailed(arguments, finished.stderr.decode(errors="replace").strip())

@@ -27,7 +27,9 @@ def pin_digest(target: Path, name: str, digest: str) -> None:
         raise ConfigError([Problem(file=name, message=message, suggestion=suggestion)])
     try:
         beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.write_bytes(after)
+        beside.unlink(missing_ok=True)
+        with open(beside, "xb") as file:  # never through a link that stands there
+            file.write(after)
         beside.chmod(target.stat().st_mode)
         beside.replace(target)
     except OSError as error:

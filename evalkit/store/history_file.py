@@ -59,7 +59,7 @@ def alone(path: Path) -> Iterator[None]:
     """Wait to be the one process that replaces the file."""
     lock = path.with_name(f"{path.name}.lock")
     with explained("lock", lock):
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         with explained("lock", lock):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

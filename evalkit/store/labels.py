@@ -149,7 +149,7 @@ def with_label(labels: tuple[Label, ...], label: Label) -> tuple[Label, ...]:
 def waiting_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock, waiting for it; the operating system drops it with the process."""
     with explained("lock", path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         with explained("lock", path):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

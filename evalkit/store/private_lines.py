@@ -29,7 +29,7 @@ def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """
     with explained("lock", path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         _take(descriptor, path, patience_s)
         yield
@@ -58,7 +58,7 @@ def _take(descriptor: int, path: Path, patience_s: float) -> None:
 def opened(path: Path) -> Iterator[int]:
     """A descriptor for reading and appending; the file is made where it is missing."""
     with explained("open", path):
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, 0o600)
     try:
         yield descriptor

@@ -161,6 +161,7 @@ async def _record(
     )
     target = build_target(suite)
     reference = target.reference
+    WorkingTree(wiring.root).list(f"{folder}/{model}")  # refuses one that leads out of the project
     writer = RecordingWriter(wiring.root / folder)
     earlier = writer.read(model, suite.name)
     whole = False

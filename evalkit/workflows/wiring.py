@@ -323,6 +323,12 @@ class Wiring:
             name = provider.without_key
         raise Refused(f"the `without_key` of provider {name!r} leads back to itself")
 
+    def _read_own(self, path: Path) -> bytes:
+        """A file of the project. Raises OSError, and ConfigError for one that leads out of it."""
+        from evalkit.sources.tree import WorkingTree
+
+        return WorkingTree(self.root).read(path.relative_to(self.root).as_posix())
+
     def _build(
         self, name: str, provider: Provider, model: str, known: Model, suite: str
     ) -> ProviderPort:
@@ -334,12 +340,15 @@ class Wiring:
                 name=name,
                 model=model,
                 identity=identity_of(provider.kind, base_url=provider.address),
+                read=self._read_own,
             )
         if provider.kind == "scripted":
             from evalkit.control.providers.scripted import ScriptedProvider
 
             path = (provider.path or "").replace("{suite}", suite)
-            return ScriptedProvider(self.root / path, name=name, clock=self.clock)
+            return ScriptedProvider(
+                self.root / path, name=name, clock=self.clock, read=self._read_own
+            )
         if provider.kind == "local":
             from evalkit.control.providers.local import LocalProvider
 

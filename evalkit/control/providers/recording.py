@@ -1,6 +1,6 @@
 """Recordings: a real model's replies from files of the project, found by the key of the request."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +23,21 @@ class RecordingProvider:
 
     origin: Literal["recording"] = "recording"
 
-    def __init__(self, folder: Path, *, name: str, model: str, identity: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        model: str,
+        identity: str,
+        read: Callable[[Path], bytes] = Path.read_bytes,
+    ) -> None:
         """`folder` holds the recordings of the configured name `model`.
 
-        `identity` is that of the provider that was recorded.
+        `identity` is that of the provider that was recorded. `read` reads a file: a project's own
+        reads nothing outside of it, and raises ConfigError.
         """
+        self._read_file = read
         self.name = name
         self.identity = identity
         self._folder = folder
@@ -81,7 +91,10 @@ class RecordingProvider:
         for path in sorted(self._folder.glob("*.jsonl")):
             shown = self._shown(path)
             try:
-                raw = path.read_bytes()
+                raw = self._read_file(path)
+            except ConfigError as error:
+                problems += error.problems
+                continue
             except OSError as error:
                 problems.append(Problem(message=f"cannot be read: {error.strerror}", file=shown))
                 continue

@@ -4,7 +4,7 @@ They measure no model, and say so wherever they show: origin and model are `scri
 estimated from the lengths of the texts.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -60,8 +60,17 @@ class ScriptedProvider:
 
     origin: Literal["scripted"] = "scripted"
 
-    def __init__(self, path: Path, *, name: str, clock: Clock) -> None:
-        """`path` is the script, one ScriptedLine a line."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        clock: Clock,
+        read: Callable[[Path], bytes] = Path.read_bytes,
+    ) -> None:
+        """`path` is the script, one ScriptedLine a line. `read` reads it: a project's own reads
+        nothing outside of it, and raises ConfigError."""
+        self._read_file = read
         self.name = name
         self.identity = identity_of("scripted")
         self._path = path
@@ -133,7 +142,7 @@ class ScriptedProvider:
 
     def _read(self) -> dict[tuple[str, str], ScriptedLine]:
         try:
-            raw = self._path.read_bytes()
+            raw = self._read_file(self._path)
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             raise ConfigError([Problem(message=message, file=self._shown)]) from error
