@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 
 Role = Literal["system", "user", "assistant", "tool"]
 PromptPart = Literal["system", "examples", "documents", "input"]
@@ -98,7 +98,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A golden set version. `lines` maps a case id to its line in `path`.
+    """A golden set version; `cases` know their lines in `path`.
 
     `digest` is the content's; `frozen` tells whether set.yaml pins it. `count` and `groups` (cases
     of one group count once) hold even where the cases themselves were checked and not kept.
@@ -106,14 +106,13 @@ class GoldenSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: str
     version: int
-    cases: tuple[Case, ...]
+    cases: Cases
     digest: str
     path: str
     frozen: bool = False
     description: str = ""
     owner: str | None = None
     licence: str | None = None
-    lines: dict[str, int] = {}
     count: int = 0
     groups: int = 0
 

@@ -11,7 +11,7 @@ from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.calibration import Calibration, JudgeStanding
 from evalkit.records.call import Decision
-from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
 from evalkit.records.prices import ListedPrices
@@ -227,11 +227,12 @@ class JudgeSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a suite is scored and decided with, as stored in a bundle: `assets/<suite>.json`.
 
-    `cases` are redacted as their attempts are. `scorers` and `gate` are the suite's configuration
-    as plain data, `schemas` the files that scorers name. `guards` were decided when the run was
-    made: they depend on the baseline ref, which a bundle does not hold. `baseline_trials` differ
-    from `trials` where a stored run is the baseline. `lines` maps a case to its line in
-    `golden_path`. `repeatable` tells that a further trial would have been a new measurement.
+    `cases` are redacted as their attempts are, with their lines in `golden_path`; they stand in a
+    file of their own, `assets/<suite>.cases.jsonl`. `scorers` and `gate` are the suite's
+    configuration as plain data, `schemas` the files that scorers name. `guards` were decided when
+    the run was made: they depend on the baseline ref, which a bundle does not hold.
+    `baseline_trials` differ from `trials` where a stored run is the baseline. `repeatable` tells
+    that a further trial would have been a new measurement.
     `looks` are what an escalating gate may take, empty for one that looks once; `trials` is then
     how many were made whole. `anchor` names the fixed point, if there is one.
     `flaky` comes from history, `today` is the day that waivers and quarantines are held against.
@@ -241,14 +242,13 @@ class SuiteSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     suite: str
     golden: str
     golden_path: str
-    cases: tuple[Case, ...]
+    cases: Cases
     scorers: tuple[dict[str, Any], ...]
     gate: dict[str, Any]
     has_baseline: bool
     trials: int
     baseline_trials: int | None = None
     schemas: dict[str, Any] = {}
-    lines: dict[str, int] = {}
     fallback: str = "error"
     owner: str | None = None
     guards: tuple[PartVerdict, ...] = ()

@@ -54,7 +54,7 @@ class Arm:
     def place(self, case: str) -> str | None:
         """`file:line` of the case in its golden set, or the file alone."""
         path = self.snapshot.golden_path
-        line = self.snapshot.lines.get(case)
+        line = self.snapshot.cases.line_of(case)
         return f"{path}:{line}" if path and line is not None else path or None
 
     def made(self, cases: Sequence[str]) -> list[Attempt]:

@@ -20,7 +20,7 @@ def build_case_view(
 
     Raises UsageError where no suite of the run has such a case.
     """
-    snapshots = [each for each in run.snapshots if any(known.id == case for known in each.cases)]
+    snapshots = [each for each in run.snapshots if each.cases.has(case)]
     if not snapshots:
         raise UsageError(_unknown(run, case))
     traced = {trace.place: trace for trace in traces if trace.case == case}
@@ -55,7 +55,7 @@ def build_case_view(
         suites=tuple(
             SuiteCaseView(
                 suite=snapshot.suite,
-                case=next(known for known in snapshot.cases if known.id == case),
+                case=snapshot.cases.by_id(case),
                 attempts=tuple(view(each) for each in attempts if each.suite == snapshot.suite),
                 place=_place(snapshot, case),
                 apart=tuple(sorted(judges_apart(snapshot))),
@@ -66,13 +66,13 @@ def build_case_view(
 
 
 def _place(snapshot: SuiteSnapshot, case: str) -> str | None:
-    line = snapshot.lines.get(case)
+    line = snapshot.cases.line_of(case)
     path = snapshot.golden_path
     return f"{path}:{line}" if path and line is not None else path or None
 
 
 def _unknown(run: StoredRun, case: str) -> str:
-    known = [each.id for snapshot in run.snapshots for each in snapshot.cases]
+    known = [each for snapshot in run.snapshots for each in snapshot.cases.ids()]
     close = difflib.get_close_matches(case, known, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     return f"run {run.record.id} has no case {case!r}{hint}"

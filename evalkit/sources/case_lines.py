@@ -25,7 +25,7 @@ _DECODER = msgspec.json.Decoder(Case)
 
 @dataclass(frozen=True, slots=True)
 class ReadCase:
-    """A case with its line (of its file, from 1), or why there is none in it.
+    """A case with its line (of its file, from 1) and its JSON, or why there is none in it.
 
     `locate` gives a locator of the case, for what is found out about it later. `explain` gives what
     is wrong with the line, which takes longer than reading it.
@@ -33,6 +33,7 @@ class ReadCase:
 
     line: int
     case: Case | None = None
+    text: bytes = b""
     locate: Callable[[], Locator] | None = None
     explain: Callable[[], Sequence[Problem]] = tuple
 
@@ -81,7 +82,7 @@ def _read_line(raw: bytes, path: str, number: int) -> ReadCase:
         return ReadCase(number, explain=lambda: problems)
     try:
         CaseFile.model_validate(STRICT(raw.decode()))
-        return ReadCase(number, _DECODER.decode(raw), locate)
+        return ReadCase(number, _DECODER.decode(raw), raw, locate)
     except (ValueError, RecursionError):
         # What json, pydantic and msgspec raise; told apart, with places, by `explain`.
         return ReadCase(number, explain=explain)
@@ -128,7 +129,7 @@ def _read_entry(entry: Document) -> ReadCase:
         case = msgspec.convert(entry.data, Case)
     except msgspec.MsgspecError as error:
         return _wrong(locator.problem((), f"is no case: {error}"), line)
-    return ReadCase(line, case, lambda: locator)
+    return ReadCase(line, case, msgspec.json.encode(case), lambda: locator)
 
 
 def _lfs_problem(path: str) -> Problem:

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from evalkit.config.assets import SetFile
 from evalkit.config.problems import MAX_PROBLEMS, Locator, capped
 from evalkit.errors import ConfigError, Problem
 from evalkit.ports import FileTree
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases, CasesBuilder
 from evalkit.records.digest import canonical_json
 from evalkit.sources.case_lines import ReadCase, read_cases
 from evalkit.sources.pinning import pin_digest
@@ -18,6 +21,7 @@ from evalkit.sources.prompts import name_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import GOLDEN_SETS, UnknownReference, Version
 from evalkit.sources.tree import WorkingTree
+from evalkit.spool import SpooledTexts
 
 CASE_FILES = ("cases.jsonl", "cases.yaml")
 SET_FILE = "set.yaml"
@@ -61,7 +65,7 @@ def load_golden_set(
     path = _cases_file(reader, version)
     if path is None:
         return None
-    reading = _read_all(reader, _Reading(path, check, keep_cases))
+    reading = _read_all(reader, _Reading(path, check, keep_cases, CasesBuilder(SpooledTexts())))
     if document is None or file is None:
         return None
     locator = Locator(document)
@@ -76,14 +80,13 @@ def load_golden_set(
     return GoldenSet(
         name=file.name,
         version=file.version,
-        cases=tuple(reading.cases),
+        cases=reading.cases.result() if keep_cases else Cases.of(()),
         digest=digest,
         path=path,
         frozen=file.digest is not None,
         description=file.description,
         owner=file.owner,
         licence=file.licence,
-        lines=reading.lines if keep_cases else {},
         count=reading.count,
         groups=reading.singles + len(reading.groups),
     )
@@ -161,8 +164,7 @@ class _Reading:
     path: str
     check: CheckCase | None
     keep: bool
-    cases: list[Case] = field(default_factory=list)
-    lines: dict[str, int] = field(default_factory=dict)
+    cases: CasesBuilder
     groups: set[str] = field(default_factory=set)
     singles: int = 0
     count: int = 0
@@ -183,9 +185,11 @@ class _Reading:
             else:
                 self.note(read.explain())
             return
-        first = self.lines.setdefault(case.id, read.line)
-        if first != read.line:
-            message = f"a case of this id stands in line {first} already"
+        text = read.text if self.keep else _only_id(case)
+        first = self.cases.add_new(case.id, text, line=read.line)
+        if first is not None:
+            line = self.cases.line_at(first)
+            message = f"a case of this id stands in line {line} already"
             self.note([read.locate().problem(("id",), message, value=case.id)])
         if self.check is not None:
             self.note(self.check(case, read.locate))
@@ -195,8 +199,6 @@ class _Reading:
             self.groups.add(case.group)
         if not self.broken:
             self.digest.add(case)
-            if self.keep:
-                self.cases.append(case)
 
     def note(self, problems: Iterable[Problem]) -> None:
         """Keep the first errors and count the rest: a broken file of any size is one screen."""
@@ -208,6 +210,10 @@ class _Reading:
                     self.unsaid += 1
                     continue
             self.problems.append(problem)
+
+
+def _only_id(case: Case) -> bytes:
+    return msgspec.json.encode({"id": case.id})
 
 
 def _cases_file(reader: Reader, version: Version) -> str | None:

@@ -17,6 +17,7 @@ from evalkit.store.files import explained, read_whole, write_whole
 from evalkit.store.journal import ATTEMPTS, JUDGMENTS, TRACES, RunJournal, read_lines
 from evalkit.store.labels import run_labels
 from evalkit.store.schema import decode_record
+from evalkit.store.snapshots import case_lines, cases_name, decode_snapshot, encode_snapshot
 
 RECORD = "run.json"
 SCORES = "scores.jsonl"
@@ -76,23 +77,24 @@ class Bundle:
             raise StoreError(f"{self.path} holds no {RECORD}, so it is no run bundle") from error
 
     def write_snapshot(self, snapshot: SuiteSnapshot) -> None:
-        """Replace assets/<suite>.json."""
-        write_whole(self._inside(ASSETS, f"{snapshot.suite}.json"), _readable(snapshot))
+        """Replace assets/<suite>.cases.jsonl and assets/<suite>.json, which counts its lines."""
+        write_whole(self._inside(ASSETS, cases_name(snapshot.suite)), case_lines(snapshot.cases))
+        path = self._inside(ASSETS, f"{snapshot.suite}.json")
+        write_whole(path, _indented(encode_snapshot(snapshot)))
 
     def snapshots(self) -> tuple[SuiteSnapshot, ...]:
         """The snapshots of the record's suites, in its order.
 
         Raises StoreError for a lost one, and for one that is not what the record says was run.
         """
-        decoder = msgspec.json.Decoder(SuiteSnapshot)
-        return tuple(self._read_snapshot(suite, decoder) for suite in self.read_record().suites)
+        return tuple(map(self._read_snapshot, self.read_record().suites))
 
-    def _read_snapshot(
-        self, suite: SuiteRecord, decoder: msgspec.json.Decoder[SuiteSnapshot]
-    ) -> SuiteSnapshot:
+    def _read_snapshot(self, suite: SuiteRecord) -> SuiteSnapshot:
         path = self._inside(ASSETS, f"{suite.suite}.json")
         try:
-            snapshot = decoder.decode(read_whole(path))
+            snapshot = decode_snapshot(
+                read_whole(path), self._inside(ASSETS, cases_name(suite.suite))
+            )
         except FileNotFoundError as error:
             words = f"{path} is missing, so suite {suite.suite} cannot be scored"
             raise StoreError(words) from error
@@ -225,7 +227,7 @@ class Bundle:
         Raises StoreError for a line about a case, suite or variant that it did not have.
         """
         run = self.load()
-        cases = {each.suite: {case.id for case in each.cases} for each in run.snapshots}
+        cases = {each.suite: each.cases for each in run.snapshots}
         variants = {
             each.suite: {one.variant for one in each.variants} for each in run.record.suites
         }
@@ -235,8 +237,9 @@ class Bundle:
             (JUDGMENTS, run.judgments),
         ):
             for line in lines:
-                if line.case not in cases.get(line.suite, ()) or (
-                    line.variant not in variants.get(line.suite, ())
+                there = cases.get(line.suite)
+                if there is None or not (
+                    there.has(line.case) and line.variant in variants.get(line.suite, ())
                 ):
                     raise StoreError(
                         f"{self.path / name} tells of case {line.case!r} of suite {line.suite!r} "
@@ -246,4 +249,8 @@ class Bundle:
 
 
 def _readable(value: msgspec.Struct) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    return _indented(msgspec.json.encode(value))
+
+
+def _indented(encoded: bytes) -> bytes:
+    return msgspec.json.format(encoded, indent=2) + b"\n"

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -40,8 +40,10 @@ def explained(act: str, path: Path) -> Iterator[None]:
         raise explain(error, act, path) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file so that a reader sees the old content or the new one, even after a crash.
+
+    Content may come in pieces, so that it need not be in memory as a whole.
 
     Folders above it are made. Raises StoreError; then the old content stands.
     """
@@ -52,7 +54,8 @@ def write_whole(path: Path, content: bytes) -> None:
         try:
             temporary.unlink(missing_ok=True)
             with open(temporary, "xb") as file:  # never through a link that stands there
-                file.write(content)
+                for piece in (content,) if isinstance(content, bytes) else content:
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

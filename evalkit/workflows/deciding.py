@@ -55,7 +55,6 @@ class SuiteScoring:
     def __init__(self, snapshot: SuiteSnapshot) -> None:
         """Nothing is built yet."""
         self.snapshot = snapshot
-        self._cases: Mapping[str, Case] = {case.id: case for case in snapshot.cases}
 
     @cached_property
     def _labels(self) -> frozenset[str]:
@@ -72,15 +71,17 @@ class SuiteScoring:
         self, attempt: Attempt, judgments: Mapping[str, Judgment] = MappingProxyType({})
     ) -> tuple[Score, ...]:
         """Every scorer on one attempt; `judgments` are what judges said of it, by scorer."""
-        return score_attempt(self._scorers, attempt, self._cases[attempt.case], judgments)
+        return score_attempt(
+            self._scorers, attempt, self.snapshot.cases.by_id(attempt.case), judgments
+        )
 
     def problems(self) -> Iterator[Problem]:
         """What would keep every attempt at a case from having a result, before one is paid for."""
-        for case in self.snapshot.cases:
+        for position, case in enumerate(self.snapshot.cases):
             for message in case_problems(self._scorers, case):
                 yield Problem(
                     file=self.snapshot.golden_path,
-                    line=self.snapshot.lines.get(case.id),
+                    line=self.snapshot.cases.line_at(position),
                     key=f"{case.id}.expected",
                     message=message,
                 )
@@ -111,12 +112,12 @@ class SuiteScoring:
             tools_correct=_tools_correct(scores),
             complied=self._complied(attempt) if measured else None,
             judges_disagree=_judges_disagree(judgments.values()),
-            violations=violations(attempt, self._cases[attempt.case]),
+            violations=violations(attempt, self.snapshot.cases.by_id(attempt.case)),
         )
 
     def _complied(self, attempt: Attempt) -> bool:
         """Whether no policy had to step in, or one did where the case expects it."""
-        case = self._cases[attempt.case]
+        case = self.snapshot.cases.by_id(attempt.case)
         if violations(attempt, case):
             return False
         return case.expected.get("blocked") is True or not _denied(attempt)

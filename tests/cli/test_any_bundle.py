@@ -16,7 +16,10 @@ VALUES += ["../x", "x" * 5_000, "9999-12-31", "\ud800", [], {}, [[]], {"": 0}, "
 ENDS = (0, 1, 2, 3, 4)
 
 
-@pytest.mark.parametrize("name", ["run.json", "attempts.jsonl", "scores.jsonl", "assets/ask.json"])
+ASSETS = ("assets/ask.json", "assets/ask.cases.jsonl")
+
+
+@pytest.mark.parametrize("name", ["run.json", "attempts.jsonl", "scores.jsonl", *ASSETS])
 @given(
     where=st.lists(st.integers(0, 40), min_size=1, max_size=8),
     value=st.sampled_from(VALUES),

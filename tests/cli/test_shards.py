@@ -84,10 +84,10 @@ def test_shards_split_the_cases_and_the_cap(made: Sharded) -> None:
         assert record["shard"] == record["request"]["shard"] == {"index": index, "of": OF}
         assert (record["verdict"], record["exit_code"], record["gates"]) == (None, 0, False)
         caps.append(record["budget_usd"])
-        snapshot = json.loads((made.bundle(run) / "assets/ask.json").read_text())
-        cases += [case["id"] for case in snapshot["cases"]]
+        kept = (made.bundle(run) / "assets/ask.cases.jsonl").read_text().splitlines()
+        cases += [json.loads(line)["id"] for line in kept]
         attempts = (made.bundle(run) / "attempts.jsonl").read_text().splitlines()
-        assert len(attempts) == 2 * len(snapshot["cases"])
+        assert len(attempts) == 2 * len(kept)
         report = (made.bundle(run) / "report.md").read_text()
         assert f"shard {index} of 3: no verdict" in report
     assert sorted(cases) == [f"c{number:04}" for number in range(CASES)]
@@ -110,8 +110,9 @@ def test_merged_shards_are_the_run_that_was_not_divided(sharded: Sharded, ask: A
     assert merged["shard"] is None and merged["request"] == {
         key: value for key, value in whole["request"].items() if key != "shard"
     }
-    a, b = (sharded.bundle(run) / "assets/ask.json" for run in (name, sharded.whole))
-    assert a.read_bytes() == b.read_bytes()
+    for file in ("assets/ask.json", "assets/ask.cases.jsonl"):
+        a, b = (sharded.bundle(run) / file for run in (name, sharded.whole))
+        assert a.read_bytes() == b.read_bytes()
     for file in ("attempts.jsonl", "traces.jsonl", "scores.jsonl"):
         of_merged, of_whole = (
             sorted(map(place_of, (sharded.bundle(run) / file).read_text().splitlines()))
@@ -233,16 +234,20 @@ def test_a_gate_that_is_not_the_planned_one_does_not_decide(sharded: Sharded, as
 
 def test_a_case_in_two_shards_or_in_none_is_refused(sharded: Sharded, ask: Ask) -> None:
     first, second = (sharded.bundle(run) / "assets/ask.json" for run in sharded.shards[:2])
-    snapshot, other = json.loads(first.read_text()), json.loads(second.read_text())
-    kept = list(snapshot["cases"])
+    snapshot = json.loads(first.read_text())
+    kept, other = (
+        [json.loads(line) for line in path.with_suffix(".cases.jsonl").read_text().splitlines()]
+        for path in (first, second)
+    )
 
     def store(cases: list[dict[str, Any]]) -> str:
+        # as an older evalkit wrote them
         first.write_text(json.dumps(snapshot | {"cases": cases}))
         sharded.edit(sharded.shards[0], lambda r: r["suites"][0].update(cases=len(cases)))
         return refusal(ask("merge", *sharded.shards, cwd=sharded.root))
 
     assert "which are not the 120 that were planned" in store(kept[1:])
-    assert "a run has every case once" in store([*kept, other["cases"][0]])
+    assert "a run has every case once" in store([*kept, other[0]])
 
 
 def test_shards_of_different_plans_are_told_apart_by_what_differs(

@@ -33,7 +33,9 @@ def bundle(project: ProjectFiles, number: int) -> Path:
     return sorted((project.root / ".evalkit/runs").iterdir())[number]
 
 
-@pytest.mark.parametrize("name", ["run.json", "assets/ask.json", "attempts.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["run.json", "assets/ask.json", "assets/ask.cases.jsonl", "attempts.jsonl"]
+)
 def test_an_earlier_run_that_is_damaged_keeps_no_later_one_from_running(
     evalkit: Evalkit, tried: ProjectFiles, name: str
 ) -> None:

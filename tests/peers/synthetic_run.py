@@ -17,6 +17,7 @@ from evalkit.gate import (
 from evalkit.records.attempt import Attempt, FailureMode, Place, VariantName
 from evalkit.records.call import Decision, ToolCall, Usage
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import (
     Flake,
@@ -241,12 +242,13 @@ class SyntheticRun:
             suite=SUITE,
             golden=f"{SUITE}@v1",
             golden_path=f"goldensets/{SUITE}/v1/cases.jsonl",
-            cases=tuple(self.cases),
+            cases=Cases.of(
+                self.cases, {case.id: number for number, case in enumerate(self.cases, start=1)}
+            ),
             scorers=({"exact": {"fields": ["intent", "priority"]}}, {"tool_calls": {}}),
             gate={"max_drop_pp": 3},
             has_baseline=True,
             trials=self.trials,
-            lines={case.id: number for number, case in enumerate(self.cases, start=1)},
             owner="support-platform",
             waivers=(_WAIVER,),
             flaky=tuple(Flake(case=case.id, runs=9, passes=5) for case in self.cases[3:5]),

@@ -136,7 +136,7 @@ def _place(run: StoredRun, suite: str, case: str) -> str | None:
     snapshot = run.snapshot(suite)
     if snapshot is None or not snapshot.golden_path:
         return None
-    return f"{snapshot.golden_path}:{snapshot.lines.get(case, 1)}"
+    return f"{snapshot.golden_path}:{snapshot.cases.line_of(case) or 1}"
 
 
 def _where(subject: Subject, place: str | None) -> dict[str, Any]:

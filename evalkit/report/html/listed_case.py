@@ -63,7 +63,7 @@ class ListedCase:
     @property
     def place(self) -> str:
         """`file:line` in its golden set, or the file alone."""
-        line = self.snapshot.lines.get(self.case.id)
+        line = self.snapshot.cases.line_of(self.case.id)
         path = self.snapshot.golden_path
         return path if line is None else f"{path}:{line}"
 

@@ -92,9 +92,9 @@ def find_asked(
         return replace(
             asked, note=f"no case was named: give --case ID of suite {suite}, or --input"
         )
-    found = next((each for each in assets.golden.cases if each.id == case), None)
+    found = assets.golden.cases.find(case)
     if found is None:
-        raise UsageError(_unknown("case", case, [each.id for each in assets.golden.cases]))
+        raise UsageError(_unknown("case", case, list(assets.golden.cases.ids())))
     return replace(asked, case=found)
 
 

@@ -41,7 +41,7 @@ def _of_stored_arms(prepared: PreparedRun) -> list[Attempt]:
         for asked in [models_of(run, setup.name)]
         for attempt in run.attempts
         if attempt.suite == setup.name and attempt.variant == "candidate"
-        if (setup.name, attempt.case) in prepared.cases
+        if prepared.cases[setup.name].has(attempt.case)
     ]
 
 
@@ -58,7 +58,7 @@ def _pooled(prepared: PreparedRun, run_id: str, history: History, wiring: Wiring
             store=RunStore(wiring.root),
             run_id=run_id,
             arms=prepared.live_arms[setup.name],
-            cases=[case.id for case in snapshot.cases],
+            cases=list(snapshot.cases.ids()),
             not_before=None if age is None else wiring.clock.now() - age,
         )
     return pooled

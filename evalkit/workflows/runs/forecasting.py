@@ -46,7 +46,7 @@ def _powered(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
     settings = gate_settings(snapshot)
     if not snapshot.has_baseline or settings.margin is None:
         return suite
-    groups = len({case.group or case.id for case in snapshot.cases})
+    groups = snapshot.cases.groups
     alpha = snapshot.looks[0].alpha if snapshot.looks else settings.alpha
     forecast = forecast_power(
         cases=groups,

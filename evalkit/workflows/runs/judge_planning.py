@@ -32,7 +32,6 @@ def _with_judging(
 ) -> PlannedSuite:
     if not snapshot.judges:
         return suite
-    cases = {case.id: case for case in snapshot.cases}
     calls, usd = 0, 0.0
     unpriced: set[str] = set()
     for setting in snapshot.judges:
@@ -51,7 +50,7 @@ def _with_judging(
                 continue
             calls += judge.judge.questions
             if bound is not None:
-                usd += bound.usd(cases[attempt.case], attempt.output_tokens)
+                usd += bound.usd(snapshot.cases.by_id(attempt.case), attempt.output_tokens)
     return msgspec.structs.replace(
         suite,
         judging=PlannedJudging(

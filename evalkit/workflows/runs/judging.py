@@ -89,7 +89,7 @@ class RunJudges:
         for snapshot in snapshots:
             if not snapshot.judges:
                 continue
-            cases = {case.id: case for case in snapshot.cases}
+
             # nothing is decided by a judge against the anchor
             mine = [
                 each
@@ -100,7 +100,9 @@ class RunJudges:
                 for attempt in mine:
                     if results.judged(judge.scorer, attempt.place):
                         continue
-                    subject = self._subject(judge, attempt, cases[attempt.case], results)
+                    subject = self._subject(
+                        judge, attempt, snapshot.cases.by_id(attempt.case), results
+                    )
                     if subject is None:
                         continue
                     key = (snapshot.suite, judge.scorer, subject_id(subject))

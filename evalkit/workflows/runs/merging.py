@@ -11,6 +11,7 @@ from evalkit.errors import Refused, UsageError
 from evalkit.gate.verdict import EXIT_INCOMPLETE
 from evalkit.ports import Clock
 from evalkit.records.attempt import Attempt, FailureMode, Place
+from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import GitState, RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
 from evalkit.records.shard import MergedShard
@@ -104,13 +105,19 @@ def _merge_snapshots(shards: Sequence[ShardFile]) -> tuple[SuiteSnapshot, ...]:
     merged = []
     for suite in shards[0].plan.suites:
         parts = [s for each in shards if (s := each.run.snapshot(suite)) is not None]
-        lines = {case: line for part in parts for case, line in part.lines.items()}
         cases = [case for part in parts for case in part.cases]
+        lines = {
+            id_: line
+            for part in parts
+            for position, id_ in enumerate(part.cases.ids())
+            if (line := part.cases.line_at(position)) is not None
+        }
         merged.append(
             msgspec.structs.replace(
                 parts[0],
-                cases=tuple(sorted(cases, key=lambda case: (lines.get(case.id, 0), case.id))),
-                lines=dict(sorted(lines.items(), key=lambda item: item[1])),
+                cases=Cases.of(
+                    sorted(cases, key=lambda case: (lines.get(case.id, 0), case.id)), lines
+                ),
                 flaky=tuple(each for part in parts for each in part.flaky),
                 # what was accepted until a day is held against the last day that was measured on
                 today=max(part.today for part in parts),

@@ -82,7 +82,7 @@ def _suite_power(
     churn = 0.0 if question.flips is not None else _churn(setup.name, noise, history, store)
     if churn:
         source += f"; the last change that was measured flipped {100 * churn:.1f} % beyond that"
-    groups = len({case.group or case.id for case in snapshot.cases})
+    groups = snapshot.cases.groups
     forecast = forecast_power(
         suite=setup.name,
         cases=groups,

@@ -21,6 +21,7 @@ from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.call_log import attempt_work
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.plan import PlannedAttempt, RunPlan
 from evalkit.records.run import Flake, SuiteSnapshot
 from evalkit.sources.assets import read_config
@@ -78,7 +79,8 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
-    """A run that could start. `cases` are the real ones, `snapshots` hold the redacted ones.
+    """A run that could start. `cases` are the real ones of each suite, `snapshots` hold the
+    redacted ones.
 
     `live_arms` are those of each suite that a model answers. With `content` the spans of its
     attempts hold what was said, redacted.
@@ -88,7 +90,7 @@ class PreparedRun:
     setups: tuple[SuiteSetup, ...]
     snapshots: tuple[SuiteSnapshot, ...]
     arms: Mapping[tuple[str, str], Arm]
-    cases: Mapping[tuple[str, str], Case]
+    cases: Mapping[str, Cases]
     plan: RunPlan
     live_arms: Mapping[str, frozenset[VariantName]]
     judges: RunJudges
@@ -104,21 +106,16 @@ class PreparedRun:
         Raises what planning raises: Refused, ConfigError.
         """
         jobs = [
-            _job(setup, self._cases_of(setup), self.arms, first=first, last=last)
+            _job(setup, self.cases[setup.name], self.arms, first=first, last=last)
             for setup in self.setups
             for first, last in ([suites[setup.name]] if setup.name in suites else [])
         ]
         return await build_plan(jobs, seed=self.seed)
 
-    def _cases_of(self, setup: SuiteSetup) -> tuple[Case, ...]:
-        return tuple(
-            case for case in setup.assets.golden.cases if (setup.name, case.id) in self.cases
-        )
-
     async def make(self, planned: PlannedAttempt) -> Attempt:
         """One attempt of the plan."""
         return await self.arms[planned.suite, planned.variant].make(
-            self.cases[planned.suite, planned.case],
+            self.cases[planned.suite].by_id(planned.case),
             suite=planned.suite,
             trial=planned.trial,
             clock=self.clock,
@@ -216,7 +213,7 @@ async def prepare_run(
         setups=setups,
         snapshots=snapshots,
         arms=arms,
-        cases={(name, case.id): case for name, chosen in selected.items() for case in chosen},
+        cases=selected,
         plan=msgspec.structs.replace(
             with_judging(with_forecast(plan, snapshots), snapshots, opened),
             drill=tuple(drill_words(request.faults, wiring.broken)),

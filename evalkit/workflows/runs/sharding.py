@@ -21,6 +21,7 @@ from evalkit.plan.sharding import (
     sum_shards,
     weigh_cases,
 )
+from evalkit.records.cases import Cases
 from evalkit.records.run import GitState, RunRecord, SuiteSnapshot
 from evalkit.records.shard import PlanIdentity, Shard
 from evalkit.workflows.runs.plan_identity import identify_plan
@@ -71,7 +72,7 @@ def take_shard(
         config=prepared.config.model_copy(update={"budgets": budgets}),
         setups=tuple(setup for setup, _ in kept),
         snapshots=tuple(snapshot for _, snapshot in kept),
-        cases={key: case for key, case in prepared.cases.items() if key in mine},
+        cases={suite: _mine(cases, suite, mine) for suite, cases in prepared.cases.items()},
         plan=msgspec.structs.replace(
             prepared.plan,
             attempts=tuple(each for each in attempts if (each.suite, each.case) in mine),
@@ -99,14 +100,16 @@ def differing_parts(a: PlanIdentity, b: PlanIdentity) -> list[str]:
     return first or names
 
 
+def _mine(cases: Cases, suite: str, mine: Collection[CaseKey]) -> Cases:
+    return cases.select(at for at, id_ in enumerate(cases.ids()) if (suite, id_) in mine)
+
+
 def _narrow(snapshot: SuiteSnapshot, mine: Collection[CaseKey]) -> SuiteSnapshot:
-    cases = tuple(case for case in snapshot.cases if (snapshot.suite, case.id) in mine)
-    ids = {case.id for case in cases}
+    cases = _mine(snapshot.cases, snapshot.suite, mine)
     return msgspec.structs.replace(
         snapshot,
         cases=cases,
-        lines={case: line for case, line in snapshot.lines.items() if case in ids},
-        flaky=tuple(each for each in snapshot.flaky if each.case in ids),
+        flaky=tuple(each for each in snapshot.flaky if cases.has(each.case)),
     )
 
 

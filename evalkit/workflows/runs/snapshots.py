@@ -9,7 +9,7 @@ from evalkit.control.redaction import Redactor, redact_case
 from evalkit.errors import Refused
 from evalkit.gate.looks import plan_looks
 from evalkit.gate.settings import margin_of
-from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.run import Flake, JudgeSetting, SuiteSnapshot
 from evalkit.records.verdict import Look, Quarantined, Waiver
 from evalkit.workflows.deciding import gate_settings
@@ -20,7 +20,7 @@ from evalkit.workflows.setup.variants import SuiteSetup, Variant
 
 def take_snapshot(
     setup: SuiteSetup,
-    cases: Sequence[Case],
+    cases: Cases,
     request: RunRequest,
     *,
     guards: Sequence[str],
@@ -42,14 +42,13 @@ def take_snapshot(
         suite=setup.name,
         golden=golden.reference,
         golden_path=golden.path,
-        cases=tuple(redact_case(case) for case in cases),
+        cases=cases.map(redact_case),
         scorers=tuple(entry.model_dump(exclude_none=True) for entry in suite.scorers),
         gate=suite.gate.model_dump(),
         has_baseline=setup.has_baseline,
         trials=trials,
         baseline_trials=_stored_trials(setup, "baseline"),
         schemas=dict(setup.assets.schemas),
-        lines={case.id: golden.lines[case.id] for case in cases if case.id in golden.lines},
         # a drill is there to see what the fallback answers
         fallback="accept" if request.faults else suite.fallback,
         owner=suite.owner,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from evalkit.errors import Refused
-from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.store.runs import RunStore
 from evalkit.workflows.deciding import passes_of
 from evalkit.workflows.setup.request import RunRequest
@@ -12,7 +12,7 @@ from evalkit.workflows.setup.variants import SuiteSetup
 
 def select_cases(
     request: RunRequest, setups: Sequence[SuiteSetup], store: RunStore
-) -> Mapping[str, tuple[Case, ...]]:
+) -> Mapping[str, Cases]:
     """The cases of each suite, by its name.
 
     Raises Refused for a case or tag that no suite has, and where nothing is left to run.
@@ -24,16 +24,16 @@ def select_cases(
     return selected
 
 
-def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> tuple[Case, ...]:
+def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> Cases:
     """The suite's cases, or those that the request asks for."""
     cases = setup.assets.golden.cases
     if request.broken_in:
         broken = _broken_cases(store, request.broken_in, setup.name)
-        cases = tuple(case for case in cases if case.id in broken)
+        cases = cases.where(lambda case: case.id in broken)
     if request.cases:
-        cases = tuple(case for case in cases if case.id in request.cases)
+        cases = cases.where(lambda case: case.id in request.cases)
     if request.tags:
-        cases = tuple(case for case in cases if set(request.tags) & set(case.tags))
+        cases = cases.where(lambda case: not set(request.tags).isdisjoint(case.tags))
     return cases
 
 
@@ -54,10 +54,13 @@ def _broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
 
 def _check_known(request: RunRequest, setups: Sequence[SuiteSetup]) -> None:
     """Raise Refused for a case or tag that no suite has: a typo would only make the run smaller."""
-    cases = [case for setup in setups for case in setup.assets.golden.cases]
-    ids, tags = {case.id for case in cases}, {tag for case in cases for tag in case.tags}
-    unknown = [f"--case {case}" for case in request.cases if case not in ids]
-    unknown += [f"--tag {tag}" for tag in request.tags if tag not in tags]
+    sets = [setup.assets.golden.cases for setup in setups]
+    unknown = [
+        f"--case {case}" for case in request.cases if not any(cases.has(case) for cases in sets)
+    ]
+    if request.tags:
+        tags = {tag for cases in sets for case in cases for tag in case.tags}
+        unknown += [f"--tag {tag}" for tag in request.tags if tag not in tags]
     if unknown:
         raise Refused(_no_case(unknown, setups))
 

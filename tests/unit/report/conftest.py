@@ -16,6 +16,7 @@ from evalkit.gate import (
 from evalkit.records.attempt import Attempt, FailureMode
 from evalkit.records.call import Origin, Usage
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.run import (
     GitState,
     RunRecord,
@@ -158,13 +159,15 @@ class Builder:
             "suite": spec.suite,
             "golden": f"{spec.suite}@v1",
             "golden_path": f"goldensets/{spec.suite}/v1/cases.jsonl",
-            "cases": tuple(self.case(case) for case in spec.results),
+            "cases": Cases.of(
+                map(self.case, spec.results),
+                {case: number for number, case in enumerate(spec.results, start=1)},
+            ),
             "scorers": ({"exact": {}},),
             "gate": {"max_drop_pp": 3},
             "has_baseline": spec.has_baseline,
             "trials": self.trials["candidate"],
             "baseline_trials": self.trials["baseline"],
-            "lines": {case: number for number, case in enumerate(spec.results, start=1)},
             "owner": "ml-platform",
         }
         return SuiteSnapshot(**{**values, **spec.snapshot})

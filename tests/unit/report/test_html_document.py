@@ -37,6 +37,7 @@ def page_of(make_run: Any, results: Any, **spec: Any) -> HtmlPage:
 def hostile_spec(text: str) -> dict[str, Any]:
     """A run in which every text that others wrote is `text`."""
     place = ("routing", "candidate", "case-001", 1)
+    kept = text.encode("utf-8", "replace").decode()  # no file of cases holds half a pair
     decision = Decision(
         act="complete", outcome="denied", rule=text, message=text, at=text, data={text: text}
     )
@@ -44,7 +45,7 @@ def hostile_spec(text: str) -> dict[str, Any]:
         "outputs": {"case-001": (text, text + text)},
         "cases": {
             "case-001": Case(
-                id="case-001", input={text: text}, expected={text: [text]}, tags=(text,), group=text
+                id="case-001", input={kept: kept}, expected={kept: [kept]}, tags=(kept,), group=kept
             )
         },
         "attempts": {

@@ -185,7 +185,7 @@ def test_origins_are_properties_so_that_scripts_show(make_run: MakeRun) -> None:
     assert values["exit_code"] == "3"
 
 
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\ufffe", "\ud800"])
+@pytest.mark.parametrize("character", ["\x00", "\x0b", "\ufffe"])
 def test_characters_that_xml_cannot_hold_are_replaced(make_run: MakeRun, character: str) -> None:
     xml = junit_xml(*make_run({f"a{character}b": ((T,), (F,))}))
     assert character not in xml

@@ -13,10 +13,12 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.last_run import LastRun
 from evalkit.records.run import GitState, SuiteSnapshot
 from evalkit.store.archive import RunArchive
 from evalkit.store.runs import RunStore
+from evalkit.store.snapshots import case_lines, encode_snapshot
 
 Build = Callable[..., Any]
 Files = Mapping[str, bytes]
@@ -34,7 +36,7 @@ def files(record: Build, attempt: Build) -> Callable[..., dict[str, bytes]]:
             suite="triage",
             golden="triage@v1",
             golden_path="goldensets/triage/v1/cases.jsonl",
-            cases=(Case(id="t-1", input={"body": "It beeps."}),),
+            cases=Cases.of([Case(id="t-1", input={"body": "It beeps."})]),
             scorers=({"exact": {}},),
             gate={"max_drop_pp": 3.0},
             has_baseline=True,
@@ -43,7 +45,8 @@ def files(record: Build, attempt: Build) -> Callable[..., dict[str, bytes]]:
         encode = msgspec.json.encode
         return {
             "run.json": encode(record(state="complete", **changes)),
-            "assets/triage.json": encode(snapshot),
+            "assets/triage.json": encode_snapshot(snapshot),
+            "assets/triage.cases.jsonl": b"".join(case_lines(snapshot.cases)),
             "attempts.jsonl": encode(attempt()) + b"\n",
             "scores.jsonl": b"",
         }
@@ -240,6 +243,8 @@ def test_a_damaged_entry_leaves_nothing_behind(tmp_path: Path, files: Build) -> 
         ("run.json", b'{"schema": "evalkit.run/99"}', "newer evalkit"),
         ("run.json", b"[" * 100_000, "damaged"),
         ("assets/triage.json", None, "triage.json is missing"),
+        ("assets/triage.cases.jsonl", None, "triage.cases.jsonl is missing"),
+        ("assets/triage.cases.jsonl", b"{}\n", "damaged .line 1"),
         ("attempts.jsonl", b'{"at": 1}\n', "attempts.jsonl"),
         ("attempts.jsonl", b'{"parsed":' + b"[" * 100_000 + b"\n", "attempts.jsonl|nested"),
         ("traces.jsonl", b'{"suite": 1}\n', "traces.jsonl"),

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.store.bundle import Bundle
@@ -20,7 +21,7 @@ SNAPSHOT = SuiteSnapshot(
     suite="triage",
     golden="triage@v1",
     golden_path="goldensets/triage/v1/cases.jsonl",
-    cases=(Case(id="t-1", input={"body": "It beeps, naïvely."}),),
+    cases=Cases.of([Case(id="t-1", input={"body": "It beeps, naïvely."})], {"t-1": 3}),
     scorers=({"exact": {}},),
     gate={"max_drop_pp": 3.0},
     has_baseline=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.run import (
     GitState,
     RunRecord,
@@ -60,7 +61,7 @@ def write_run(
 
     Each run's measurements are its own unless `attempts` are given.
     """
-    cases = tuple(
+    cases = Cases.of(
         Case(id=case, input={"q": case}, expected={"output": "yes"}, tags=(case[0],))
         for case in next(iter(arms.values()))
     )

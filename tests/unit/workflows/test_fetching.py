@@ -22,7 +22,14 @@ from tests.unit.control.providers.fakes import FixedClock
 
 TOKEN = "ghp_s3cr3t"
 SHA = "3f2a1c9d5e6f708192a3b4c5d6e7f80912345678"
-DATA = ("run.json", "attempts.jsonl", "scores.jsonl", "traces.jsonl", "assets/ask.json")
+DATA = (
+    "run.json",
+    "attempts.jsonl",
+    "scores.jsonl",
+    "traces.jsonl",
+    "assets/ask.json",
+    "assets/ask.cases.jsonl",
+)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ def test_a_run_that_was_killed_has_all_files_and_none_is_green(
     record |= {"state": "running", "verdict": None, "exit_code": 0}
     (killed / "run.json").write_text(json.dumps(record))
     (killed / "attempts.jsonl").write_bytes((bundle / "attempts.jsonl").read_bytes())
-    (killed / "assets/ask.json").write_bytes((bundle / "assets/ask.json").read_bytes())
+    for name in ("assets/ask.json", "assets/ask.cases.jsonl"):
+        (killed / name).write_bytes((bundle / name).read_bytes())
     to = tmp_path / "out"
     publish_plain(empty, bundle.name, to=to)
     assert {path.name for path in to.iterdir()} == FILES

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.config.yaml_document import parse_yaml
 from evalkit.errors import Refused, UsageError
+from evalkit.records.cases import Cases
 from evalkit.records.run import RunRecord, SuiteRecord, SuiteSnapshot
 from evalkit.records.verdict import (
     Estimate,
@@ -268,7 +269,7 @@ def test_the_list_tells_what_holds_what_ended_and_what_no_run_needed(root: Path)
         suite="desk",
         golden="desk@v1",
         golden_path="",
-        cases=(),
+        cases=Cases.of(()),
         scorers=(),
         gate={},
         has_baseline=True,

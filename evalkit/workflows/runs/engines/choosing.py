@@ -129,7 +129,7 @@ def _remote_engine(
         digest=digest,
         me=introduce(node="", process=0),
         arms={(setup.name, arm.name): number for number, (setup, arm) in enumerate(arms)},
-        case_of=lambda planned: prepared.cases[planned.suite, planned.case],
+        case_of=lambda planned: prepared.cases[planned.suite].by_id(planned.case),
         owned=Owned(
             way=lambda number, name: wiring.lane(
                 (config := arms[number][1].config), name, config.models[name]

@@ -6,6 +6,7 @@ from typing import Any
 from evalkit.records.attempt import Attempt
 from evalkit.records.calibration import JudgeStanding
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment, Opinion
 from evalkit.records.run import (
     JudgeSetting,
@@ -49,7 +50,7 @@ def stored_run(
                 suite="mail",
                 golden="mail@v1",
                 golden_path="goldensets/mail/v1",
-                cases=tuple(Case(id=f"m{n:03}", input={"n": n}) for n in range(cases)),
+                cases=Cases.of(Case(id=f"m{n:03}", input={"n": n}) for n in range(cases)),
                 scorers=({"judge": {}},),
                 gate={},
                 has_baseline="baseline" in outputs,
