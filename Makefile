@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench bench-peers soak
+.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench bench-peers soak kills
 
 check: lint types layers test-all
 
@@ -51,3 +51,7 @@ bench-peers:
 # minutes: 20,000 calls against a server that misbehaves; fails where the books do not agree
 soak:
 	$(PYTHON) benchmarks/soak.py
+
+# half an hour: 200 kills and interruptions of runs at drawn moments, held against undisturbed runs
+kills:
+	$(PYTHON) -m tests.faults.killing --kills 200 --signals

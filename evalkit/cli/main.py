@@ -51,7 +51,12 @@ def _about(
 
 def main() -> None:
     """Run a verb and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each, meaning in (
+        (signal.SIGINT, signal.default_int_handler),  # which an event loop looks for
+        (signal.SIGTERM, _interrupt),
+    ):
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, meaning)
     for stream in (sys.stdout, sys.stderr):
         # a terminal or pipe that cannot show a character gets its escape instead of a crash
         if isinstance(stream, io.TextIOWrapper):

@@ -1,5 +1,6 @@
 """The end of a run: verdict, exit code, and a bundle that is complete."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -34,8 +35,13 @@ def finish_run(
     failures: tuple[CallFailures, ...] = (),
     now: datetime,
     duration_s: float,
+    before_last: Callable[[StoredRun], None],
 ) -> StoredRun:
-    """Decide, and write all that a bundle holds beside its journal. Returns what was written."""
+    """Decide, and write all that a bundle holds beside its journal. Returns what was written.
+
+    `before_last` does what has to be done of a run that is complete: one that is killed in it is
+    not complete yet, and does it again when it is resumed.
+    """
     end, snapshots = ended.end, ended.snapshots
     known = results.known()
     attempts, scores = tuple(known[0]), tuple(known[1])
@@ -86,6 +92,7 @@ def finish_run(
         bundle.write_snapshot(snapshot)
     bundle.write_scores(scores)
     write_reports(bundle, stored, results.passes)
+    before_last(stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(finished)
     return stored

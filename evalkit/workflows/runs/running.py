@@ -230,6 +230,14 @@ async def _execute(
             )
             return made if judged.reason is None else judged
 
+        def tell_others(stored: StoredRun) -> None:
+            for trouble in (
+                audit_run(wiring.root, stored, clock=wiring.clock),
+                queue_spot_checks(wiring.root, stored),
+            ):
+                if trouble is not None:
+                    emit(RunNoted(message=trouble))
+
         with passing_signals(stop, emit):
             async with watch.running(timeout_s=prepared.config.run.timeout_s):
                 first = await make(prepared.plan.attempts)
@@ -247,16 +255,13 @@ async def _execute(
             failures=emit.failures,
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
+            before_last=tell_others,
         )
         if is_whole(stored.record, stored.attempts, stored.judgments):
             calls.remove()
-    for trouble in (
-        audit_run(wiring.root, stored, clock=wiring.clock),
-        record_run(wiring.root, stored, history),
-        queue_spot_checks(wiring.root, stored),
-    ):
-        if trouble is not None:
-            emit(RunNoted(message=trouble))
+    trouble = record_run(wiring.root, stored, history)
+    if trouble is not None:
+        emit(RunNoted(message=trouble))
     return stored
 
 
