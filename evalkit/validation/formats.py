@@ -16,6 +16,7 @@ _PLACEHOLDERS = {
     "ipv4": re.compile(r"\[IP_[0-9]+\]"),
     "ipv6": re.compile(r"\[IP_[0-9]+\]"),
 }
+_LONGEST_TEMPLATE = 5_000
 # jsonschema is content with any "@". Quoted local parts, which may hold more, are not in use.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -31,10 +32,22 @@ def format_checker() -> "FormatChecker":
         checker.checks(name)(_is_email)
     for name, base in (("iri", "uri"), ("iri-reference", "uri-reference")):
         checker.checks(name, raises=ValueError)(_by_way_of(checker.checkers[base][0]))
+    checker.checks("uri-template")(_short(checker.checkers["uri-template"][0]))
     for name, placeholder in _PLACEHOLDERS.items():
         check, raises = checker.checkers[name]
         checker.checks(name, raises=raises)(_or_placeholder(check, placeholder))
     return checker
+
+
+def _short(check: Any) -> Any:
+    """The check takes time by the square of a text's length."""
+
+    def accepts(instance: object) -> bool:
+        if isinstance(instance, str) and len(instance) > _LONGEST_TEMPLATE:
+            return False
+        return bool(check(instance))
+
+    return accepts
 
 
 def _by_way_of(is_uri: Any) -> Any:

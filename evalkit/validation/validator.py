@@ -7,20 +7,22 @@ from typing import Any
 import msgspec
 
 from evalkit.config.patterns import compile_pattern
+from evalkit.validation.bounded import MOST_STEPS, BoundedValidator, counted, unique_items
 from evalkit.validation.formats import format_checker
 from evalkit.validation.soundness import local_registry
 from evalkit.validation.wording import show
 
 
-def build_validator(schema: Any) -> Any:
+def build_validator(schema: Any, *, most_steps: int = MOST_STEPS) -> BoundedValidator:
     """A validator of a schema in which `schema_problems` finds nothing; formats are asserted."""
-    return _validator_class()(schema, registry=local_registry(), format_checker=format_checker())
+    made = _validator_class()(schema, registry=local_registry(), format_checker=format_checker())
+    return BoundedValidator(made, most_steps=most_steps)
 
 
 def meets(schema: Any, value: Any) -> bool:
     """Whether a value meets a schema in which `schema_problems` finds nothing.
 
-    What is nested too deep to be checked does not.
+    What is nested too deep to be checked does not, nor what takes too many steps.
     """
     try:
         return bool(kept_validator(msgspec.json.encode(schema)).is_valid(value))
@@ -29,24 +31,28 @@ def meets(schema: Any, value: Any) -> bool:
 
 
 @lru_cache(maxsize=1_000)
-def kept_validator(schema: bytes) -> Any:
+def kept_validator(schema: bytes) -> BoundedValidator:
     """The validator of a schema, given as JSON; the same object for the same bytes."""
     return build_validator(msgspec.json.decode(schema))
 
 
 @cache
 def _validator_class() -> Any:
-    """The draft's validator with every pattern searched by RE2."""
+    """The draft's validator with every pattern searched by RE2, and every keyword counted."""
     from jsonschema import Draft202012Validator, validators
 
     extend: Any = validators.extend  # untyped
     return extend(
         Draft202012Validator,
-        {
-            "pattern": _pattern,
-            "patternProperties": _pattern_properties,
-            "additionalProperties": _additional_properties,
-        },
+        counted(
+            {
+                **Draft202012Validator.VALIDATORS,
+                "pattern": _pattern,
+                "patternProperties": _pattern_properties,
+                "additionalProperties": _additional_properties,
+                "uniqueItems": unique_items,
+            }
+        ),
     )
 
 

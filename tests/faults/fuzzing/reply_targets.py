@@ -118,7 +118,7 @@ def _streamed(wire: WireFormat, content_type: str, pieces: Sequence[bytes]) -> o
                 each async for each in _provider(wire, transport).stream(_ASKED, timeout_s=1)
             ]
         except EvalkitError as error:
-            return type(error), str(error)
+            return type(error), getattr(error, "code", "")  # the words may name a byte of a piece
         msgspec.json.encode(arrived)
         texts = "".join(each.text for each in arrived)
         whole = arrived[-1].reply
