@@ -36,8 +36,7 @@ class RouteModel:
     broken: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A request to one model with its bounds; `input_tokens` by part, `output_tokens` the cap.
 
     `degradable` tells that a cheaper model can be asked instead, to whom budgets that degrade leave
@@ -70,8 +69,7 @@ class Offer:
         return None if inputs is None or output is None else inputs + output
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked, of whichever model. Messages are as they may leave."""
 
     messages: tuple[Message, ...]

@@ -115,10 +115,11 @@ class Breaker:
             self._slices.append([number, 0, 0])
         self._slices[-1][1] += 1
         self._slices[-1][2] += failed
+        if not failed:  # an answer opens nothing: the share only rises with a failure
+            return
         calls = sum(each[1] for each in self._slices)
         failures = sum(each[2] for each in self._slices)
-        # an answer opens nothing: the share only rises with a failure
-        if failed and calls >= self.rules.min_calls and failures >= self.rules.failure_rate * calls:
+        if calls >= self.rules.min_calls and failures >= self.rules.failure_rate * calls:
             self._turn(opened_s=self._clock.monotonic())
 
     def _turn(self, *, opened_s: float | None) -> None:

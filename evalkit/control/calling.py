@@ -56,8 +56,7 @@ class CallSettings:
     calls: CallLog | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is asked.
 
     An open circuit is waited for where it `is_last`, so that nobody else can be asked. A call that
@@ -68,6 +67,9 @@ class Manner:
     is_last: bool = True
     busy_after_s: float | None = None
     on_piece: Callable[[Piece], None] | None = None
+
+
+_PLAINLY = Manner()
 
 
 class Caller:
@@ -112,7 +114,7 @@ class Caller:
         key = offer.request.key
         return hashlib.sha256(f"{key} {self._salt}".encode()).hexdigest() if self._salt else key
 
-    async def ask(self, offer: Offer, manner: Manner = Manner()) -> Reply:
+    async def ask(self, offer: Offer, manner: Manner = _PLAINLY) -> Reply:
         """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError, Busy."""
         if offer.model.provider.origin != "live":
             return await self._replay(offer, manner)

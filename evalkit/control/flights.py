@@ -5,9 +5,9 @@ that nothing comes from at all, is cut off from outside: a run may fail, but it 
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 
 from evalkit.errors import ProviderError
 from evalkit.ports import Clock
@@ -50,8 +50,7 @@ class Flights:
         self._flights: dict[Flight, None] = {}
         self._heard_s: dict[str, float] = {}
 
-    @contextmanager
-    def under_way(self, provider: str, timeout_s: float) -> Iterator[None]:
+    def under_way(self, provider: str, timeout_s: float) -> AbstractContextManager[None]:
         """Around one call, which was given `timeout_s`.
 
         Raises ProviderError(timeout) in the place of one that was cut off.
@@ -64,24 +63,16 @@ class Flights:
             task=task,
             cancels=0 if task is None else task.cancelling(),
         )
+        return _UnderWay(self, flight, timeout_s)
+
+    def _began(self, flight: Flight) -> None:
         self._flights[flight] = None
-        try:
-            yield
-        except asyncio.CancelledError:
-            if flight.is_cut and flight.take_back():
-                raise ProviderError(
-                    FailureMode.TIMEOUT,
-                    f"provider {provider} did not keep to {timeout_s:g} s and was cut off after "
-                    f"{self._clock.monotonic() - flight.began_s:.0f} s",
-                    retryable=True,
-                    may_be_billed=True,
-                ) from None
-            raise
-        finally:
-            if flight.is_cut:  # it ended by itself at the same moment
-                flight.take_back()
-            del self._flights[flight]
-            self._heard_s[provider] = self._clock.monotonic()
+
+    def _ended(self, flight: Flight) -> float:
+        """Returns how long it took, in seconds."""
+        del self._flights[flight]
+        now_s = self._heard_s[flight.provider] = self._clock.monotonic()
+        return now_s - flight.began_s
 
     @property
     def heard_s(self) -> float:
@@ -110,3 +101,38 @@ class Flights:
         for flight in overdue:
             flight.cut()
         return len(overdue)
+
+
+class _UnderWay:
+    """Around one call. A class, since every call is in one."""
+
+    __slots__ = ("_flight", "_flights", "_timeout_s")
+
+    def __init__(self, flights: Flights, flight: Flight, timeout_s: float) -> None:
+        self._flights = flights
+        self._flight = flight
+        self._timeout_s = timeout_s
+
+    def __enter__(self) -> None:
+        self._flights._began(self._flight)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        flight = self._flight
+        took_s = self._flights._ended(flight)
+        if not flight.is_cut:
+            return
+        # it may also have ended by itself at the same moment
+        nobody_else = flight.take_back()
+        if nobody_else and isinstance(error, asyncio.CancelledError):
+            raise ProviderError(
+                FailureMode.TIMEOUT,
+                f"provider {flight.provider} did not keep to {self._timeout_s:g} s and was cut off "
+                f"after {took_s:.0f} s",
+                retryable=True,
+                may_be_billed=True,
+            ) from None

@@ -12,6 +12,8 @@ from evalkit.records.call import Usage
 
 NANO_PER_USD = 1_000_000_000
 _TOKENS_PER_PRICE = 1_000_000
+_EXACT_DIGITS = 24
+_EXACT_PER_NANO = 10**_EXACT_DIGITS * _TOKENS_PER_PRICE // NANO_PER_USD
 
 
 def to_nano(usd: float) -> int:
@@ -50,7 +52,7 @@ def input_bound_usd(price: Price | None, input_tokens: int) -> float | None:
     price."""
     if price is None:
         return None
-    dearest = max(rates.dearest_input for rates in price.reachable(input_tokens))
+    dearest = max([rates.dearest_input for rates in price.reachable(input_tokens)])
     return _cost_usd((dearest, input_tokens))
 
 
@@ -67,12 +69,16 @@ def output_bound_usd(
 
 def _cost_usd(*parts: tuple[float, int]) -> float:
     """The sum of price times tokens, rounded up to a whole nano-USD."""
-    per_mtok = sum(_exact(usd_per_mtok) * tokens for usd_per_mtok, tokens in parts)
-    nano = Decimal(per_mtok) * NANO_PER_USD / _TOKENS_PER_PRICE
-    return to_usd(int(nano.to_integral_value(ROUND_CEILING)))
+    total = 0
+    for usd_per_mtok, tokens in parts:
+        if tokens:
+            total += _exact(usd_per_mtok) * tokens
+    return to_usd(-(-total // _EXACT_PER_NANO))
 
 
 @lru_cache(maxsize=256)
-def _exact(usd_per_mtok: float) -> Decimal:
-    """The price as it was written down: 0.1 is a tenth, not the float next to it."""
-    return Decimal(repr(usd_per_mtok))
+def _exact(usd_per_mtok: float) -> int:
+    """The price as it was written down: 0.1 is a tenth, not the float next to it. An integer, of
+    USD a million tokens in parts of 10 to the 24th."""
+    scaled = Decimal(repr(usd_per_mtok)).scaleb(_EXACT_DIGITS)
+    return int(scaled.to_integral_value(ROUND_CEILING))

@@ -1,7 +1,8 @@
 """Whether policies stopped what they have to stop, and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.config.scorers import PolicyScorer
 from evalkit.records.attempt import Attempt
@@ -11,8 +12,7 @@ from evalkit.score.scorer import Judgement, Scorer
 from evalkit.score.wording import one_line
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyExpectation:
+class PolicyExpectation(msgspec.Struct, frozen=True):
     """What a case says of policies; `blocked` is None where it does not say.
 
     `blocked_by` is the rule that has to block it, None where any rule will do.

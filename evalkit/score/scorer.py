@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
@@ -17,8 +18,7 @@ class ScorerError(Exception):
     itself broke. The score records it, and the attempt cannot pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an attempt passed and why; `expected` and `found` are JSON, for reports, `measures`
     figures such as precision and recall.
 
@@ -29,11 +29,10 @@ class Judgement:
     message: str
     expected: Any = None
     found: Any = None
-    measures: Mapping[str, float] = field(default_factory=dict)
+    measures: Mapping[str, float] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Unscored:
+class Unscored(msgspec.Struct, frozen=True):
     """Why a scorer does not judge."""
 
     state: ScoreState

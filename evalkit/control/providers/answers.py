@@ -1,7 +1,6 @@
 """What every wire format's reply is read into, and how it becomes a Reply."""
 
 import math
-from dataclasses import dataclass
 
 import msgspec
 
@@ -24,8 +23,7 @@ class MalformedAnswer(ValueError):
     """A body that arrived whole and is no reply."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A reply without what only the caller knows: provider, time, measurement.
 
     `finish_reason` is stop, length, tool_calls or content_filter, whatever the vendor calls it; a

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from evalkit.control.asking import Offer
 from evalkit.control.prices import call_cost_usd
@@ -20,8 +22,7 @@ Redact = Callable[[str], str]
 MOST_CONTENT = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFacts:
+class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What all spans of a session have in common. `content` lets their texts in, redacted."""
 
     route: str
@@ -230,6 +231,7 @@ def _value(value: Any, redact: Redact) -> Any:
     return stored if len(encoded) <= MOST_CONTENT else _text(encoded, str)
 
 
+@lru_cache(maxsize=256)
 def provider_of(identity: str) -> tuple[str, str | None, int | None]:
     """The conventions' name of a provider, and the address and port it is reached at.
 

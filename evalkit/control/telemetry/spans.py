@@ -4,9 +4,10 @@ What a span says is put together once, at the session's end (`describing.py`).
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC
+from types import TracebackType
 from typing import Any
 
 from evalkit.errors import EvalkitError
@@ -77,22 +78,15 @@ class SpanBook:
         span = _CURRENT.get()
         return span if span is not None and span.mark is self._mark else self.root
 
-    @contextmanager
-    def open(self, operation: Operation, name: str, **about: Any) -> Iterator[OpenSpan]:
+    def open(
+        self, operation: Operation, name: str, **about: Any
+    ) -> AbstractContextManager[OpenSpan]:
         """A span around what happens inside; an exception makes it one that failed."""
         span = OpenSpan(self._mark, operation, name, self.current().place, self.now_ns())
         span.place = len(self.spans)
         span.about = about
         self.spans.append(span)
-        token = _CURRENT.set(span)
-        try:
-            yield span
-        except BaseException as error:
-            span.error, span.message = _code_of(error), str(error)
-            raise
-        finally:
-            _CURRENT.reset(token)
-            span.end_ns = self.now_ns()
+        return _Inside(self, span)
 
     @contextmanager
     def resume(
@@ -111,15 +105,35 @@ class SpanBook:
         span.about["result"] = result if error is None else error
         if error is not None and span.error is None:
             span.error, span.message = "tool_error", error
-        token = _CURRENT.set(span)
-        try:
+        with _Inside(self, span):
             yield span
-        except BaseException as raised:
-            span.error, span.message = _code_of(raised), str(raised)
-            raise
-        finally:
-            _CURRENT.reset(token)
-            span.end_ns = self.now_ns()
+
+
+class _Inside:
+    """What happens meanwhile belongs to the span. A class, since every call is in one: a generator
+    takes several times as long."""
+
+    __slots__ = ("_book", "_span", "_token")
+
+    def __init__(self, book: SpanBook, span: OpenSpan) -> None:
+        self._book = book
+        self._span = span
+
+    def __enter__(self) -> OpenSpan:
+        self._token = _CURRENT.set(self._span)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _CURRENT.reset(self._token)
+        span = self._span
+        if error is not None:
+            span.error, span.message = _code_of(error), str(error)
+        span.end_ns = self._book.now_ns()
 
 
 def _code_of(error: BaseException) -> str:
