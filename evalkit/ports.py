@@ -1,6 +1,6 @@
 """What the stages ask of each other; `workflows` hands each of them an object that has it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
@@ -421,6 +421,9 @@ class Session(Protocol):
 
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""
+
+    def is_plain(self, texts: Iterable[str]) -> bool:
+        """Whether there is for certain nothing to redact in any of these; False says nothing."""
 
     def redacted_reply(self, reply: Reply) -> Reply:
         """The reply as it may be stored; a text that is JSON stays JSON."""

@@ -369,7 +369,8 @@ class Caller:
             message = f"{offer.model.name}: {exhausted}"
             self._trace.add("budget", "denied", exhausted.rule, message)
             raise BudgetExhausted(exhausted.rule, message, degrade=exhausted.degrade) from None
-        price = "no price" if max_usd is None else f"up to {max_usd:.6f} USD"
+        # of so few digits that nothing takes the amount for a number of a person
+        price = "no price" if max_usd is None else f"up to {max_usd:.5f} USD"
         self._trace.note(
             "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"
         )

@@ -13,7 +13,7 @@ from evalkit.control.trace import Trace
 from evalkit.errors import InvalidReply, PolicyBlocked
 from evalkit.records.asset import Output
 from evalkit.records.call import Completion, DecisionOutcome, Reply, ToolCall
-from evalkit.records.json_text import decode_json
+from evalkit.records.json_text import decode_json, may_be_container
 
 _GUARDED: Mapping[str, DecisionOutcome] = {
     "blocked": "denied",
@@ -137,6 +137,8 @@ def _check_arguments(completion: Completion, trace: Trace) -> None:
 def _parse(completion: Completion, output: Output, trace: Trace) -> Any:
     """The reply's JSON where it has to be JSON, or is; None for a text. Raises InvalidReply."""
     content = completion.reply.content
+    if output.kind != "json" and not may_be_container(content):
+        return None
     try:
         return decode_json(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

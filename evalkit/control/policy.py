@@ -56,6 +56,8 @@ def cited_documents(content: str, parsed: Any, *, known: Collection[str]) -> tup
     """
     if isinstance(parsed, dict) and isinstance(parsed.get("citations"), list):
         return tuple(dict.fromkeys(str(each) for each in parsed["citations"]))
+    if "[" not in content:
+        return ()
     shapes = {_shape(each) for each in known if any(letter.isdigit() for letter in each)}
     marks = (part.strip() for mark in _MARK.findall(content) for part in mark.split(","))
     return tuple(dict.fromkeys(mark for mark in marks if mark in known or _shape(mark) in shapes))

@@ -35,6 +35,11 @@ def call_cost_usd(price: Price | None, usage: Usage) -> float | None:
     if price is None:
         return None
     rates = price.rates(usage.input_tokens)
+    if not (usage.cached_tokens or usage.cache_write_tokens):
+        return _cost_usd(
+            (rates.input_usd_per_mtok, usage.input_tokens),
+            (rates.output_usd_per_mtok, usage.output_tokens),
+        )
     cached = min(usage.cached_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - cached)
     plain = rates.input_usd_per_mtok

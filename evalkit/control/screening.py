@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -56,6 +57,11 @@ def screen_rules(policies: Policies) -> tuple[ScreenRule, ...]:
     return tuple(rules)
 
 
+@lru_cache(maxsize=256)
+def _replaced_kinds(rules: tuple[ScreenRule, ...]) -> frozenset[PlaceholderKind]:
+    return frozenset(kind for rule in rules if rule.mode == "redact" for kind in rule.kinds)
+
+
 class Screen:
     """Screens all text of one session, in both directions, and traces what it met."""
 
@@ -63,9 +69,7 @@ class Screen:
         """`redactor` is the session's: what it knows has the same placeholder here."""
         self._rules = rules
         self._redactor = redactor
-        self._replaced = [
-            kind for rule in self._rules if rule.mode == "redact" for kind in rule.kinds
-        ]
+        self._replaced = _replaced_kinds(tuple(rules)) if rules else frozenset()
         self._trace = trace
 
     def request(
@@ -107,7 +111,8 @@ class Screen:
         screened = redacted(redactor)
         if not (redactor.kept or redactor.replaced):
             return screened
-        met: Counter[str] = Counter(kind for kind, _ in redactor.kept) + redactor.replaced
+        met: Counter[str] = Counter(kind for kind, _ in redactor.kept)
+        met.update(redactor.replaced)
         blocked = None
         for rule in self._rules:
             counts = {kind: met[kind] for kind in sorted(rule.kinds) if met[kind]}

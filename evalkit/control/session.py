@@ -4,7 +4,7 @@ What an act does stands in `control/acts`; this is the door to them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,7 @@ class ControlSession:
         With `content` the spans hold what was said, redacted.
         """
         state = self._state
-        denied = sum(each.outcome == "denied" for each in state.trace.decisions)
+        denied = len([1 for each in state.trace.decisions if each.outcome == "denied"])
         return describe_spans(
             state.trace.spans,
             SessionFacts(
@@ -147,7 +147,8 @@ class ControlSession:
                 billed_usd=self.billed_usd,
                 denied=denied,
                 content=content,
-                redact=state.redacted,
+                redact=state.redactor.redact,
+                is_plain=state.redactor.is_plain,
                 redact_reply=state.redacted_reply,
             ),
         )
@@ -165,6 +166,10 @@ class ControlSession:
     def redacted(self, text: str) -> str:
         """The text as it may be stored."""
         return self._state.redacted(text)
+
+    def is_plain(self, texts: Iterable[str]) -> bool:
+        """Whether there is for certain nothing to redact in any of these; False says nothing."""
+        return self._state.redactor.is_plain(texts)
 
     def redacted_reply(self, reply: Reply) -> Reply:
         """The reply as it may be stored; a text that is JSON stays JSON."""

@@ -35,12 +35,15 @@ class Trace:
         self, act: Act, outcome: DecisionOutcome, rule: str, message: str, **data: Any
     ) -> None:
         """As `add`, for a message of words and amounts of our own, which quotes nobody."""
+        now = self._clock.now()
+        if now.tzinfo is not UTC:
+            now = now.astimezone(UTC)
         decision = Decision(
             act=act,
             outcome=outcome,
             rule=rule,
             message=message,
-            at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+            at=now.isoformat(timespec="milliseconds"),
             data=data,
         )
         self.spans.current().decisions.append(len(self.decisions))

@@ -11,9 +11,9 @@ from evalkit.ports import Session
 from evalkit.records.attempt import Attempt, AttemptState, FailureMode, Step, VariantName
 from evalkit.records.call import Completion, Origin, PreparedCall, Reply, ToolCall, Usage
 from evalkit.records.case import Case, Document
-from evalkit.records.json_text import decode_json
+from evalkit.records.json_text import decode_json, may_be_container
 from evalkit.records.stored import (
-    stored_decision,
+    stored_decisions,
     stored_fallback,
     stored_text,
     stored_tool_call,
@@ -164,7 +164,7 @@ class Play:
             documents=tuple(document.id for document in self.documents),
             prompt=prompt,
             route=route,
-            decisions=tuple(stored_decision(each, redact) for each in self.session.decisions),
+            decisions=stored_decisions(self.session.decisions, redact, self.session.is_plain),
             tries=self.session.tries,
             billed_usd=self.session.billed_usd,
             steps=tuple(steps),
@@ -188,7 +188,7 @@ class Play:
             tool_calls=tuple(
                 stored_tool_call(call, redact) for each in self.replies for call in each.tool_calls
             ),
-            citations=self.session.cited(output, parsed if self.json else _decoded(output)[1]),
+            citations=self.session.cited(output, parsed if self.json else _answered(output)),
             model=shown.model,
             planned_model=shown.planned_model,
             model_id=shown.reply.model,
@@ -239,6 +239,11 @@ def _measurement_of(turns: Sequence[Completion]) -> str:
     if len(ids) == 1:
         return ids[0]
     return "turns/" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:20]
+
+
+def _answered(output: str) -> Any:
+    """The JSON that an answer is although none was asked for; None for words."""
+    return _decoded(output)[1] if may_be_container(output) else None
 
 
 def _decoded(content: str) -> tuple[bool, Any]:

@@ -21,6 +21,12 @@ def decode_json(text: str) -> Any:
     return value
 
 
+def may_be_container(text: str) -> bool:
+    """Whether a text may be a JSON object or array; most answers in words are told apart by that,
+    without an exception."""
+    return text.lstrip(_JSON_SPACE)[:1] in _OPENINGS
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> None:
     seen = set()
     for key, _ in pairs:
@@ -37,6 +43,8 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_skip, parse_float=_skip, strict=False
 )
 _LONGEST_REMEMBERED = 4_096
+_JSON_SPACE = " \t\n\r"
+_OPENINGS = frozenset("{[")
 
 
 def _check_keys(text: str) -> None:

@@ -1,7 +1,7 @@
 """What may be stored of an attempt: redacted, and encodable whatever a model wrote."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evalkit.records.call import Decision, Fallback, ToolCall
@@ -68,6 +68,31 @@ def stored_tool_call(call: ToolCall, redact: Redact) -> ToolCall:
 def stored_fallback(hop: Fallback, redact: Redact) -> Fallback:
     """The hop with its message redacted: a provider may quote the request in it."""
     return Fallback(model=hop.model, code=hop.code, message=stored_text(hop.message, redact))
+
+
+def stored_decisions(
+    decisions: Sequence[Decision], redact: Redact, is_plain: Callable[[Iterable[str]], bool]
+) -> tuple[Decision, ...]:
+    """The decisions with their messages and data redacted.
+
+    Most hold nothing of anybody's, which `is_plain` sees in one look at all of them.
+    """
+    texts: list[str] = []
+    for decision in decisions:
+        texts.append(decision.message)
+        for name, value in decision.data.items():
+            texts.append(name)
+            if isinstance(value, str):
+                texts.append(value)
+            elif value is not None and not _is_small(value):
+                return tuple(stored_decision(each, redact) for each in decisions)
+    if is_plain(texts):
+        return tuple(decisions)
+    return tuple(stored_decision(each, redact) for each in decisions)
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < SMALLEST_NUMBER
 
 
 def stored_decision(decision: Decision, redact: Redact) -> Decision:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-import msgspec
-
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
@@ -61,12 +59,15 @@ def attempt_passed(
         return None
     if fallback != "accept" and attempt.model not in ("", attempt.planned_model):
         return None
-    gating = [score for score in scores if score.gate and score.state != "not_applicable"]
-    if not any(score.kind == STATE for score in gating):
-        return None
-    if any(score.state == "error" for score in gating):
-        return None
-    return all(score.passed is True for score in gating)
+    has_state, passed = False, True
+    for score in scores:
+        if not score.gate or score.state == "not_applicable":
+            continue
+        if score.state == "error":
+            return None
+        has_state = has_state or score.kind == STATE
+        passed = passed and score.passed is True
+    return passed if has_state else None
 
 
 def violations(attempt: Attempt, case: Case) -> tuple[str, ...]:
@@ -149,7 +150,8 @@ def _stopped_as_expected(attempt: Attempt, case: Case) -> bool:
 def _score(
     attempt: Attempt, label: str, kind: str, gate: bool, outcome: Judgement | Unscored
 ) -> Score:
-    score = Score(
+    judged = outcome if isinstance(outcome, Judgement) else None
+    return Score(
         suite=attempt.suite,
         variant=attempt.variant,
         case=attempt.case,
@@ -157,16 +159,10 @@ def _score(
         scorer=label,
         kind=kind,
         state="scored" if isinstance(outcome, Judgement) else outcome.state,
-        passed=None,
+        passed=None if judged is None else judged.passed,
         gate=gate,
         message=clip(outcome.message),
-    )
-    if isinstance(outcome, Unscored):
-        return score
-    return msgspec.structs.replace(
-        score,
-        passed=outcome.passed,
-        expected=outcome.expected,
-        found=outcome.found,
-        measures=dict(outcome.measures),
+        expected=None if judged is None else judged.expected,
+        found=None if judged is None else judged.found,
+        measures={} if judged is None else dict(judged.measures),
     )

@@ -1,11 +1,11 @@
 """One provider for every wire format over HTTP."""
 
 import importlib.util
-import uuid
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import UTC
+from secrets import token_hex
 from typing import Any, Literal
 
 import msgspec
@@ -253,7 +253,7 @@ class HttpProvider:
 
     def _measurement(self, answer: Answer, reply: HttpReply) -> str:
         """The vendor's id, for its support, and ours: some servers send the same every time."""
-        own = uuid.uuid4().hex[:12]
+        own = token_hex(6)
         theirs = answer.id or reply.headers.get(self._protocol.id_header, "")
         return f"{theirs}/{own}" if theirs else own
 

@@ -7,6 +7,7 @@ in `http_provider`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -83,6 +84,7 @@ def check_address(name: str, base_url: str) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def below(base_url: str, path: str) -> str:
     """An address with `path` below the base, before its query."""
     parts = urlsplit(base_url)

@@ -9,7 +9,7 @@ postal addresses are not found: they need a language model, not a pattern.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,13 +25,14 @@ from evalkit.control.redaction.finding import Finding
 from evalkit.control.redaction.search import find_all, plain_view
 from evalkit.control.redaction.signs import has_sign
 from evalkit.records.case import Case
-from evalkit.records.json_text import decode_json
+from evalkit.records.json_text import decode_json, may_be_container
 from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
 _ESCAPE_LENGTH = len(r"\u0040")
 _NO_DIGITS = re.compile(r"\D+")
+_LONGEST_LOOK = 4_096
 # No personal number has more digits than this.
 _LARGEST_NUMBER = 10**20
 
@@ -43,9 +44,9 @@ class Redactor:
         """Nothing is known yet."""
         self._names: dict[tuple[str, str], str] = {}
         self._numbers: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._kinds: frozenset[str] | None = None
-        self.replaced: Counter[str] = Counter()
+        self.replaced: dict[str, int] = {}
         self.kept: set[tuple[str, str]] = set()
 
     @classmethod
@@ -75,7 +76,7 @@ class Redactor:
         other = Redactor()
         other._names = dict(self._names)
         other._numbers = dict(self._numbers)
-        other._counts = Counter(self._counts)
+        other._counts = dict(self._counts)
         return other
 
     def limited_to(self, kinds: Collection[str]) -> "Redactor":
@@ -85,7 +86,7 @@ class Redactor:
         """
         other = Redactor()
         other._names, other._numbers, other._counts = self._names, self._numbers, self._counts
-        other._kinds = frozenset(kinds)
+        other._kinds = kinds if isinstance(kinds, frozenset) else frozenset(kinds)
         return other
 
     @property
@@ -105,6 +106,19 @@ class Redactor:
         stream = StreamRedactor(self, lead=lead)
         return stream.feed(text) + stream.close()
 
+    def is_plain(self, texts: Iterable[str]) -> bool:
+        """Whether there is for certain nothing to redact in any of these texts, by one look at all
+        of them; False says nothing.
+
+        A line ends where a text ends, and to every sign that is an edge like the text's own.
+        """
+        if self._numbers:
+            return False
+        joined = "\n".join(texts)
+        if len(joined) > _LONGEST_LOOK or not joined.isascii():
+            return False
+        return not ("\\u00" in joined or has_sign(joined))
+
     def redact_stretch(self, text: str, *, before: str = "", lead: str = "") -> str:
         """As `redact`, for a stretch that stands behind `before`, which is only looked at."""
         whole = before + text
@@ -123,7 +137,7 @@ class Redactor:
             if name is not None:
                 parts += [text[at:start], name]
                 at = end
-                self.replaced[found.kind] += 1
+                self.replaced[found.kind] = self.replaced.get(found.kind, 0) + 1
         return "".join([*parts, text[at:]]) if parts else text
 
     def replace_secret(self, text: str) -> str:
@@ -162,8 +176,8 @@ class Redactor:
         if key not in self._names:
             name = self._numbers.get(found.digits) if found.digits else None
             if name is None:
-                self._counts[found.kind] += 1
-                name = placeholder(found.kind, self._counts[found.kind])
+                number = self._counts[found.kind] = self._counts.get(found.kind, 0) + 1
+                name = placeholder(found.kind, number)
             self._names[key] = name
         if found.digits:
             self._numbers.setdefault(found.digits, self._names[key])
@@ -194,6 +208,8 @@ class Redactor:
         answer in words, and a placeholder in quotes would equal none of what is expected.
         """
         redacted = self.redact(text)
+        if not may_be_container(text):
+            return redacted
         try:
             before = decode_json(redacted)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -23,18 +23,17 @@ PROMPT_VERSION: Final = "gen_ai.prompt.version"
 OUTPUT_TYPE: Final = "gen_ai.output.type"
 
 REQUEST_MODEL: Final = "gen_ai.request.model"
-REQUEST_PREFIX: Final = "gen_ai.request."
-# Parameters that have the same name there as in a prompt; `stop` is `stop_sequences` there.
-REQUEST_PARAMS: Final = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-)
-REQUEST_STOP: Final = "gen_ai.request.stop_sequences"
+# By the name of the parameter in a prompt.
+REQUEST_PARAMS: Final = {
+    "max_tokens": "gen_ai.request.max_tokens",
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "top_k": "gen_ai.request.top_k",
+    "seed": "gen_ai.request.seed",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "stop": "gen_ai.request.stop_sequences",
+}
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 

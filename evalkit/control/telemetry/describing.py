@@ -1,7 +1,7 @@
 """What the spans of a session say: attributes by OpenTelemetry's names, every text redacted."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,12 +36,15 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     denied: int
     content: bool
     redact: Redact
+    is_plain: Callable[[Iterable[str]], bool]
     redact_reply: Callable[[Reply], Reply]
 
 
 def describe_spans(book: SpanBook, facts: SessionFacts) -> tuple[Span, ...]:
     """The spans as they may be stored; those that are still open end now."""
     now_ns = book.now_ns()
+    if not facts.content and facts.is_plain(_texts(book, facts)):
+        facts = msgspec.structs.replace(facts, redact=_as_it_is)
     said = {
         "chat": _chat_attributes,
         "execute_tool": _tool_attributes,
@@ -58,6 +61,32 @@ def describe_spans(book: SpanBook, facts: SessionFacts) -> tuple[Span, ...]:
     book.root.end_ns = max([now_ns, *ends])
     root = _stored(book.root, _session_attributes(facts, costs), book.root.end_ns, facts.redact)
     return (root, *spans)
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _texts(book: SpanBook, facts: SessionFacts) -> Iterable[str]:
+    """Every text of its spans that somebody else may have written, where content is left out."""
+    yield facts.conversation
+    for span in book.spans:
+        yield span.name
+        if span.message is not None:
+            yield span.message
+        for name, about in span.about.items():
+            if name == "reply":
+                yield about.model
+                yield about.finish_reason
+                yield about.request_id
+                for found in about.guardrails:
+                    yield found.name
+                    yield f"{found.name}: {found.action} in the {found.where}"
+            elif name == "call":
+                yield about.name
+                yield about.id
+            elif name in ("documents", "refused"):
+                yield from about
 
 
 def _stored(span: OpenSpan, attributes: dict[str, Any], end_ns: int, redact: Redact) -> Span:
@@ -117,10 +146,9 @@ def _chat_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
         names.PROMPT_VERSION: version,
         names.CONVERSATION: stored_text(facts.conversation, facts.redact),
     }
-    for key in names.REQUEST_PARAMS:
-        said[names.REQUEST_PREFIX + key] = params.get(key)
-    stop = params.get("stop")
-    said[names.REQUEST_STOP] = [stop] if isinstance(stop, str) else stop
+    for key, value in params.items():
+        if name := names.REQUEST_PARAMS.get(key):
+            said[name] = [value] if key == "stop" and isinstance(value, str) else value
     if facts.content:
         said[names.INPUT_MESSAGES] = [_message(each, facts.redact) for each in request.messages]
     reply: Reply | None = span.about.get("reply")

@@ -22,13 +22,14 @@ class RunResults:
 
     def take(self, attempt: Attempt) -> bool | None:
         """Score an attempt and keep both. Returns whether it passed."""
+        place = attempt.place
         scoring = self.scorings[attempt.suite]
-        scores = scoring.scores(attempt, self.judgments.get(attempt.place, {}))
+        scores = scoring.scores(attempt, self.judgments.get(place, {}))
         passed = scoring.passed(scores, attempt)
         # spans are in the journal, and would be held in memory by every attempt of the run
-        self.attempts[attempt.place] = msgspec.structs.replace(attempt, spans=())
-        self.scores[attempt.place] = scores
-        self.passes[attempt.place] = passed
+        self.attempts[place] = msgspec.structs.replace(attempt, spans=())
+        self.scores[place] = scores
+        self.passes[place] = passed
         return passed
 
     def take_judgment(self, judgment: Judgment) -> None:

@@ -18,7 +18,7 @@ from evalkit.ports import Clock
 from evalkit.records.call import Decision
 from evalkit.records.digest import digest_of
 from evalkit.records.span import SessionTrace, Span, Use
-from evalkit.records.stored import stored_decision
+from evalkit.records.stored import stored_decisions
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.auditing import open_audit, whoever_runs
 from evalkit.workflows.traces.exporting import open_exporter
@@ -140,7 +140,7 @@ class SessionBooks:
             error=None if error is None else type(error).__name__,
             content=content,
             spans=spans,
-            decisions=tuple(stored_decision(each, session.redacted) for each in session.decisions),
+            decisions=stored_decisions(session.decisions, session.redacted, session.is_plain),
         )
 
     def _write(self, trace: SessionTrace) -> None:

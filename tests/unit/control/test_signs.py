@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalkit.control.redaction import find_all
+from evalkit.control.redaction import Redactor, find_all
 from evalkit.control.redaction.addresses import find_ips
 from evalkit.control.redaction.credentials import find_credentials
 from evalkit.control.redaction.identifiers import (
@@ -82,6 +82,28 @@ LEADS = st.sampled_from(
 @example("AB\u00a012\u00a034\u00a056\u00a0C")
 def test_what_is_found_has_a_sign(text: str) -> None:
     assert has_sign(text) or not certain(text)
+
+
+@given(st.lists(TEXTS, max_size=4))
+@example(["one two", "three four"])
+@example(["a 555", "0129 b"])
+def test_texts_that_are_plain_together_are_plain_each(texts: list[str]) -> None:
+    redactor = Redactor()
+    assert not redactor.is_plain(texts) or [redactor.redact(each) for each in texts] == texts
+
+
+def test_no_value_of_the_corpus_is_plain_among_other_texts() -> None:
+    redactor = Redactor()
+    for row in ROWS:
+        if certain(row["text"]):
+            assert not redactor.is_plain(["bench is asked", row["text"], "12 tokens", "x"])
+    assert redactor.is_plain(["bench is asked", "up to 0.00114 USD are set aside", "x"])
+
+
+def test_nothing_is_plain_to_a_redactor_that_knows_a_number() -> None:
+    redactor = Redactor()
+    redactor.redact("call +1 212 555 0129")
+    assert not redactor.is_plain(["order 12125550129"])
 
 
 @given(TEXTS, LEADS)

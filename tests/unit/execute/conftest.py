@@ -1,7 +1,7 @@
 """A session that answers by script and writes down what it was asked."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -94,6 +94,9 @@ class StubSession:
 
     def redacted(self, text: str) -> str:
         return ADDRESS.sub("[PII_1]", text)
+
+    def is_plain(self, texts: Iterable[str]) -> bool:
+        return all(self.redacted(text) == text for text in texts)
 
     def redacted_reply(self, reply: Reply) -> Reply:
         return msgspec.structs.replace(reply, content=self.redacted(reply.content))

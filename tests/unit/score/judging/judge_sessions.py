@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +119,9 @@ class JudgeSession:
 
     def redacted(self, text: str) -> str:
         return PERSONAL.sub("[EMAIL_1]", text)
+
+    def is_plain(self, texts: Iterable[str]) -> bool:
+        return all(self.redacted(text) == text for text in texts)
 
     def redacted_reply(self, reply: Reply) -> Reply:
         return msgspec.structs.replace(reply, content=self.redacted(reply.content))
