@@ -13,6 +13,7 @@ from starlette.routing import Route
 from evalkit.errors import EvalkitError
 from evalkit.gateway.agent_doors import AgentDoors
 from evalkit.gateway.asking import Asking
+from evalkit.gateway.desk import KeyDesk
 from evalkit.gateway.door import Door
 from evalkit.gateway.doors.anthropic_messages import Messages
 from evalkit.gateway.doors.openai_chat import ChatCompletions
@@ -64,6 +65,7 @@ def build_app(
 ) -> Starlette:
     """The gateway over a project; `around` is entered while it serves."""
     sessions = SessionTable(service, monotonic=time.monotonic)
+    desk = KeyDesk(service, sessions)
     agents = AgentDoors(service, sessions, max_bytes=MAX_BODY_BYTES)
 
     @asynccontextmanager
@@ -78,7 +80,7 @@ def build_app(
         return Route(where, _Endpoint(serve, error), methods=[method])
 
     def ask(door: Door) -> Route:
-        asking = Asking(door, service, sessions, max_bytes=MAX_BODY_BYTES)
+        asking = Asking(door, desk, max_bytes=MAX_BODY_BYTES)
         return path("POST", door.path, lambda exchange, _: asking.serve(exchange), door.error)
 
     ours = "/v1/evalkit"

@@ -8,13 +8,11 @@ import msgspec
 from evalkit.errors import EvalkitError
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.call_ids import CallIds
+from evalkit.gateway.desk import Desk
 from evalkit.gateway.door import Door
 from evalkit.gateway.exchange import ClientLeft, Exchange
 from evalkit.gateway.forms import check_form
-from evalkit.gateway.identity import identify, route_of
 from evalkit.gateway.refusals import Declined, refusal_of
-from evalkit.gateway.service import Service
-from evalkit.gateway.sessions import SessionTable
 from evalkit.ports import Session
 from evalkit.records.call import Completion, Piece
 
@@ -24,24 +22,20 @@ EVENTS = "text/event-stream; charset=utf-8"
 class Asking:
     """Serves one door."""
 
-    def __init__(
-        self, door: Door, service: Service, sessions: SessionTable, *, max_bytes: int
-    ) -> None:
-        """`max_bytes` is the longest body that is read."""
+    def __init__(self, door: Door, desk: Desk, *, max_bytes: int) -> None:
+        """`desk` says whose requests they are; `max_bytes` is the longest body that is read."""
         self._door = door
-        self._service = service
-        self._sessions = sessions
+        self._desk = desk
         self._max_bytes = max_bytes
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request. Whatever happens ends in an answer, or in nobody listening."""
         try:
-            holder = identify(exchange, self._service)
+            holder = self._desk.identify(exchange)
             asked = self._door.read(await exchange.body(self._max_bytes))
-            route = route_of(asked, exchange, holder, self._service)
-            tools = self._service.known_tools(asked.tools)
+            tools = self._desk.known_tools(asked.tools)
             asked = msgspec.structs.replace(asked, tools=tools)
-            async with self._sessions.take(exchange, route, holder, asked.end_user) as session:
+            async with self._desk.open(exchange, holder, asked) as session:
                 if asked.stream:
                     await self._stream(exchange, session, asked)
                 else:
@@ -66,7 +60,7 @@ class Asking:
         check_form(asked, completion)
         completion = CallIds(exchange.request_id).whole(completion)
         body = self._door.answer(
-            asked, completion, request_id=exchange.request_id, at=self._service.now_s()
+            asked, completion, request_id=exchange.request_id, at=self._desk.now_s()
         )
         await exchange.answer(200, body, about(completion))
 
@@ -85,7 +79,7 @@ class Asking:
     async def _write(
         self, exchange: Exchange, pieces: AsyncGenerator[Piece | Completion, None], asked: Asked
     ) -> None:
-        writer = self._door.stream(asked, request_id=exchange.request_id, at=self._service.now_s())
+        writer = self._door.stream(asked, request_id=exchange.request_id, at=self._desk.now_s())
         first = await anext(pieces)
         more = about(first) if isinstance(first, Completion) else {}
         await exchange.start(200, EVENTS, more | {"cache-control": "no-cache"})
