@@ -25,9 +25,18 @@ class CacheDamaged(StoreError):
     """The file is no cache, or no longer one. It only holds what can be asked for again."""
 
 
+class CacheReadOnly(StoreError):
+    """The file can be read and not written, as a cache that several jobs are lent."""
+
+
 def cache_error(path: Path, error: Exception) -> StoreError:
-    """The error to raise: CacheDamaged where the file cannot be read as a cache."""
-    kind = CacheDamaged if _code(error) in _DAMAGE else StoreError
+    """The error to raise: CacheDamaged where the file cannot be read as a cache, CacheReadOnly
+    where it can only be read."""
+    kind = StoreError
+    if _code(error) in _DAMAGE:
+        kind = CacheDamaged
+    elif _code(error) == sqlite3.SQLITE_READONLY:
+        kind = CacheReadOnly
     return kind(f"the reply cache {path}: {_advice(error)}")
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from evalkit.ports import Cache
 from evalkit.records.call import Reply
 from evalkit.store.cache import ReplyCache, file_of, set_aside
-from evalkit.store.cache_errors import CacheDamaged
+from evalkit.store.cache_errors import CacheDamaged, CacheReadOnly
 
 
 class RunCache:
-    """The project's cache, as a run uses it: one that is damaged is put aside and begun anew.
+    """The project's cache, as a run uses it: one that is damaged is put aside and begun anew, one
+    that can only be read is only read.
 
     That is told in `notes`. Raises StoreError as ReplyCache does, for damage the second time.
     """
@@ -18,6 +19,7 @@ class RunCache:
         """Open it."""
         self._root = root
         self._renewed = False
+        self._unstored = 0
         self._dropped = 0
         self._cache = self._open()
 
@@ -57,8 +59,13 @@ class RunCache:
 
     def put(self, key: str, reply: Reply) -> None:
         """Store a reply."""
+        if self._unstored:
+            self._unstored += 1
+            return
         try:
             self._cache.put(key, reply)
+        except CacheReadOnly:
+            self._unstored = 1
         except CacheDamaged:
             self._renew()
             self._cache.put(key, reply)
@@ -71,6 +78,12 @@ class RunCache:
             notes.append(
                 f"the reply cache was damaged: it is now {self._cache.path.name}.damaged, and "
                 "what it held was asked for again"
+            )
+        if self._unstored:
+            replies = "1 reply was" if self._unstored == 1 else f"{self._unstored:,} replies were"
+            notes.append(
+                f"the reply cache {self._cache.path} can only be read: {replies} not stored, and "
+                "will be asked for again"
             )
         dropped = self._dropped + self._cache.dropped
         if dropped:

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,77 @@ def test_a_cache_on_a_disk_that_is_read_only_says_what_to_do(
         assert "writable" in done.stderr
     finally:
         subprocess.run(["umount", str(state)], check=True)
+
+
+KEY = {"SERVED_KEY": "sk-of-the-test"}
+
+
+def rows(project: ProjectFiles) -> dict[str, bytes]:
+    """What the cache holds."""
+    with sqlite3.connect(project.root / ".evalkit/cache.sqlite3") as connection:
+        return dict(connection.execute("SELECT key, reply FROM replies"))
+
+
+def test_refresh_replaces_what_is_stored_and_no_cache_leaves_it_alone(
+    evalkit: Evalkit, measured: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    openai_server.decide = lambda request: None
+    before = rows(measured)
+    done = evalkit("run", "--no-cache", cwd=measured.root, environ=KEY)
+    assert done.returncode == 0, done.stderr
+    asked = openai_server.books.requests
+    assert asked >= 100
+    assert rows(measured) == before
+    done = evalkit("run", "--refresh", cwd=measured.root, environ=KEY)
+    assert done.returncode == 0, done.stderr
+    assert openai_server.books.requests >= asked + 100
+    after = rows(measured)
+    assert after.keys() == before.keys()
+    assert all(after[key] != before[key] for key in before)
+
+
+def test_an_answer_that_was_edited_is_told_and_asked_for_again(
+    evalkit: Evalkit, measured: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    openai_server.decide = lambda request: None
+    with sqlite3.connect(measured.root / ".evalkit/cache.sqlite3") as connection:
+        connection.execute(
+            "UPDATE replies SET reply = CAST(replace(CAST(reply AS TEXT), 'yes', 'no') AS BLOB) "
+            "WHERE key IN (SELECT key FROM replies LIMIT 3)"
+        )
+    done = evalkit("run", cwd=measured.root, environ=KEY)
+    assert done.returncode == 0, done.stderr
+    assert "3 stored replies were damaged or of another form" in " ".join(done.stderr.split())
+    # both arms ask the same, and may do so at the same moment
+    assert 3 <= openai_server.books.requests <= 6
+
+
+def test_a_cache_that_can_only_be_read_answers_and_stops_nothing(
+    measured: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    openai_server.decide = lambda request: None
+    file = measured.root / ".evalkit/cache.sqlite3"
+    file.chmod(0o444)
+    held = file.read_bytes()
+    command = [sys.executable, "-m", "evalkit", "run", *V2]
+    if os.geteuid() == 0:  # whom no mode keeps from writing
+        command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override", *command]
+    done = subprocess.run(
+        command, cwd=measured.root, env={**os.environ, **KEY}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert openai_server.books.requests == 100  # the baseline's replies were stored
+    assert "can only be read: 100 replies were not stored" in " ".join(done.stderr.split())
+    assert file.read_bytes() == held
+
+
+def test_two_runs_at_once_share_one_cache(
+    evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.write()
+    command = [sys.executable, "-m", "evalkit", "run", "--quiet"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    both = [subprocess.Popen(command, cwd=served.root, **quiet) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+    openai_server.decide = lambda request: "status:500"
+    assert evalkit("run", "--offline", cwd=served.root).returncode == 0
