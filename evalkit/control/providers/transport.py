@@ -286,10 +286,17 @@ def _headers_of(reply: "aiohttp.ClientResponse") -> dict[str, str]:
 
 
 def _trusted_authorities() -> ssl.SSLContext:
-    """Mozilla's authorities, or those that the environment names instead."""
+    """Mozilla's authorities, or those that the environment names instead. Raises ProviderError."""
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file:
-        return ssl.create_default_context(cafile=file)
+        try:
+            return ssl.create_default_context(cafile=file)
+        except OSError as error:  # ssl's own errors are among them
+            raise ProviderError(
+                FailureMode.CONNECTION,
+                f"SSL_CERT_FILE names {file}, which cannot be read as certificates "
+                f"({error.strerror}); correct or unset it",
+            ) from None
     if folder:
         return ssl.create_default_context(capath=folder)
     import certifi

@@ -6,6 +6,7 @@ import gzip
 import ssl
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -304,6 +305,19 @@ def test_a_proxy_that_cannot_be_used_says_so() -> None:
     transport = HttpTransport(proxy_for=lambda url: "socks5://127.0.0.1:9")
     with pytest.raises(ProviderError, match="socks5 proxy"):
         post("http://llm.invalid/v1", transport)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "authorities.pem"
+    if content is not None:
+        named.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(named))
+    error = failure("https://127.0.0.1:1")
+    assert str(error).startswith(f"SSL_CERT_FILE names {named}, which cannot be read")
+    assert (error.code, error.retryable, error.may_be_billed) == ("connection", False, False)
 
 
 @pytest.mark.parametrize(
