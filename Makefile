@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-simulations generated bench bench-peers soak kills
+.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers soak kills
 
 check: lint types layers test-all
 
@@ -16,15 +16,19 @@ layers:
 
 # what runs in one process: units and the simulations
 test:
-	$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit tests/statistics -m "not downloads"
+	$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit tests/statistics -m "not downloads and not ray"
 
 # and the command line, faults, and real clients and servers
 test-all:
-	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not downloads"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not downloads and not ray"
 
 # what asks a package registry, once: GitHub's description of its API
 test-downloads:
 	$(PYTHON) -m pytest -m downloads
+
+# runs on a Ray cluster of three nodes on this machine: needs the extra `ray`
+test-ray:
+	EVALKIT_REQUIRE_RAY=1 $(PYTHON) -m pytest -m ray tests/peers/test_ray.py tests/cli/test_engines.py
 
 # minutes of draws: the tables of the gate's error rates, for half a percentage point
 test-simulations:

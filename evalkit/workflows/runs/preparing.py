@@ -10,16 +10,13 @@ import msgspec
 
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
-from evalkit.control.factory import ControlPlane
 from evalkit.control.ledger.book import Ledger
 from evalkit.errors import ConfigError, Refused
-from evalkit.execute.target import Target
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.ports import Cache, CallLog, Clock, EventSink, History
 from evalkit.records.asset import Rubric
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
-from evalkit.records.call_log import attempt_work
 from evalkit.records.case import Case
 from evalkit.records.cases import Cases
 from evalkit.records.plan import PlannedAttempt, RunPlan
@@ -33,6 +30,7 @@ from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
+from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
 from evalkit.workflows.runs.judge_planning import with_judging
@@ -48,33 +46,6 @@ from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.selecting import select_cases
 from evalkit.workflows.setup.variants import SuiteSetup, Variant, set_up_suites
 from evalkit.workflows.wiring import Wiring
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One variant of one suite, ready to make attempts, in a step of its route if it names one."""
-
-    variant: VariantName
-    plane: ControlPlane
-    target: Target
-    step: str | None = None
-
-    async def make(
-        self, case: Case, *, suite: str, trial: int, clock: Clock, content: bool
-    ) -> Attempt:
-        """One attempt of it; with `content` its spans hold what was said."""
-        session = self.plane.open(
-            case,
-            suite=suite,
-            variant=self.variant,
-            prompt=self.target.reference,
-            step=self.step,
-            work=attempt_work((suite, self.variant, case.id, trial)),
-        )
-        attempt = await self.target.attempt(
-            session, case, suite=suite, variant=self.variant, trial=trial, clock=clock
-        )
-        return msgspec.structs.replace(attempt, spans=session.spans(content=content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,8 @@ def _remote_engine(
     """An engine of workers that ask for what this process owns. Raises Refused."""
     from evalkit.workflows.runs.engines.distributing import RemoteEngine
     from evalkit.workflows.runs.engines.owning import Owned
-    from evalkit.workflows.runs.engines.parcel import build_parcel, introduce, pack
+    from evalkit.workflows.runs.engines.packing import build_parcel
+    from evalkit.workflows.runs.engines.parcel import introduce, pack
 
     packed, digest = pack(build_parcel(prepared, request, wiring, cached=cache is not None))
     arms = [(setup, arm) for setup in prepared.setups for arm in setup.variants]

@@ -5,10 +5,15 @@ a call may be made again is for the control session to say.
 """
 
 import asyncio
+import io
 import logging
 import os
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, redirect_stdout
+from typing import Any, TextIO, TypeVar
 
 from evalkit.errors import EngineError, UsageError
 from evalkit.workflows.runs.engines.cluster import Post, WorkerLost
@@ -21,6 +26,9 @@ _CONNECT_S = 10.0
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 # collecting, delivering and a few beside
 _CALLS_AT_A_TIME = 16
+
+# what Ray calls its own, and what we call those in which it is called
+_THREADS = "ray_"
 
 Result = TypeVar("Result")
 
@@ -38,6 +46,26 @@ def require_ray() -> Any:
     return ray
 
 
+class _WithoutRay(io.TextIOBase):
+    """Standard output without what Ray's threads print there: it is the result's alone."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """Hand it on, unless it is Ray's."""
+        if threading.current_thread().name.startswith(_THREADS):
+            return len(text)
+        return self._out.write(text)
+
+    def flush(self) -> None:
+        """Of what is behind it."""
+        self._out.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
 class RayCluster:
     """Implements cluster.Cluster."""
 
@@ -49,13 +77,16 @@ class RayCluster:
         self._workers = workers
         self._mine = False
         self._parcel: Any = None
+        self._quiet = ExitStack()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix=_THREADS)
 
     async def open(self) -> int:
         """Connect. Raises EngineError."""
         await self._reach()
+        self._quiet.enter_context(redirect_stdout(_WithoutRay(sys.stdout)))
         # in a thread, where Ray leaves the signals of this process alone
-        await asyncio.to_thread(self._connect)
-        resources = await asyncio.to_thread(self._ray.cluster_resources)
+        await self._apart(self._connect)
+        resources = await self._apart(self._ray.cluster_resources)
         return int(resources.get("CPU", 0))
 
     def hire(self, packed: bytes, digest: str) -> Post:
@@ -75,7 +106,13 @@ class RayCluster:
         """Leave; a cluster that was started for the run ends."""
         self._parcel = None
         if self._mine:
-            await asyncio.to_thread(self._ray.shutdown)
+            await self._apart(self._ray.shutdown)
+        self._threads.shutdown()
+        self._quiet.close()
+
+    async def _apart(self, act: Callable[[], Result]) -> Result:
+        """Something of Ray's that takes its time."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act)
 
     async def _reach(self) -> None:
         """See whether anybody listens: Ray would try for long before it says so."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from evalkit.errors import ConfigError, EvalkitError, Refused, StoreError
 from evalkit.records.call_log import attempt_work
 from evalkit.records.event import AttemptRetried, CallFailed, Event
+from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.engines.asking import (
     DistantBudgets,
     DistantCallLog,
@@ -33,7 +34,6 @@ from evalkit.workflows.runs.engines.messages import (
 )
 from evalkit.workflows.runs.engines.parcel import Parcel, unpack
 from evalkit.workflows.runs.engines.working_wiring import WorkerWiring
-from evalkit.workflows.runs.preparing import Arm
 
 _LOOK_PAUSE_S = 1.0
 
