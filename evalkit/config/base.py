@@ -48,4 +48,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Part(BaseModel):
     """A mapping in evalkit.yaml. Unknown keys are refused: a typo must not switch a check off."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # A class is built when the first value is checked against it: most are only parts of others.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )

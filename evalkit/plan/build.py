@@ -1,15 +1,21 @@
 """Counts, prices and orders every attempt of a run before the first one is made."""
 
 import random
+from array import array
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 from evalkit.config.problems import capped
 from evalkit.errors import ConfigError, PolicyBlocked, Problem, Refused
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
-from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
+from evalkit.records.cases import Cases
+from evalkit.records.plan import PlannedSuite, RunPlan
+from evalkit.records.planned import Attempts, Shared, SuiteAttempts
+
+# where all cases are wrong, the first say enough
+_MOST_PROBLEMS = 10_000
 
 Prepare = Callable[[str, Case, int], Awaitable[PreparedCall | None]]
 
@@ -24,7 +30,7 @@ class PlanJob:
 
     suite: str
     variants: tuple[str, ...]
-    cases: Sequence[Case]
+    cases: Cases
     trials: int
     prepare: Prepare
     first_trial: int = 1
@@ -43,22 +49,24 @@ async def build_plan(jobs: Sequence[PlanJob], *, seed: int) -> RunPlan:
     """
     if not jobs:
         raise Refused("there is no suite to run, so there is nothing to plan")
-    attempts: list[PlannedAttempt] = []
+    planned: list[SuiteAttempts] = []
     suites: list[PlannedSuite] = []
     problems: dict[Problem, None] = {}
     for job in jobs:
         _refuse_empty(job)
-        planned: list[PlannedAttempt] = []
-        for variant, case, trial in _in_order(job, seed):
+        attempts, sums = _attempts_of(job, seed), _Sums()
+        for variant, position, trial in attempts.places():
             try:
-                planned.append(await _plan_attempt(job, variant, case, trial))
+                _add(attempts, sums, variant, await _prepared(job, variant, position, trial))
             except ConfigError as error:
                 problems.update(dict.fromkeys(error.problems))
-        attempts += planned
-        suites.append(_sum_up(job, planned))
+                if len(problems) > _MOST_PROBLEMS:
+                    raise ConfigError(capped(problems)) from error
+        planned.append(attempts)
+        suites.append(sums.suite(job))
     if problems:
         raise ConfigError(capped(problems))
-    return RunPlan(attempts=tuple(attempts), suites=tuple(suites))
+    return RunPlan(attempts=Attempts(planned), suites=tuple(suites))
 
 
 def _refuse_empty(job: PlanJob) -> None:
@@ -71,106 +79,143 @@ def _refuse_empty(job: PlanJob) -> None:
             raise Refused(f"suite {job.suite} has no {what} to run, so a run would say nothing")
 
 
-def _in_order(job: PlanJob, seed: int) -> Iterator[tuple[str, Case, int]]:
+def _attempts_of(job: PlanJob, seed: int) -> SuiteAttempts:
     # Seeded by the suite's name too, so that a suite has one order whatever runs beside it.
-    cases = list(job.cases)
-    random.Random(f"{seed}:{job.suite}").shuffle(cases)
-    pair = 0
-    for trial in range(job.first_trial, job.first_trial + job.trials):
-        for case in cases:
-            for variant in job.variants if pair % 2 == 0 else reversed(job.variants):
-                yield variant, case, trial
-            pair += 1
+    order = array("I", range(len(job.cases)))
+    random.Random(f"{seed}:{job.suite}").shuffle(order)
+    trials = range(job.first_trial, job.first_trial + job.trials)
+    return SuiteAttempts(job.suite, job.variants, job.cases, order, trials)
 
 
-async def _plan_attempt(job: PlanJob, variant: str, case: Case, trial: int) -> PlannedAttempt:
+async def _prepared(
+    job: PlanJob, variant: str, position: int, trial: int
+) -> PreparedCall | PolicyBlocked | None:
     try:
-        call = await job.prepare(variant, case, trial)
+        return await job.prepare(variant, job.cases[position], trial)
     except PolicyBlocked as blocked:
-        return PlannedAttempt(
-            suite=job.suite,
-            variant=variant,
-            case=case.id,
-            trial=trial,
-            key="",
-            model="",
-            origin=None,
-            input_tokens={},
-            output_tokens=0,
-            max_cost_usd=0.0,
-            expected_cost_usd=0.0,
-            refused=f"{blocked.rule}: {blocked}",
+        return blocked
+
+
+_REFUSED = Shared("", None, 0, 0.0, True, 1, ())
+_OF_PROGRAM = Shared("", "live", 0, 0.0, False, 0, ())
+
+
+def _add(
+    attempts: SuiteAttempts, sums: "_Sums", variant: str, call: PreparedCall | PolicyBlocked | None
+) -> None:
+    if isinstance(call, PolicyBlocked):
+        attempts.add(_REFUSED, tokens={}, refused=f"{call.rule}: {call}")
+        sums.refused += 1
+        sums.tokens_of(variant)
+    elif call is None:
+        attempts.add(_OF_PROGRAM, tokens={})
+        sums.programs += 1
+        sums.tokens_of(variant)
+    else:
+        sums.add(variant, call)
+        attempts.add(
+            Shared(
+                model=call.model,
+                origin=call.origin,
+                output_tokens=call.output_tokens,
+                # with half of the output cap: what is known of a reply before there is one
+                half_output_usd=(call.max_output_cost_usd or 0.0) / 2,
+                priced=call.max_cost_usd is not None,
+                max_calls=call.max_calls,
+                parts=tuple(call.input_tokens),
+            ),
+            tokens=call.input_tokens,
+            max_usd=call.max_cost_usd or 0.0,
+            missing=call.missing,
         )
-    if call is None:
-        return PlannedAttempt(
+
+
+@dataclass(slots=True)
+class _Usd:
+    """A sum of costs; unknown as soon as one has no price, for then nobody knows."""
+
+    known: float = 0.0
+    unknown: bool = False
+
+    def add(self, usd: float | None) -> None:
+        if usd is None:
+            self.unknown = True
+        else:
+            self.known += usd
+
+    @property
+    def total(self) -> float | None:
+        return None if self.unknown else self.known
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The sums of a suite, as its attempts come."""
+
+    refused: int = 0
+    programs: int = 0
+    missing: int = 0
+    calls: int = 0
+    max_calls: int = 0
+    tokens: dict[str, Counter[str]] = field(default_factory=dict)
+    origins: Counter[str] = field(default_factory=Counter)
+    unpriced: set[str] = field(default_factory=set)
+    most: _Usd = field(default_factory=_Usd)
+    expected: _Usd = field(default_factory=_Usd)
+    listed: _Usd = field(default_factory=_Usd)
+
+    def add(self, variant: str, call: PreparedCall) -> None:
+        tokens = self.tokens_of(variant)
+        for part, count in call.input_tokens.items():
+            tokens[part] += count
+        tokens["output"] += call.output_tokens
+        most, expected = call.max_cost_usd, None
+        if most is not None:
+            expected = most - (call.max_output_cost_usd or 0.0) / 2
+        self.listed.add(expected)
+        if call.missing is not None:
+            self.missing += 1
+            return
+        self.origins[call.origin] += 1
+        if call.origin == "live":
+            self.calls += 1
+            self.max_calls += call.max_calls
+            self.most.add(most)
+            self.expected.add(expected)
+            if most is None:
+                self.unpriced.add(call.model)
+
+    def tokens_of(self, variant: str) -> Counter[str]:
+        """The tokens of a variant so far."""
+        return self.tokens.setdefault(variant, Counter())
+
+    def suite(self, job: PlanJob) -> PlannedSuite:
+        tokens: Counter[str] = Counter()
+        for each in self.tokens.values():
+            each["output"] += 0
+            tokens.update(each)
+        replayed = self.origins.total() - self.calls
+        if self.programs:
+            self.origins["live"] += self.programs
+            for usd in (self.most, self.expected, self.listed):
+                usd.add(None)
+        return PlannedSuite(
             suite=job.suite,
-            variant=variant,
-            case=case.id,
-            trial=trial,
-            key="",
-            model="",
-            origin="live",
-            input_tokens={},
-            output_tokens=0,
-            max_cost_usd=None,
-            max_calls=0,
+            variants=job.variants,
+            cases=len(job.cases),
+            trials=job.trials,
+            calls=self.calls,
+            programs=self.programs,
+            max_calls=self.max_calls,
+            replayed=replayed,
+            refused=self.refused,
+            missing=self.missing,
+            tokens=dict(tokens),
+            tokens_by_variant={name: dict(each) for name, each in self.tokens.items()},
+            expected_output_tokens=tokens["output"] // 2,
+            max_cost_usd=self.most.total,
+            expected_cost_usd=self.expected.total,
+            listed_usd=self.listed.total,
+            origins=dict(self.origins),
+            unpriced_models=tuple(sorted(self.unpriced)),
         )
-    return PlannedAttempt(
-        suite=job.suite,
-        variant=variant,
-        case=case.id,
-        trial=trial,
-        key=call.request.key,
-        model=call.model,
-        origin=call.origin,
-        input_tokens=call.input_tokens,
-        output_tokens=call.output_tokens,
-        max_cost_usd=call.max_cost_usd,
-        expected_cost_usd=_expected_usd(call),
-        missing=call.missing,
-        max_calls=call.max_calls,
-    )
-
-
-def _expected_usd(call: PreparedCall) -> float | None:
-    """With half of the output cap: what is known of a reply before there is one."""
-    if call.max_cost_usd is None:
-        return None
-    return call.max_cost_usd - (call.max_output_cost_usd or 0.0) / 2
-
-
-def _sum_up(job: PlanJob, planned: Sequence[PlannedAttempt]) -> PlannedSuite:
-    made = [attempt for attempt in planned if attempt.refused is None]
-    there = [attempt for attempt in made if attempt.missing is None]
-    programs = sum(attempt.max_calls == 0 for attempt in there)
-    calls = [attempt for attempt in there if attempt.origin == "live" and attempt.max_calls]
-    tokens: Counter[str] = Counter()
-    for attempt in made:
-        tokens.update(attempt.input_tokens)
-        tokens["output"] += attempt.output_tokens
-    return PlannedSuite(
-        suite=job.suite,
-        variants=job.variants,
-        cases=len(job.cases),
-        trials=job.trials,
-        calls=len(calls),
-        programs=programs,
-        max_calls=sum(attempt.max_calls for attempt in calls),
-        replayed=len(there) - len(calls) - programs,
-        refused=len(planned) - len(made),
-        missing=len(made) - len(there),
-        tokens=dict(tokens),
-        expected_output_tokens=sum(attempt.output_tokens for attempt in made) // 2,
-        max_cost_usd=None if programs else _total_usd([each.max_cost_usd for each in calls]),
-        expected_cost_usd=None
-        if programs
-        else _total_usd([each.expected_cost_usd for each in calls]),
-        origins=dict(Counter(attempt.origin for attempt in there if attempt.origin)),
-        unpriced_models=tuple(sorted({call.model for call in calls if call.max_cost_usd is None})),
-    )
-
-
-def _total_usd(costs: Sequence[float | None]) -> float | None:
-    """What the calls cost together; None as soon as one has no price, for then nobody knows."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None

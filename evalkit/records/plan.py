@@ -1,5 +1,7 @@
 """A run before it runs: every attempt, counted and priced."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from evalkit.records.attempt import Place
@@ -19,7 +21,6 @@ class PlannedAttempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     variant: str
     case: str
     trial: int
-    key: str
     model: str
     origin: Origin | None
     input_tokens: dict[str, int]
@@ -63,6 +64,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     suite that looks once. `judging` comes on top of all that; None without a judge. `calls` count
     attempts; an agent's may be several calls, `max_calls` at most. `programs` are attempts of a
     program of the project's, whose own calls and costs nobody knows before.
+    `tokens_by_variant` are `tokens` of each variant. `listed_usd` is the expected list price of all
+    attempts, replayed ones too, None without a price for one.
     """
 
     suite: str
@@ -87,6 +90,8 @@ class PlannedSuite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     judging: PlannedJudging | None = None
     max_calls: int = 0
     programs: int = 0
+    tokens_by_variant: dict[str, dict[str, int]] = {}
+    listed_usd: float | None = None
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +100,6 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `drill` is what a drill breaks, a sentence each; `model` of an attempt is then who would answer.
     """
 
-    attempts: tuple[PlannedAttempt, ...]
+    attempts: Sequence[PlannedAttempt]
     suites: tuple[PlannedSuite, ...]
     drill: tuple[str, ...] = ()

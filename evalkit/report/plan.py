@@ -1,12 +1,13 @@
 """`evalkit plan`: a run before it runs, as text and as JSON."""
 
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from evalkit.records.plan import PlannedAttempt, PlannedJudging, PlannedSuite, RunPlan
+from evalkit.records.planned import lacking
 from evalkit.report.evidence import SCRIPTED_NOTE, origin_words
 from evalkit.report.figures import count, percent, points, usd
 from evalkit.report.screen import Page, Screen, screen_of, styled
@@ -19,11 +20,10 @@ _MOST_MISSING = 5
 
 def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
     """The sums of every suite as indented JSON (`evalkit.plan/1`), without the single attempts."""
-    tokens = _tokens(plan.attempts)
     value = {
         "schema": "evalkit.plan/1",
         "attempts": len(plan.attempts),
-        "missing": len(_missing(plan.attempts)),
+        "missing": len(lacking(plan.attempts)),
         "calls": sum(suite.calls for suite in plan.suites),
         "max_cost_usd": _sum([suite.max_cost_usd for suite in plan.suites]),
         "expected_cost_usd": _sum([suite.expected_cost_usd for suite in plan.suites]),
@@ -33,7 +33,7 @@ def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
             {
                 **msgspec.to_builtins(suite),
                 "tokens_by_variant": {
-                    variant: dict(tokens[suite.suite, variant]) for variant in suite.variants
+                    variant: suite.tokens_by_variant.get(variant, {}) for variant in suite.variants
                 },
             }
             for suite in plan.suites
@@ -53,17 +53,16 @@ def plan_text(
     words = f": {count(calls, 'call')} to a provider, {replayed:,} replayed"
     if programs := sum(suite.programs for suite in plan.suites):
         words += f", {programs:,} by programs that make their own calls"
-    missing = _missing(plan.attempts)
+    missing = lacking(plan.attempts)
     if missing:
         _put_refusal(page, missing)
         words += f", {len(missing):,} missing"
     page.line(title.append(words))
     page.line(_usd_words(plan.suites, budget_usd))
-    tokens = _tokens(plan.attempts)
     for suite in plan.suites:
         page.line()
-        _put_suite(page, suite, tokens)
-        _put_missing(page, [each for each in plan.attempts if each.suite == suite.suite])
+        _put_suite(page, suite)
+        _put_missing(page, [each for each in missing if each.suite == suite.suite])
     for words in plan.drill:
         page.line()
         page.labelled("drill", one_line(words), indent=0, style="yellow")
@@ -71,10 +70,6 @@ def plan_text(
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
     return page.text()
-
-
-def _missing(attempts: Sequence[PlannedAttempt]) -> list[PlannedAttempt]:
-    return [attempt for attempt in attempts if attempt.missing is not None]
 
 
 def _put_refusal(page: Page, missing: Sequence[PlannedAttempt]) -> None:
@@ -122,9 +117,7 @@ def _usd_words(suites: Sequence[PlannedSuite], budget_usd: float | None) -> str:
     return words if budget_usd is None else f"{words}; the budget is {usd(budget_usd)}"
 
 
-def _put_suite(
-    page: Page, suite: PlannedSuite, tokens: Mapping[tuple[str, str], Counter[str]]
-) -> None:
+def _put_suite(page: Page, suite: PlannedSuite) -> None:
     title = styled(one_line(suite.suite), "bold")
     variants = len(suite.variants)
     words = (
@@ -145,7 +138,7 @@ def _put_suite(
         page.labelled("judging", _judging_words(suite.judging), width=_LABEL)
     for label, words in _power(suite):
         page.labelled(label, words, width=_LABEL)
-    _put_tokens(page, suite, tokens)
+    _put_tokens(page, suite)
 
 
 def _judging_words(judging: PlannedJudging) -> str:
@@ -195,11 +188,9 @@ def _power(suite: PlannedSuite) -> list[tuple[str, str]]:
     return rows
 
 
-def _put_tokens(
-    page: Page, suite: PlannedSuite, tokens: Mapping[tuple[str, str], Counter[str]]
-) -> None:
+def _put_tokens(page: Page, suite: PlannedSuite) -> None:
     """Upper bounds by part of the request, a column a variant."""
-    columns = [tokens[suite.suite, variant] for variant in suite.variants]
+    columns = [Counter(suite.tokens_by_variant.get(each, {})) for each in suite.variants]
     names = list(dict.fromkeys([*PARTS, *(part for column in columns for part in column)]))
     rows = [
         [part, *(f"{column[part]:,}" for column in columns)]
@@ -212,7 +203,7 @@ def _put_tokens(
 
 
 def _put_missing(page: Page, attempts: Sequence[PlannedAttempt]) -> None:
-    missing = sorted(_missing(attempts), key=lambda attempt: attempt.place)
+    missing = sorted(attempts, key=lambda attempt: attempt.place)
     for number, attempt in enumerate(missing[:_MOST_MISSING]):
         # what there is to do about it stands after the semicolon, and once for all at the top
         lacking = (attempt.missing or "").partition("; ")[0]
@@ -221,15 +212,6 @@ def _put_missing(page: Page, attempts: Sequence[PlannedAttempt]) -> None:
     if len(missing) > _MOST_MISSING:
         more = f"and {len(missing) - _MOST_MISSING:,} more replies that are not recorded"
         page.labelled("", more, width=_LABEL)
-
-
-def _tokens(attempts: Sequence[PlannedAttempt]) -> dict[tuple[str, str], Counter[str]]:
-    tokens: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for attempt in attempts:
-        column = tokens[attempt.suite, attempt.variant]
-        column.update(attempt.input_tokens)
-        column["output"] += attempt.output_tokens
-    return tokens
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:

@@ -40,7 +40,6 @@ def planned_attempts() -> list[PlannedAttempt]:
             variant="candidate",
             case=f"c{number}",
             trial=1,
-            key="k",
             model="m",
             origin="live",
             input_tokens={},

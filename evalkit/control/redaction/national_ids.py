@@ -6,6 +6,7 @@ only after a word that names it; without a word only where shape and checks leav
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from evalkit.control.redaction import checksums as check
@@ -239,16 +240,24 @@ _WORDS = re.compile(
     + ")"
 )
 _GAP = r"[^\d\n]{0,24}?(?<![^\W_])"
-_ANNOUNCED = tuple(
-    re.compile(rf"{_GAP}({each.shape})(?![^\W_])", re.IGNORECASE) for each in NATIONAL_IDS
-)
 _ALONE_IDS = tuple(each for each in NATIONAL_IDS if each.alone)
-_ALONE = tuple(
-    re.compile(rf"(?<![\w.\-/])(?:{each.alone})(?![\w])(?![.\-/]\d)", re.IGNORECASE)
-    for each in _ALONE_IDS
-)
 ALONE_SHAPES = tuple(each.alone for each in _ALONE_IDS if each.alone)
 ID_WORDS = tuple(name for each in NATIONAL_IDS for name in each.words.split("|"))
+
+
+@cache
+def _announced(place: int) -> re.Pattern[str]:
+    """The pattern of an announced number, compiled for the first text that announces one."""
+    return re.compile(rf"{_GAP}({NATIONAL_IDS[place].shape})(?![^\W_])", re.IGNORECASE)
+
+
+@cache
+def _alone() -> tuple[re.Pattern[str], ...]:
+    """The patterns of numbers that need no word, compiled for the first text with such a shape."""
+    return tuple(
+        re.compile(rf"(?<![\w.\-/])(?:{each.alone})(?![\w])(?![.\-/]\d)", re.IGNORECASE)
+        for each in _ALONE_IDS
+    )
 
 
 def find_announced_ids(text: str, lowered: str, lead: str) -> Iterator[Finding]:
@@ -259,7 +268,7 @@ def find_announced_ids(text: str, lowered: str, lead: str) -> Iterator[Finding]:
     words, whole = before + lowered, lead + text
     for match in _WORDS.finditer(words):
         for place in _BY_WORD[re.sub(r"[ _\-]", "", match[0])]:
-            found = _ANNOUNCED[place].match(whole, match.end())
+            found = _announced(place).match(whole, match.end())
             if found is None or found.start(1) < len(lead):
                 continue
             national = NATIONAL_IDS[place]
@@ -273,7 +282,7 @@ def find_announced_ids(text: str, lowered: str, lead: str) -> Iterator[Finding]:
 
 def find_ids(text: str) -> Iterator[Finding]:
     """Numbers whose shape and checks say enough without a word."""
-    for national, pattern in zip(_ALONE_IDS, _ALONE, strict=True):
+    for national, pattern in zip(_ALONE_IDS, _alone(), strict=True):
         for match in pattern.finditer(text):
             value = _SEPARATORS.sub("", match[0])
             if (national.passes_alone or national.passes)(value):

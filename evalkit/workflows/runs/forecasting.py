@@ -17,28 +17,22 @@ def with_forecast(plan: RunPlan, snapshots: Sequence[SuiteSnapshot]) -> RunPlan:
     """The plan with what each suite can tell, by the formulas of the gate."""
     by_name = {snapshot.suite: snapshot for snapshot in snapshots}
     suites = tuple(
-        _powered(_escalating(suite, plan, by_name[suite.suite]), by_name[suite.suite])
+        _powered(_escalating(suite, by_name[suite.suite]), by_name[suite.suite])
         for suite in plan.suites
     )
     return RunPlan(attempts=plan.attempts, suites=suites)
 
 
-def _escalating(suite: PlannedSuite, plan: RunPlan, snapshot: SuiteSnapshot) -> PlannedSuite:
+def _escalating(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
     """The suite with what looking again could come to."""
     last = max((look.trials for look in snapshot.looks), default=snapshot.trials)
     if last == snapshot.trials:
         return suite
-    costs = [
-        each.expected_cost_usd
-        for each in plan.attempts
-        if each.suite == suite.suite and each.refused is None
-    ]
-    known = [cost for cost in costs if cost is not None]
     more = (last - snapshot.trials) / snapshot.trials
     return msgspec.structs.replace(
         suite,
         max_trials=last,
-        escalation_usd=sum(known) * more if len(known) == len(costs) else None,
+        escalation_usd=None if suite.listed_usd is None else suite.listed_usd * more,
     )
 
 

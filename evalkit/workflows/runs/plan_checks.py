@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from evalkit.errors import NotMeasured, Refused
 from evalkit.records.plan import PlannedAttempt
+from evalkit.records.planned import lacking, origins_of
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -22,7 +23,7 @@ def check_plan(prepared: PreparedRun) -> None:
             "the budget in tokens (max_tokens)"
         )
     for setup in prepared.setups:
-        origins = {a.origin for a in attempts if a.suite == setup.name}
+        origins = origins_of(attempts, setup.name)
         replayed = [name for name in ("recording", "scripted") if name in origins]
         if setup.assets.suite.evidence == "live" and replayed:
             raise Refused(
@@ -50,7 +51,7 @@ def _check_judges_are_live(setup: SuiteSetup, prepared: PreparedRun) -> None:
 def check_replies(attempts: Sequence[PlannedAttempt]) -> None:
     """Raise NotMeasured for replies that should be replayed and are not written down, or that
     `--offline` finds nowhere."""
-    missing = [each for each in attempts if each.missing]
+    missing = lacking(attempts)
     uncached = [each for each in missing if each.origin == "live"]
     if uncached:
         raise _not_cached(uncached)

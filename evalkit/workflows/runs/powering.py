@@ -11,7 +11,7 @@ from evalkit.gate.forecasts import USUAL_PASS_RATE, forecast_power
 from evalkit.gate.power import flip_rate
 from evalkit.ports import History
 from evalkit.records.history import CaseTally
-from evalkit.records.plan import PlannedAttempt
+from evalkit.records.plan import PlannedSuite
 from evalkit.records.power import SuitePower
 from evalkit.records.run import SuiteSnapshot
 from evalkit.store.runs import RunStore
@@ -95,7 +95,7 @@ def _suite_power(
         pass_rate=_pass_rate(tallies),
         noise_source=source,
     )
-    price = _price([a for a in prepared.plan.attempts if a.suite == setup.name])
+    price = next(_price(each) for each in prepared.plan.suites if each.suite == setup.name)
     if price is not None:
         price *= len(snapshot.cases) / groups  # a group is paid for case by case
     return msgspec.structs.replace(
@@ -141,8 +141,7 @@ def _pass_rate(tallies: Sequence[CaseTally]) -> float:
     return sum(rates) / len(rates) if rates else USUAL_PASS_RATE
 
 
-def _price(attempts: Sequence[PlannedAttempt]) -> float | None:
+def _price(suite: PlannedSuite) -> float | None:
     """What an attempt is expected to cost at list price; None without a price."""
-    costs = [attempt.expected_cost_usd for attempt in attempts if attempt.refused is None]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) / len(known) if costs and len(known) == len(costs) else None
+    made = suite.cases * suite.trials * len(suite.variants) - suite.refused
+    return None if suite.listed_usd is None or not made else suite.listed_usd / made

@@ -338,7 +338,7 @@ def _check_scorable(snapshots: Sequence[SuiteSnapshot]) -> None:
 
 def _job(
     setup: SuiteSetup,
-    cases: Sequence[Case],
+    cases: Cases,
     arms: Mapping[tuple[str, str], Arm],
     *,
     first: int,

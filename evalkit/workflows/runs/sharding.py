@@ -22,6 +22,7 @@ from evalkit.plan.sharding import (
     weigh_cases,
 )
 from evalkit.records.cases import Cases
+from evalkit.records.planned import select_attempts
 from evalkit.records.run import GitState, RunRecord, SuiteSnapshot
 from evalkit.records.shard import PlanIdentity, Shard
 from evalkit.workflows.runs.plan_identity import identify_plan
@@ -75,7 +76,7 @@ def take_shard(
         cases={suite: _mine(cases, suite, mine) for suite, cases in prepared.cases.items()},
         plan=msgspec.structs.replace(
             prepared.plan,
-            attempts=tuple(each for each in attempts if (each.suite, each.case) in mine),
+            attempts=select_attempts(attempts, lambda each: (each.suite, each.case) in mine),
         ),
         warnings=(*prepared.warnings, *_counted_apart(prepared.config)),
     )

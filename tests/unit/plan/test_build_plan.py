@@ -10,6 +10,7 @@ from evalkit.errors import ConfigError, PolicyBlocked, Problem, Refused
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.records.call import Origin, PreparedCall, Request
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.plan import RunPlan
 
 Place = tuple[str, str, str, int]
@@ -44,8 +45,8 @@ class StubPrepare:
         )
 
 
-def cases_of(count: int) -> list[Case]:
-    return [Case(id=f"c{i}", input={}) for i in range(count)]
+def cases_of(count: int) -> Cases:
+    return Cases.of(Case(id=f"c{i}", input={}) for i in range(count))
 
 
 def planned(prepare: StubPrepare, *, cases: int = 4, trials: int = 1, seed: int = 0) -> RunPlan:

@@ -31,7 +31,6 @@ def attempt(
         variant=variant,
         case=case,
         trial=trial,
-        key="k",
         model="m",
         origin="live",
         input_tokens={"input": 30, "system": 10},

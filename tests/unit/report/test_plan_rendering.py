@@ -1,6 +1,7 @@
 """`evalkit plan`: what a run would do, cost and see."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from evalkit.records.plan import PlannedAttempt, PlannedSuite, RunPlan
@@ -16,7 +17,6 @@ def planned(variant: str, case: str, **changes: Any) -> PlannedAttempt:
         "variant": variant,
         "case": case,
         "trial": 1,
-        "key": "sha256:1",
         "model": "tiny",
         "origin": "live",
         "input_tokens": {"system": 40, "examples": 900 if variant == "baseline" else 300},
@@ -42,6 +42,12 @@ def plan_of(*attempts: PlannedAttempt, **changes: Any) -> RunPlan:
         "flip_share": 0.1,
         "cases_to_pass": 88,
     }
+    tokens: dict[str, Counter[str]] = {}
+    for each in attempts:
+        of_variant = tokens.setdefault(each.variant, Counter())
+        of_variant.update(each.input_tokens)
+        of_variant["output"] += each.output_tokens
+    values["tokens_by_variant"] = {name: dict(counted) for name, counted in tokens.items()}
     return RunPlan(attempts=attempts, suites=(PlannedSuite(**{**values, **changes}),))
 
 

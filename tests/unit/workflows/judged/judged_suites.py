@@ -13,6 +13,7 @@ from typing import Any
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.calibration import JudgeStanding
 from evalkit.records.case import Case
+from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment, JudgmentState, Opinion
 from evalkit.records.label import LabelledItem
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
@@ -72,7 +73,7 @@ class JudgedSuite:
                 "suite": "mail",
                 "golden": "mail@v1",
                 "golden_path": "goldensets/mail/v1",
-                "cases": tuple(
+                "cases": Cases.of(
                     Case(id=f"m{n}", input={"n": n}, group=group) for n, group in enumerate(groups)
                 ),
                 "scorers": ({"judge": "tone@v1"},),
