@@ -1,11 +1,11 @@
 """`evalkit approvals`: see what waits for an approval, grant it, deny it."""
 
-import re
 from typing import Annotated
 
 import typer
 
 from evalkit.cli import options
+from evalkit.cli.durations import seconds_of
 from evalkit.cli.output import print_note, print_result
 from evalkit.errors import UsageError
 
@@ -14,9 +14,6 @@ EXAMPLE = "Example: evalkit approvals grant ap-1f2e3d4c5b --as kim --team legal_
 app = typer.Typer(
     name="approvals", help="Approvals of tool calls: list, grant, deny.", no_args_is_help=True
 )
-
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="The approval: its id, or a unique beginning of it.")
@@ -73,7 +70,7 @@ def grant(
     from evalkit.workflows.approving import ApprovalDesk
     from evalkit.workflows.project import find_root
 
-    expires_s = None if expires is None else _seconds(expires)
+    expires_s = None if expires is None else seconds_of("--expires", expires)
     desk = ApprovalDesk(find_root())
     granted = desk.grant(id_, by=by, team=team, expires_s=expires_s, any_arguments=any_arguments)
     if json_:
@@ -119,14 +116,6 @@ def deny(
     print_result(f"{denied.id} is denied: {denied.words} may not run with these arguments")
     print_note(f"evalkit approvals grant {denied.id} takes that back")
     return 0
-
-
-def _seconds(text: str) -> float:
-    match = _DURATION.fullmatch(text.strip())
-    seconds = 0.0 if match is None else int(match[1]) * _UNITS_S[match[2]]
-    if not seconds:
-        raise UsageError(f"--expires {text} is no time: give a number with s, m, h or d, as in 1h")
-    return seconds
 
 
 def _login() -> str:

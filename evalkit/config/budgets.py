@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from evalkit.config.base import Part
 
-Scope = Literal["run", "user", "org", "team", "route", "workflow"]
+Scope = Literal["run", "user", "org", "team", "route", "workflow", "key"]
 Window = Literal["run", "hour", "day", "month"]
 # up to here a budget that degrades serves the route's own models, the rest is the cheaper one's
 DEGRADE_AT = 0.8
@@ -18,8 +18,8 @@ class Budget(Part):
     scope: Annotated[
         Scope,
         Field(
-            description="What the cap is over. run: one `evalkit run`. Each user, org, team, route "
-            "and workflow (a suite is one) has the cap of its own."
+            description="What the cap is over. run: one `evalkit run`. Each user, org, team, "
+            "route, workflow (a suite is one) and key of the gateway has the cap of its own."
         ),
     ]
     only: Annotated[
@@ -27,8 +27,8 @@ class Budget(Part):
         Field(
             alias="for",
             min_length=1,
-            description="The one that is capped, by its name or, of a user, org or team, by its "
-            "pseudonym. Default: every one of its scope.",
+            description="The one that is capped, by its name (a key: its id) or, of a user, org "
+            "or team, by its pseudonym. Default: every one of its scope.",
         ),
     ] = None
     max_usd: Annotated[

@@ -22,7 +22,7 @@ from evalkit.control.session import ControlSession
 from evalkit.ports import Approvals, Cache, CallLog, Clock, EventSink, Provider
 from evalkit.records.call import Attribution, Decision
 from evalkit.records.case import Case, Document
-from evalkit.records.ledger import Scopes
+from evalkit.records.ledger import KeyCaps, Scopes
 from evalkit.records.span import Use
 
 # A run opens several sessions over each of its cases; a service opens each over something new.
@@ -147,11 +147,14 @@ class ControlPlane:
         use: Use = "none",
         conversation: str = "",
         heard: Callable[[Decision], None] | None = None,
+        key: str = "",
+        caps: KeyCaps | None = None,
     ) -> ControlSession:
         """A session outside a golden set: `documents` are what `retrieve` finds, `approvals` what
         was agreed to beforehand, by tool; `workflow` is whose budget it is under, `run` the run
         that it is to budgets of runs, by default the ledger's. `prompt`, `use` and `conversation`
-        are for its trace; `heard` is told of every decision as it is made."""
+        are for its trace; `heard` is told of every decision as it is made. `key` is the id of the
+        gateway's key that it came with, `caps` are that key's own."""
         case = Case(
             id="",
             input={},
@@ -163,7 +166,7 @@ class ControlPlane:
             case,
             Redactor.primed_with(case),
             Attribution(prompt=prompt),
-            self._scopes(identity, workflow=workflow, shared=True, run=run),
+            self._scopes(identity, workflow=workflow, shared=True, run=run, key=key, caps=caps),
             use=use,
             conversation=conversation,
             heard=heard,
@@ -171,7 +174,14 @@ class ControlPlane:
         )
 
     def _scopes(
-        self, identity: Mapping[str, str], *, workflow: str, shared: bool = False, run: str = ""
+        self,
+        identity: Mapping[str, str],
+        *,
+        workflow: str,
+        shared: bool = False,
+        run: str = "",
+        key: str = "",
+        caps: KeyCaps | None = None,
     ) -> Scopes:
         return Scopes(
             user=identity.get("user", ""),
@@ -181,6 +191,8 @@ class ControlPlane:
             workflow=workflow,
             shared=shared,
             run=run,
+            key=key,
+            caps=caps,
         )
 
     def _session(

@@ -13,7 +13,9 @@ def identify(exchange: Exchange, service: Service) -> GatewayKey:
     key = bearer.strip() if scheme.lower() == "bearer" else exchange.headers.get("x-api-key", "")
     holder = service.holder(key) if key else None
     if holder is None:
-        message = "this key opens nothing" if key else "a key of the gateway is needed"
+        message = (
+            "this key is unknown, expired or revoked" if key else "a key of the gateway is needed"
+        )
         raise Declined(
             Refusal(
                 status=401,

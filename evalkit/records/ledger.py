@@ -1,6 +1,16 @@
 """What a ledger counts: amounts, and the accounts that they are counted on."""
 
+from typing import Literal
+
 import msgspec
+
+
+class KeyCaps(msgspec.Struct, frozen=True):
+    """What one key of the gateway may spend in a window of the calendar. None: no cap."""
+
+    max_usd: float | None = None
+    max_tokens: int | None = None
+    window: Literal["hour", "day", "month"] = "day"
 
 
 class Scopes(msgspec.Struct, frozen=True, kw_only=True):
@@ -9,7 +19,8 @@ class Scopes(msgspec.Struct, frozen=True, kw_only=True):
     `shared` tells that calls of nobody share one cap, as if nobody were one user, org or team: a
     service must not escape a cap by leaving the name out. In a run a case without an identity is
     nobody's call, and its scopes of run, route and workflow cap it. `run` is the run that the call
-    is of, where one ledger serves several; by default the ledger's.
+    is of, where one ledger serves several; by default the ledger's. `key` is the id of the
+    gateway's key that it came with, `caps` are that key's own.
     """
 
     user: str = ""
@@ -19,6 +30,8 @@ class Scopes(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str = ""
     shared: bool = False
     run: str = ""
+    key: str = ""
+    caps: KeyCaps | None = None
 
 
 class Amount(msgspec.Struct, frozen=True):

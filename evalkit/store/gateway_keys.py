@@ -1,7 +1,8 @@
 """`.evalkit/keys.db`: keys of the gateway, as digests.
 
 A key is `ek-<id>-<secret>`. The secret has 256 random bits, so one round of SHA-256 keeps it: a
-slow hash protects what people choose. History of `user_version`: 1 is the first.
+slow hash protects what people choose. History of `user_version`: 1 is the first; since 2 a key has
+a purpose and caps.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from evalkit.errors import StoreError, UsageError
-from evalkit.records.gateway_key import GatewayKey
+from evalkit.records.gateway_key import GatewayKey, Purpose
+from evalkit.records.ledger import KeyCaps
 from evalkit.store.files import explained
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.wal import use_wal
@@ -25,7 +27,8 @@ from evalkit.store.wal import use_wal
 FILE = "keys.db"
 _KEY = re.compile(r"ek-([0-9a-f]{10})-([A-Za-z0-9_-]{43})")
 _BUSY_S = 5.0
-_VERSION = 1
+_SOON_S = 0.1
+_VERSION = 2
 _TABLE = """
     CREATE TABLE IF NOT EXISTS keys (
         id TEXT PRIMARY KEY,
@@ -56,6 +59,8 @@ class GatewayKeys:
         routes: Sequence[str] = (),
         note: str = "",
         expires_in: timedelta | None = None,
+        purpose: Purpose = "calls",
+        caps: KeyCaps | None = None,
     ) -> tuple[str, GatewayKey]:
         """A new key and what is kept of it. The key can be had here and never again."""
         now = self._now().astimezone(UTC)
@@ -71,6 +76,8 @@ class GatewayKeys:
             expires_at=""
             if expires_in is None
             else (now + expires_in).isoformat(timespec="seconds"),
+            purpose=purpose,
+            caps=caps,
         )
         with self._open(make=True) as connection:
             connection.execute(
@@ -106,12 +113,15 @@ class GatewayKeys:
         return known
 
     def find(self, key: str) -> GatewayKey | None:
-        """What a key that was sent stands for; None for one that is unknown, expired or revoked."""
+        """What a key that was sent stands for; None for one that is unknown, expired or revoked.
+
+        It is for the loop of a server: it gives up soon where the file is locked.
+        """
         parts = _KEY.fullmatch(key)
         if parts is None or not self.path.exists():
             return None
         key_id, secret = parts.groups()
-        with self._open() as connection:
+        with self._open(patience_s=_SOON_S) as connection:
             row = connection.execute(
                 "SELECT digest, about FROM keys WHERE id = ?", (key_id,)
             ).fetchone()
@@ -119,17 +129,17 @@ class GatewayKeys:
             return None
         known = msgspec.json.decode(row[1], type=GatewayKey)
         now = self._now().astimezone(UTC).isoformat(timespec="seconds")
-        if known.revoked_at or (known.expires_at and known.expires_at <= now):
-            return None
-        return known
+        return None if known.ended(now) else known
 
     @contextmanager
-    def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+    def _open(
+        self, *, make: bool = False, patience_s: float = _BUSY_S
+    ) -> Iterator[sqlite3.Connection]:
         """The file, in a transaction; without `make` only where there is one."""
         if make:
             private_folder(self._root)
         with explained("open", self.path):
-            connection = sqlite3.connect(self.path, timeout=_BUSY_S)
+            connection = sqlite3.connect(self.path, timeout=patience_s)
             self.path.chmod(0o600)
         try:
             with connection:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from evalkit.control.session import ControlSession
     from evalkit.control.traffic import Traffic
+    from evalkit.records.gateway_key import GatewayKey
     from evalkit.workflows.shared_core import LoopCore, SharedCores
     from evalkit.workflows.traces.sessions import SessionBooks
 
@@ -209,6 +210,7 @@ class Project:
         prompt: str = "",
         use: Use | None = None,
         conversation: str = "",
+        key: "GatewayKey | None" = None,
     ) -> "AsyncIterator[ControlSession]":
         """A session of the control core that `run` tests: complete, authorize, retrieve.
 
@@ -220,7 +222,8 @@ class Project:
         agreed to beforehand, by tool; what else needs an approval waits for one in
         `evalkit approvals`. What it spends is counted on the budgets of the identity, the
         route and the `workflow`. `prompt` (such as triage@v2) and `conversation` are for its trace,
-        and so is `use`, what that may become (default: the route's).
+        and so is `use`, what that may become (default: the route's). `key` is the gateway's that
+        it came with: its budgets hold as well.
 
         Raises UsageError for an unknown route, and for none or several that are for the work,
         Refused for a model that cannot be reached or that the route may not ask, ConfigError for an
@@ -242,6 +245,8 @@ class Project:
                 use=use or known.use,
                 conversation=conversation,
                 heard=books.hear(known, who),
+                key="" if key is None else key.id,
+                caps=None if key is None else key.caps,
             )
             ended: BaseException | None = None
             try:

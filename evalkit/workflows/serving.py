@@ -15,6 +15,7 @@ from evalkit.records.gateway_key import GatewayKey
 from evalkit.sources.tools import read_tools
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.gateway_keys import GatewayKeys
+from evalkit.store.key_cache import KeyCache
 from evalkit.workflows.approving import ApprovalDesk
 from evalkit.workflows.project import Identity, Project
 
@@ -29,7 +30,9 @@ class ProjectService:
         """Its sessions are the project's, as programs open them. Raises ConfigError."""
         self._project = project
         self._tools = read_tools(WorkingTree(project.root))
-        self._keys = GatewayKeys(project.root, now=lambda: datetime.now(UTC))
+        self._keys = KeyCache(
+            GatewayKeys(project.root, now=_now).find, now=_now, monotonic=time.monotonic
+        )
 
     @property
     def routes(self) -> Sequence[str]:
@@ -46,7 +49,7 @@ class ProjectService:
     ) -> AsyncIterator[Session]:
         """A session on a route, for the key's holder or whom they ask for."""
         who = Identity(user=holder.user or end_user, org=holder.org, team=holder.team)
-        async with self._project.session(route, who) as session:
+        async with self._project.session(route, who, key=holder) as session:
             yield session
 
     def known_tools(self, tools: Sequence[Tool]) -> tuple[Tool, ...]:
@@ -80,6 +83,10 @@ class ProjectService:
     def now_s(self) -> int:
         """Seconds since 1970."""
         return int(time.time())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def serve_project(root: Path, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:

@@ -139,7 +139,7 @@ class LoopCore:
     def _open(self, live: bool) -> tuple[Wiring, Ledger]:
         if live not in self._opened:
             wiring = Wiring(self._root, live=live, traffic=self._traffic)
-            self._opened[live] = wiring, wiring.ledger(self._config)
+            self._opened[live] = wiring, wiring.ledger(self._config, keys=True)
         return self._opened[live]
 
     async def close(self) -> None:

@@ -96,16 +96,22 @@ class Wiring:
         self._faults = dict(faults)
 
     def ledger(
-        self, config: Config, *, run: str | None = None, spent: tuple[float, int] = (0.0, 0)
+        self,
+        config: Config,
+        *,
+        run: str | None = None,
+        spent: tuple[float, int] = (0.0, 0),
+        keys: bool = False,
     ) -> Ledger:
         """What calls are held and charged in: the project's file where a budget caps something.
 
         `run` names the run that a budget of scope run is over, by default one of its own; `spent`
-        are the USD and tokens of its earlier part. The file is opened when a call needs it.
+        are the USD and tokens of its earlier part; `keys` tells that calls may come with a key of
+        the gateway, which may have caps of its own. The file is opened when a call needs it.
         """
         name = run or f"call-{secrets.token_hex(8)}"
         accounts = None
-        if config.budgets:
+        if config.budgets or keys:
             from evalkit.store.ledger import SqliteAccounts
 
             accounts = SqliteAccounts(self.root, clock=self.clock, run=name)

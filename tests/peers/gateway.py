@@ -174,6 +174,13 @@ def gateway(
         CONFIG.format(url=url, routes=routes, more=more), encoding="utf-8"
     )
     key = add_key(root, "--user", "u1", "--team", "support")
+    with serving(root, *flags) as (address, process):
+        yield Gateway(root, address, key, process)
+
+
+@contextmanager
+def serving(root: Path, *flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A process that serves the project; its address ends with /v1."""
     process = subprocess.Popen(
         [*EVALKIT, "serve", "--port", "0", *flags],
         cwd=root,
@@ -185,14 +192,14 @@ def gateway(
     told: list[str] = []
     for line in process.stderr:
         told.append(line)
-        if found := re.search(r"listening at (http://\S+?);", line):
+        if found := re.search(r"listening at (https?://\S+?);", line):
             break
     else:
         raise AssertionError("".join(told))
     drain = threading.Thread(target=lambda: told.extend(process.stderr or ()), daemon=True)
     drain.start()
     try:
-        yield Gateway(root, f"{found.group(1)}/v1", key, process)
+        yield f"{found.group(1)}/v1", process
     finally:
         process.terminate()
         process.wait(40)

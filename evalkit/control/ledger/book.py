@@ -178,7 +178,7 @@ class Ledger:
         """
         amount, under = self._asked(max_usd, max_tokens, scopes)
         applied, limits = under.applied, under.limits(degradable)
-        held = self._accounts.hold_now(amount, limits)
+        held = self._accounts.hold_now(amount, limits) if limits else Held(0, amount, ())
         if isinstance(held, Held):
             return self._held_now(held)
         balances = dict(zip((each.account.key for each in limits), held.balances, strict=True))
@@ -205,7 +205,7 @@ class Ledger:
                 # asked anew each time: the window may have ended
                 amount, under = self._asked(max_usd, max_tokens, scopes)
                 applied, limits = under.applied, under.limits(degradable)
-                held = await self._accounts.hold(amount, limits)
+                held = await self._accounts.hold(amount, limits) if limits else Held(0, amount, ())
                 if isinstance(held, Held):
                     return self._held_now(held)
                 refuse_for_good(applied, amount, held, degradable=degradable)
@@ -296,7 +296,8 @@ class Ledger:
         with self._lock:
             self._held = self._held - held.amount
             self._spent = self._spent + charged
-        self._accounts.end(held, charged, self._tell_waiting)
+        if held.accounts:  # else nobody counts it, and nobody waits for its end
+            self._accounts.end(held, charged, self._tell_waiting)
 
     def _tell_waiting(self) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ import msgspec
 
 from evalkit.config.budgets import Budget, Scope, Window
 from evalkit.control.prices import to_nano
-from evalkit.records.ledger import Account, Amount, Limit, Scopes
+from evalkit.records.ledger import Account, Amount, KeyCaps, Limit, Scopes
 
 # An account is kept for as long after its window as somebody may go on with a run or look at it.
 KEPT = timedelta(days=62)
@@ -53,10 +53,11 @@ def applied_budgets(
     """The budgets that a call is under, with their accounts at that moment.
 
     A call of nobody is under no budget of a user, org, team or workflow, unless it is a service's
-    (`Scopes.shared`).
+    (`Scopes.shared`). The caps of the key that it came with are a budget like the others.
     """
     found = []
-    for budget in budgets:
+    own = () if scopes.caps is None else (_budget_of(scopes.caps),)
+    for budget in (*budgets, *own):
         name = run if budget.scope == "run" else getattr(scopes, budget.scope)
         if not name and (not scopes.shared or budget.only is not None):
             continue
@@ -74,6 +75,10 @@ def applied_budgets(
             )
         )
     return tuple(found)
+
+
+def _budget_of(caps: KeyCaps) -> Budget:
+    return Budget(scope="key", max_usd=caps.max_usd, max_tokens=caps.max_tokens, window=caps.window)
 
 
 def run_account(run: str, now: datetime) -> Account:
@@ -124,7 +129,7 @@ def lacks(limit: Limit, amount: Amount, taken: Amount) -> str | None:
 def _is_meant(budget: Budget, name: str) -> bool:
     if budget.only == name:
         return True
-    if budget.scope in ("route", "workflow") or budget.only is None:
+    if budget.scope in ("route", "workflow", "key") or budget.only is None:
         return False
     pseudonym = scope_pseudonym(budget.scope, name)
     return len(budget.only) >= _SHOWN and pseudonym.startswith(budget.only)
