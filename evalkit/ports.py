@@ -442,6 +442,48 @@ class JudgeSessions(Protocol):
         """
 
 
+class ModelSession(Protocol):
+    """As much of a session as somebody needs who only asks models."""
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        interim: bool = False,
+    ) -> Completion:
+        """As `Session.complete`."""
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        interim: bool = False,
+    ) -> AsyncGenerator[Piece | Completion, None]:
+        """As `Session.stream`."""
+
+
+class ModelDoor(Protocol):
+    """Where an application's own model calls come in while it is tested."""
+
+    async def issue(self) -> str:
+        """A new token, once the door is open. Raises Refused where it cannot be opened."""
+
+    def attempt(self, token: str, session: ModelSession) -> AbstractContextManager[None]:
+        """Around an attempt: calls that come with the token are made in the session."""
+
+    def environ(self, token: str) -> Mapping[str, str]:
+        """Variables from which the vendors' own clients take their address and their key."""
+
+    def headers(self, token: str) -> Mapping[str, str]:
+        """What an application that runs already is told: the address and the key."""
+
+
 class FileTree(Protocol):
     """Files of a project: the working tree, or a git ref."""
 

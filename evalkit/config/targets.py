@@ -18,6 +18,16 @@ _Timeout = Annotated[
 ]
 
 
+_Gateway = Annotated[
+    bool,
+    Field(
+        description="Its own model calls are this run's: evalkit starts a gateway on loopback and "
+        "tells the program where it is, in the variables or headers that docs/targets.md lists. "
+        "The suite's route answers, whatever model is named."
+    ),
+]
+
+
 class HttpFields(Part):
     """Where a reply of your own form holds what evalkit reads: dotted paths, such as `data.text`.
 
@@ -48,6 +58,7 @@ class HttpTarget(Part):
     fields: Annotated[
         HttpFields, Field(description="Where a reply of another form holds its parts.")
     ] = HttpFields()
+    gateway: _Gateway = False
 
 
 class PythonTarget(Part):
@@ -73,6 +84,7 @@ class PythonTarget(Part):
         int,
         Field(ge=1, le=64, description="At most so many processes, each with one attempt at once."),
     ] = 4
+    gateway: _Gateway = False
 
 
 class CommandTarget(Part):
@@ -90,6 +102,7 @@ class CommandTarget(Part):
         ),
     ] = []
     timeout_s: _Timeout = None
+    gateway: _Gateway = False
 
 
 def _spelled_call(target: object) -> object:

@@ -1,9 +1,7 @@
 """The ASGI application: paths, request ids, and what no door expects."""
 
-import logging
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -15,46 +13,13 @@ from evalkit.gateway.agent_doors import AgentDoors
 from evalkit.gateway.asking import Asking
 from evalkit.gateway.desk import KeyDesk
 from evalkit.gateway.door import Door
-from evalkit.gateway.doors.anthropic_messages import Messages
-from evalkit.gateway.doors.openai_chat import ChatCompletions
 from evalkit.gateway.doors.openai_errors import error_body
-from evalkit.gateway.doors.openai_responses import Responses
-from evalkit.gateway.exchange import ErrorWriter, Exchange, Receive, Scope, Send
+from evalkit.gateway.endpoint import DOORS, MAX_BODY_BYTES, Endpoint, Serve
+from evalkit.gateway.exchange import ErrorWriter, Exchange
 from evalkit.gateway.identity import identify
-from evalkit.gateway.refusals import Declined, Refusal, refusal_of
+from evalkit.gateway.refusals import Declined, refusal_of
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
-
-MAX_BODY_BYTES = 16 * 1024 * 1024
-DOORS: Sequence[Door] = (ChatCompletions(), Responses(), Messages())
-_BROKEN = Refusal(
-    status=500,
-    kind="internal",
-    code="internal_error",
-    message="evalkit has a bug; its log has the request id",
-)
-_log = logging.getLogger("evalkit.gateway")
-
-Serve = Callable[[Exchange, dict[str, str]], Awaitable[None]]
-
-
-class _Endpoint:
-    """One path over ASGI: an id for each request, and an answer whatever happens."""
-
-    def __init__(self, serve: Serve, error: ErrorWriter) -> None:
-        """`serve` gets the exchange and the parameters of the path; `error` writes refusals."""
-        self._serve = serve
-        self._error = error
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, request_id=new_id())
-        try:
-            await self._serve(exchange, scope.get("path_params") or {})
-        except Exception:
-            _log.exception("request %s", exchange.request_id)
-            if exchange.started:
-                raise  # the server breaks the connection off: half an answer must not look whole
-            await exchange.refuse(_BROKEN, self._error)
 
 
 def build_app(
@@ -77,7 +42,7 @@ def build_app(
                 await sessions.end_all()
 
     def path(method: str, where: str, serve: Serve, error: ErrorWriter = error_body) -> Route:
-        return Route(where, _Endpoint(serve, error), methods=[method])
+        return Route(where, Endpoint(serve, error), methods=[method])
 
     def ask(door: Door) -> Route:
         asking = Asking(door, desk, max_bytes=MAX_BODY_BYTES)
@@ -121,11 +86,6 @@ async def _models(exchange: Exchange, service: Service) -> None:
         return
     known = [_model(name) for name in service.routes if holder.may_use(name)]
     await exchange.answer(200, {"object": "list", "data": known}, {})
-
-
-def new_id() -> str:
-    """The id of a request."""
-    return secrets.token_hex(12)
 
 
 def _model(route: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from evalkit.gateway.door import Door
 from evalkit.gateway.exchange import ClientLeft, Exchange
 from evalkit.gateway.forms import check_form
 from evalkit.gateway.refusals import Declined, refusal_of
-from evalkit.ports import Session
+from evalkit.ports import ModelSession
 from evalkit.records.call import Completion, Piece
 
 EVENTS = "text/event-stream; charset=utf-8"
@@ -47,7 +47,7 @@ class Asking:
         except ClientLeft:
             return
 
-    async def _whole(self, exchange: Exchange, session: Session, asked: Asked) -> None:
+    async def _whole(self, exchange: Exchange, session: ModelSession, asked: Asked) -> None:
         completion = await exchange.while_listening(
             session.complete(
                 asked.messages,
@@ -64,7 +64,7 @@ class Asking:
         )
         await exchange.answer(200, body, about(completion))
 
-    async def _stream(self, exchange: Exchange, session: Session, asked: Asked) -> None:
+    async def _stream(self, exchange: Exchange, session: ModelSession, asked: Asked) -> None:
         """The head is sent with the first piece: until then an error has its own status."""
         pieces = session.stream(
             asked.messages,

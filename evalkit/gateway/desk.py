@@ -9,7 +9,7 @@ from evalkit.gateway.exchange import Exchange
 from evalkit.gateway.identity import identify, route_of
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
-from evalkit.ports import Session
+from evalkit.ports import ModelSession
 from evalkit.records.asset import Tool
 from evalkit.records.gateway_key import GatewayKey
 
@@ -25,7 +25,7 @@ class Desk(Protocol):
 
     def open(
         self, exchange: Exchange, holder: GatewayKey, asked: Asked
-    ) -> AbstractAsyncContextManager[Session]:
+    ) -> AbstractAsyncContextManager[ModelSession]:
         """The session for a request. Raises Declined, and what opening a session raises."""
 
     def now_s(self) -> int:
@@ -50,7 +50,7 @@ class KeyDesk:
 
     def open(
         self, exchange: Exchange, holder: GatewayKey, asked: Asked
-    ) -> AbstractAsyncContextManager[Session]:
+    ) -> AbstractAsyncContextManager[ModelSession]:
         """A session on the route, one of its own or the one that a header names."""
         route = route_of(asked, exchange, holder, self._service)
         return self._sessions.take(exchange, route, holder, asked.end_user)

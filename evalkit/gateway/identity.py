@@ -9,8 +9,7 @@ from evalkit.records.gateway_key import GatewayKey
 
 def identify(exchange: Exchange, service: Service) -> GatewayKey:
     """Whose request it is: a key as bearer token, or in x-api-key. Raises Declined."""
-    scheme, _, bearer = exchange.headers.get("authorization", "").partition(" ")
-    key = bearer.strip() if scheme.lower() == "bearer" else exchange.headers.get("x-api-key", "")
+    key = sent_key(exchange)
     holder = service.holder(key) if key else None
     if holder is None:
         message = (
@@ -25,6 +24,14 @@ def identify(exchange: Exchange, service: Service) -> GatewayKey:
             )
         )
     return holder
+
+
+def sent_key(exchange: Exchange) -> str:
+    """The key that came with a request, as OpenAI's clients send it or as Anthropic's do."""
+    scheme, _, bearer = exchange.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return bearer.strip()
+    return exchange.headers.get("x-api-key", "")
 
 
 def route_of(asked: Asked, exchange: Exchange, holder: GatewayKey, service: Service) -> str:

@@ -32,9 +32,9 @@ class Upstream:
 
 
 @contextmanager
-def upstream(**keys: Any) -> Iterator[Upstream]:
-    """The server, until the block ends."""
-    it = Upstream(**keys)
+def upstream(kind: type[Upstream] = Upstream, **keys: Any) -> Iterator[Upstream]:
+    """The server, until the block ends; its `kind` says what it answers."""
+    it = kind(**keys)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

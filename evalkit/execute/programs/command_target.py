@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,9 +17,10 @@ from evalkit.execute.programs.answer import (
     clip_tail,
     read_answer,
 )
+from evalkit.execute.programs.attributed import attributed
 from evalkit.execute.programs.playing import ProgramTarget
 from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
-from evalkit.ports import Session
+from evalkit.ports import ModelDoor, Session
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
@@ -35,14 +36,22 @@ class CommandTarget(ProgramTarget):
     """
 
     def __init__(
-        self, argv: Sequence[str], *, folder: Path, timeout_s: float, reference: str, route: str
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        timeout_s: float,
+        reference: str,
+        route: str,
+        door: ModelDoor | None = None,
     ) -> None:
-        """Nothing is started before an attempt."""
+        """Nothing is started before an attempt; its own model calls go to the `door`."""
         super().__init__(reference=reference, route=route)
         self._argv = tuple(argv)
         self._folder = folder
         self._timeout_s = timeout_s
         self._minder = Minder()
+        self._door = door
 
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs, but whether there is such a program. Raises Refused."""
@@ -59,11 +68,16 @@ class CommandTarget(ProgramTarget):
         await self._minder.close()
 
     async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
+        async with attributed(self._door, play, trial) as token:
+            more = {} if self._door is None else self._door.environ(token)
+            return await self._run(case, {**os.environ, **more})
+
+    async def _run(self, case: Case, environ: Mapping[str, str]) -> ProgramAnswer:
         try:
             process = await TargetProcess.start(
                 self._argv,
                 folder=self._folder,
-                environ=os.environ,
+                environ=environ,
                 minder=self._minder,
                 limit=65_536,
             )

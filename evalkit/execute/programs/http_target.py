@@ -7,8 +7,9 @@ import msgspec
 from evalkit.errors import ProviderError
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, clip_tail, pick_answer
+from evalkit.execute.programs.attributed import attributed
 from evalkit.execute.programs.playing import ProgramTarget
-from evalkit.ports import HttpReply, Transport
+from evalkit.ports import HttpReply, ModelDoor, Transport
 from evalkit.records.attempt import FailureMode
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
@@ -39,9 +40,10 @@ class HttpTarget(ProgramTarget):
         transport: Transport,
         reference: str,
         route: str,
+        door: ModelDoor | None = None,
     ) -> None:
         """`fields` are the dotted paths of the parts of a reply; the transport is closed by whoever
-        opened it."""
+        opened it. It is told where its own model calls may go, to the `door`."""
         super().__init__(reference=reference, route=route)
         self._url = url
         self._headers = {"content-type": "application/json", **headers}
@@ -49,14 +51,20 @@ class HttpTarget(ProgramTarget):
         self._fields = dict(fields)
         self._timeout_s = timeout_s
         self._transport = transport
+        self._door = door
 
     async def close(self) -> None:
         """Nothing is held."""
 
     async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
+        async with attributed(self._door, play, trial) as token:
+            more = {} if self._door is None else self._door.headers(token)
+            return await self._post(case, more)
+
+    async def _post(self, case: Case, more: Mapping[str, str]) -> ProgramAnswer:
         reply = await self._transport.post(
             self._url,
-            headers=self._headers,
+            headers={**self._headers, **more},
             body=msgspec.json.encode(case.input),
             timeout_s=self._timeout_s,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from evalkit.execute.programs.answer import MAX_BYTES, TargetFailed, clip_tail
 from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
+from evalkit.ports import ModelDoor
 
 _START_TIMEOUT_S = 60.0
 # This evalkit, whatever stands in the folder of the variant; then the function's own modules.
@@ -34,19 +35,27 @@ class FunctionRaised(Exception):
 class PythonHost:
     """One process with the function loaded."""
 
-    def __init__(self, process: TargetProcess, *, takes_session: bool) -> None:
-        """Made by `start`."""
+    def __init__(self, process: TargetProcess, *, takes_session: bool, token: str = "") -> None:
+        """Made by `start`; its model calls come with the `token`, if there is one."""
         self._process = process
         self.takes_session = takes_session
+        self.token = token
 
     @classmethod
-    async def start(cls, call: str, *, folder: Path, minder: Minder) -> "PythonHost":
-        """Load the function in a process of its own. Raises TargetFailed where that fails."""
+    async def start(
+        cls, call: str, *, folder: Path, minder: Minder, door: ModelDoor | None = None
+    ) -> "PythonHost":
+        """Load the function in a process of its own, whose model calls go to the `door`.
+
+        Raises TargetFailed where that fails.
+        """
+        token = "" if door is None else await door.issue()
+        more = {} if door is None else door.environ(token)
         package = str(Path(__file__).parents[3])
         process = await TargetProcess.start(
             [sys.executable, "-P", "-c", _BOOT, package, str(folder), call],
             folder=folder,
-            environ={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            environ={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more},
             minder=minder,
             limit=MAX_BYTES + 1024,
         )
@@ -63,7 +72,7 @@ class PythonHost:
         except BaseException:
             await asyncio.shield(process.kill())
             raise
-        return cls(process, takes_session=told["session"])
+        return cls(process, takes_session=told["session"], token=token)
 
     @property
     def alive(self) -> bool:
@@ -140,8 +149,11 @@ async def _end_of(process: TargetProcess) -> str:
 class HostPool:
     """Hosts of one function, at most `limit` of them, kept from one attempt to the next."""
 
-    def __init__(self, call: str, *, folder: Path, limit: int) -> None:
+    def __init__(
+        self, call: str, *, folder: Path, limit: int, door: ModelDoor | None = None
+    ) -> None:
         """Nothing is started before it is needed."""
+        self._door = door
         self._call = call
         self._folder = folder
         self._free = asyncio.Semaphore(limit)
@@ -157,7 +169,9 @@ class HostPool:
                 if host.alive:
                     return host
                 await host.kill()
-            return await PythonHost.start(self._call, folder=self._folder, minder=self._minder)
+            return await PythonHost.start(
+                self._call, folder=self._folder, minder=self._minder, door=self._door
+            )
         except BaseException:
             self._free.release()
             raise

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
-from evalkit.errors import BudgetExhausted, ConfigError, ProviderError, Refused, SessionError
+from evalkit.errors import ConfigError, Refused, SessionError
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, read_answer
+from evalkit.execute.programs.attributed import AttributedSession, attributed
 from evalkit.execute.programs.playing import ProgramTarget
-from evalkit.execute.programs.python_host import FunctionRaised, HostPool
-from evalkit.ports import Session
+from evalkit.execute.programs.python_host import FunctionRaised, HostPool, PythonHost
+from evalkit.ports import ModelDoor, Session
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case
@@ -33,11 +34,14 @@ class PythonTarget(ProgramTarget):
         processes: int,
         reference: str,
         route: str,
+        door: ModelDoor | None = None,
     ) -> None:
-        """Nothing is started before an attempt is prepared."""
+        """Nothing is started before an attempt is prepared; model calls that the function makes by
+        itself go to the `door`."""
         super().__init__(reference=reference, route=route)
         self._timeout_s = timeout_s
-        self._pool = HostPool(call, folder=folder, limit=processes)
+        self._door = door
+        self._pool = HostPool(call, folder=folder, limit=processes, door=door)
         self._checked = False
 
     async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
@@ -56,8 +60,11 @@ class PythonTarget(ProgramTarget):
         await self._pool.close()
 
     async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
-        served = ServedSession(play, trial)
         host = await self._pool.take()
+        async with attributed(self._door, play, trial, token=host.token):
+            return await self._call(host, case, ServedSession(play, trial))
+
+    async def _call(self, host: PythonHost, case: Case, served: "ServedSession") -> ProgramAnswer:
         whole = False
         try:
             value = await host.call(case.input, serve=served.serve, timeout_s=self._timeout_s)
@@ -82,9 +89,13 @@ class ServedSession:
         """`trial` is the attempt's."""
         self._play = play
         self._session = play.session
-        self._trial = trial
+        self._asking = AttributedSession(play, trial)
         self.raised: dict[int, SessionError] = {}
-        self.unanswered: SessionError | None = None
+
+    @property
+    def unanswered(self) -> SessionError | None:
+        """The last model that could not be asked; None once one answered again."""
+        return self._asking.unanswered
 
     async def serve(self, act: str, arguments: Mapping[str, Any], number: int) -> dict[str, Any]:
         """The result of an act, or its error, as plain data. Raises StoreError."""
@@ -93,10 +104,6 @@ class ServedSession:
         except SessionError as error:
             self.raised[number] = error
             completion = getattr(error, "completion", None)
-            if completion is not None:
-                self._play.take(completion)
-            if isinstance(error, ProviderError | BudgetExhausted):
-                self.unanswered = error
             return {
                 "error": {
                     "type": type(error).__name__,
@@ -113,16 +120,13 @@ class ServedSession:
         match act:
             case "complete":
                 output = arguments["output"]
-                completion = await self._session.complete(
+                completion = await self._asking.complete(
                     msgspec.convert(arguments["messages"], tuple[Message, ...]),
                     tools=msgspec.convert(arguments["tools"], tuple[Tool, ...]),
                     params=arguments["params"],
                     output=None if output is None else msgspec.convert(output, Output),
-                    trial=self._trial,
                     interim=arguments["interim"],
                 )
-                self.unanswered = None
-                self._play.take(completion)
                 return msgspec.to_builtins(completion)
             case "retrieve":
                 found = await self._session.retrieve(arguments["index"], arguments["query"])

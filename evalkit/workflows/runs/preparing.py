@@ -325,7 +325,7 @@ def _uncounted(setups: Sequence[SuiteSetup], config: Config) -> list[str]:
         f"suite {setup.name}: the budget in USD does not hold what {setup.assets.reference} spends "
         "by itself, outside of a session"
         for setup in setups
-        if setup.assets.suite.target.program is not None
+        if (program := setup.assets.suite.target.program) is not None and not program.gateway
     ]
 
 

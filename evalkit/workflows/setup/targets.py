@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.config.model import Config
 from evalkit.config.targets import CommandTarget as CommandSettings
@@ -11,10 +12,13 @@ from evalkit.errors import Refused
 from evalkit.execute.agent_target import AgentTarget
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.execute.target import Target
-from evalkit.ports import FileTree, Transport
+from evalkit.ports import FileTree, ModelDoor, Transport
 from evalkit.sources.assets import SuiteAssets
 from evalkit.sources.git import GitTree
 from evalkit.sources.git_worktree import GitWorktree
+
+if TYPE_CHECKING:
+    from evalkit.workflows.attempt_gateway import AttemptGateway
 
 
 class ProgramWiring:
@@ -32,6 +36,7 @@ class ProgramWiring:
         self._transport = transport
         self._worktrees: dict[str, GitWorktree] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
+        self._gateway: AttemptGateway | None = None
 
     def build(
         self, assets: SuiteAssets, config: Config, tree: FileTree, *, look_ahead: bool = False
@@ -45,6 +50,7 @@ class ProgramWiring:
         timeout_s = config.run.timeout_s
         reference, route = assets.reference, assets.route.name
         target: Target
+        door = self._door() if settings is not None and settings.gateway else None
         match settings:
             case HttpSettings():
                 from evalkit.execute.programs.http_target import HttpTarget
@@ -57,6 +63,7 @@ class ProgramWiring:
                     transport=self._transport(),
                     reference=reference,
                     route=route,
+                    door=door,
                 )
             case PythonSettings():
                 from evalkit.execute.programs.python_target import PythonTarget
@@ -68,6 +75,7 @@ class ProgramWiring:
                     processes=settings.processes,
                     reference=reference,
                     route=route,
+                    door=door,
                 )
             case CommandSettings():
                 from evalkit.execute.programs.command_target import CommandTarget
@@ -78,11 +86,21 @@ class ProgramWiring:
                     timeout_s=settings.timeout_s or timeout_s,
                     reference=reference,
                     route=route,
+                    door=door,
                 )
             case None:
                 return build_target(assets, look_ahead=look_ahead)
         self._closing.append(target.close)
         return target
+
+    def _door(self) -> ModelDoor:
+        """The gateway of this run, which all of its programs share. Raises Refused."""
+        if self._gateway is None:
+            from evalkit.workflows.attempt_gateway import AttemptGateway
+
+            self._gateway = AttemptGateway(self._root)
+            self._closing.append(self._gateway.close)
+        return self._gateway
 
     def _secret_headers(self, settings: HttpSettings, suite: str) -> dict[str, str]:
         missing = [name for name in settings.headers_env.values() if not self._environ.get(name)]
@@ -104,8 +122,9 @@ class ProgramWiring:
 
     async def close(self) -> None:
         """End what runs, and take the checkouts away."""
-        for close in self._closing:
+        for close in reversed(self._closing):  # the gateway, which came first, ends last
             await close()
+        self._gateway = None
         self._closing.clear()
         for worktree in self._worktrees.values():
             worktree.remove()
