@@ -2,113 +2,84 @@
 
     python benchmarks/ray_engine.py                  # needs the extra `ray`; minutes
 
-The reference work of benchmarks/runner.py against benchmarks/server.py. A run is made at two sizes,
-and the CPU a case is the difference over the cases between them, so that starting (of Ray, of
-workers) is not in it: of the control session, and of all workers together. `calls_per_s` is of the
-whole stage in which attempts are made, at the larger size. Then what one attempt weighs on the way:
-bytes of its messages and of its journal, and what the control session takes to read and write them.
+The reference work of benchmarks/runner.py against benchmarks/server.py. CPU and calls a second are
+of the stage in which attempts are made, between a tenth and nine tenths of the requests: of the
+control session, and of all workers together. Planning, starting (of Ray, of workers) and reports
+are not in it. The engines take turns, and medians are told. Then what one attempt weighs on the
+way: bytes of its messages and of its journal, and what the control session takes to read them.
 Prints JSON lines; ratios are within this one session.
 """
 
 import argparse
-import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from floor import server  # noqa: E402 -- a sibling script, not a package
+from floor import requests_seen, server  # noqa: E402 -- a sibling script, not a package
 from runner import EVALKIT, make_project, say  # noqa: E402
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-class WorkerTime(threading.Thread):
-    """CPU seconds of all worker processes, read while they live."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self._seen: dict[int, float] = {}
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        while not self._over.wait(0.2):
-            self.look()
-
-    def look(self) -> None:
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if not (folder / "cmdline").read_bytes().startswith(b"ray::RayActor"):
-                    continue
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it ended meanwhile
-            self._seen[int(folder.name)] = (int(fields[11]) + int(fields[12])) * TICK_S
-
-    def stop(self) -> float:
-        self._over.set()
-        self.join()
-        return sum(self._seen.values())
+def cpu_s(process: int) -> float:
+    """CPU seconds that a process has used, threads included."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
-def measure(root: Path, engine: list[str]) -> dict[str, float]:
-    """One run: seconds of CPU here and on workers, and seconds of its attempts."""
-    watch = WorkerTime()
-    watch.start()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+def workers_cpu_s() -> float:
+    """The same of all worker processes together."""
+    total = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().startswith(b"ray::RayActor"):
+                total += cpu_s(int(folder.name))
+        except OSError:
+            continue  # it ended meanwhile
+    return total
+
+
+def measure(root: Path, url: str, cases: int) -> dict[str, float]:
+    """One run, looked at while it makes attempts."""
+    marks: list[tuple[int, float, float, float]] = []
+    with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
-            [*EVALKIT, "run", "--json", "--no-cache", *engine], cwd=root, stdout=out, stderr=err
+            [*EVALKIT, "run", "--quiet", "--no-cache"], cwd=root, stdout=out, stderr=out
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        out.seek(0)
-        err.seek(0)
-        if code := os.waitstatus_to_exitcode(status):
-            raise SystemExit(f"a run ended with {code}:\n{err.read().decode()}")
-        record: dict[str, Any] = json.load(out)
+        while process.poll() is None and len(marks) < 2:
+            seen = requests_seen(url)
+            if seen >= cases * (0.1, 0.9)[len(marks)]:
+                marks.append((seen, time.perf_counter(), cpu_s(process.pid), workers_cpu_s()))
+            time.sleep(0.05)
+        if code := process.wait():
+            out.seek(0)
+            raise SystemExit(f"a run ended with {code}:\n{out.read().decode()}")
+    (seen, at_s, here_s, there_s), last = marks
+    made = last[0] - seen
     return {
-        "here_s": usage.ru_utime + usage.ru_stime,
-        "workers_s": watch.stop(),
-        "took_s": record["duration_s"],
+        "calls_per_s": made / (last[1] - at_s),
+        "here_cpu_ms_per_case": (last[2] - here_s) * 1000 / made,
+        "workers_cpu_ms_per_case": (last[3] - there_s) * 1000 / made,
     }
 
 
-def bench(engine: str, workers: int, few: int, many: int, concurrency: int, ms: float) -> float:
-    """One engine at both sizes; returns all its CPU a case in ms."""
-    seen = []
-    for cases in (few, many):
-        with server(ms) as url, tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            make_project(root, url, cases, concurrency)
-            if engine == "ray":
-                config = root / "evalkit.yaml"
-                text = config.read_text().replace(
-                    "run: {", f"run: {{engine: {{kind: ray, workers: {workers}}}, "
-                )
-                config.write_text(text)
-            seen.append(measure(root, []))
-    a_case = {
-        key: (seen[1][key] - seen[0][key]) * 1000 / (many - few) for key in ("here_s", "workers_s")
-    }
-    say(
-        "engine",
-        {
-            "engine": engine if engine == "asyncio" else f"ray, {workers} workers",
-            "cases": many,
-            "concurrency": concurrency,
-            "latency_ms": ms,
-            "calls_per_s": many / seen[1]["took_s"],
-            "here_cpu_ms_per_case": a_case["here_s"],
-            "workers_cpu_ms_per_case": a_case["workers_s"],
-        },
-    )
-    return sum(a_case.values())
+def bench(workers: int, cases: int, concurrency: int, ms: float) -> dict[str, float]:
+    """One run on so many workers; none is in one process."""
+    with server(ms) as url, tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_project(root, url, cases, concurrency)
+        if workers:
+            config = root / "evalkit.yaml"
+            engine = f"run: {{engine: {{kind: ray, workers: {workers}}}, "
+            config.write_text(config.read_text().replace("run: {", engine))
+        return measure(root, url, cases)
 
 
 def bench_messages(times: int) -> None:
@@ -173,16 +144,35 @@ def bench_messages(times: int) -> None:
 def main() -> None:
     """All of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--few", type=int, default=1000)
-    parser.add_argument("--many", type=int, default=5000)
+    parser.add_argument("--cases", type=int, default=4000)
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency-ms", type=float, default=20.0)
+    parser.add_argument("--times", type=int, default=3)
     sizes = parser.parse_args()
-    asked = (sizes.few, sizes.many, sizes.concurrency, sizes.latency_ms)
     bench_messages(20_000)
-    alone = bench("asyncio", 0, *asked)
-    for workers in (1, 2):
-        say("ratio", {"workers": workers, "cpu_to_asyncio": bench("ray", workers, *asked) / alone})
+    seen: dict[int, list[dict[str, float]]] = {0: [], 1: [], 2: []}
+    for _ in range(sizes.times):
+        for workers, figures in seen.items():
+            figures.append(bench(workers, sizes.cases, sizes.concurrency, sizes.latency_ms))
+    medians = {
+        workers: {key: statistics.median(each[key] for each in figures) for key in figures[0]}
+        for workers, figures in seen.items()
+    }
+    alone = medians[0]["here_cpu_ms_per_case"]
+    for workers, figures in medians.items():
+        all_ms = figures["here_cpu_ms_per_case"] + figures["workers_cpu_ms_per_case"]
+        say(
+            "engine",
+            {
+                "engine": f"ray, {workers} workers" if workers else "asyncio",
+                "cases": sizes.cases,
+                "concurrency": sizes.concurrency,
+                "latency_ms": sizes.latency_ms,
+                **figures,
+                "here_to_asyncio": figures["here_cpu_ms_per_case"] / alone,
+                "cpu_to_asyncio": all_ms / alone,
+            },
+        )
 
 
 if __name__ == "__main__":

@@ -135,6 +135,10 @@ class ControlPlane:
             session.enter(step)
         return session
 
+    def forget(self, case: Case) -> None:
+        """No further session is opened over the case."""
+        self._primed.pop(id(case), None)
+
     def open_for(
         self,
         identity: Mapping[str, str],

@@ -214,6 +214,24 @@ def test_what_was_on_a_node_or_process_that_died_is_made_by_others(
     assert 1 <= sum(number - 1 for number in asked.values()) <= 16
 
 
+def test_a_control_session_that_was_killed_takes_its_workers_along_and_is_gone_on_with(
+    nodes: Nodes, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    root = served.write().root
+    reached = at_request(openai_server, 40, "slow:0.1")
+    run = begin(root, "--no-cache", address=nodes.address)
+    assert reached.wait(_PATIENCE_S)
+    run.kill()
+    run.communicate()
+    (stopped,) = (path.name for path in (root / ".evalkit/runs").iterdir())
+
+    ended(begin(root, "--resume", stopped, address=nodes.address), 0)
+
+    assert whole(root, stopped)
+    asked = Counter(request.prompt for request in openai_server.seen)
+    assert sum(number - 1 for number in asked.values()) <= 16
+
+
 def test_a_cap_holds_at_concurrency_64_on_the_servers_side_while_a_node_dies(
     nodes: Nodes, served: ProjectFiles, openai_server: OpenAIServer
 ) -> None:

@@ -291,13 +291,13 @@ class RemoteEngine:
                 trouble = ready.trouble
                 if trouble is None and ready.digest != self._digest:
                     trouble = "it has other assets than this run"
-        except WorkerLost as lost:
-            post.kill()
-            self._did_not_start(EngineError(f"a worker could not start: {lost}"))
-            return
         except asyncio.CancelledError:
             post.kill()
             raise
+        except Exception as error:  # it is gone, or what it runs is not what it should be
+            post.kill()
+            self._did_not_start(EngineError(f"a worker could not start: {error}"))
+            return
         name = f"{who.node}, process {who.process}"
         if trouble is not None:
             post.kill()

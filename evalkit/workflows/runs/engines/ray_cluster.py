@@ -8,6 +8,7 @@ import asyncio
 import io
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -147,7 +148,7 @@ class RayCluster:
             self._ray.init(address=self._address, **settings)
         except Exception as error:  # Ray has no tree of errors for this
             raise EngineError(
-                f"the Ray cluster at {self._address} cannot be used: {_first_line(error)}"
+                f"the Ray cluster at {self._address} cannot be used: {_words(error)}"
             ) from error
         self._mine = True
 
@@ -194,8 +195,11 @@ class _RayPost:
         except self._ray.exceptions.RayTaskError:
             raise  # a bug of ours, on the other side
         except (self._ray.exceptions.RayError, ConnectionError) as error:
-            raise WorkerLost(_first_line(error)) from error
+            raise WorkerLost(_words(error)) from error
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".: ")
+def _words(error: BaseException) -> str:
+    """One line of what Ray says, which may be a page; with the error at the end of a traceback."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    first, last = lines[0].rstrip(".: "), lines[-1].strip()
+    return f"{first}: {last}" if re.match(r"[\w.]+(Error|Exception)\b", last) else first

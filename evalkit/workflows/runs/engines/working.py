@@ -157,6 +157,7 @@ class Worker:
             return Broke(order.number, "bug", traceback.format_exc())
         finally:
             self._calls.end(work)
+            arm.plane.forget(order.case)  # each order brings a case of its own
         return Made(order.number, attempt)
 
     def _tell(self, event: Event) -> None:
