@@ -14,7 +14,7 @@ from evalkit.control.checks import PolicyCheck
 from evalkit.control.flights import Flights
 from evalkit.control.granting import Budgets, DistantCache, Way
 from evalkit.control.providers.faulty import FaultyProvider
-from evalkit.control.redaction import Redactor
+from evalkit.control.redaction import Priming, Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
 from evalkit.control.route_rules import rules_of
 from evalkit.control.routing import RouteOrder
@@ -106,6 +106,11 @@ class ControlPlane:
         self._checks = tuple(checks)
         self._output_schema = output_schema
         self._primed: dict[int, tuple[Case, Redactor]] = {}
+        self._priming: Priming | None = None
+
+    def prime_with(self, priming: Priming) -> None:
+        """Sessions over cases ask `priming`, which all arms of a suite share, what a case holds."""
+        self._priming = priming
 
     def open(
         self,
@@ -126,7 +131,7 @@ class ControlPlane:
         """
         session = self._session(
             case,
-            self._primed_redactor(case).copy(),
+            self._primed_redactor(case),
             Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt),
             self._scopes(case.identity, workflow=suite),
             work=work,
@@ -237,13 +242,15 @@ class ControlPlane:
 
     def _primed_redactor(self, case: Case) -> Redactor:
         """What a case holds is looked for once, however many sessions are opened over it."""
+        if self._priming is not None:
+            return self._priming.redactor(case)
         known = self._primed.get(id(case))
         if known is None:
             if len(self._primed) >= _REMEMBERED_CASES:
                 self._primed.clear()
             # the case is kept with it: an id may be used again once its object is gone
             known = self._primed[id(case)] = (case, Redactor.primed_with(case))
-        return known[1]
+        return known[1].copy()
 
 
 def pseudonym(identity: Mapping[str, str]) -> str:

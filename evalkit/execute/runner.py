@@ -9,6 +9,7 @@ from evalkit.ports import EventSink, Journal
 from evalkit.records.attempt import Attempt, FailureMode, Place
 from evalkit.records.event import AttemptFinished, RunEnded, RunStarted
 from evalkit.records.plan import PlannedAttempt
+from evalkit.records.planned import select_attempts
 
 Make = Callable[[PlannedAttempt], Awaitable[Attempt]]
 FirstLook = Callable[[Attempt], bool | None]
@@ -37,7 +38,9 @@ async def execute(
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
     skip = frozenset(done)
-    pending = [each for each in attempts if each.place not in skip]
+    pending = attempts
+    if skip:
+        pending = select_attempts(attempts, lambda each: each.place not in skip)
     outages = OutageWatch(concurrency=concurrency)
 
     async def work(planned: PlannedAttempt) -> None:

@@ -8,8 +8,6 @@ import re
 from abc import abstractmethod
 from collections import Counter
 
-from rapidfuzz.distance import Levenshtein
-
 from evalkit import embedding
 from evalkit.config.scorers import EmbeddingScorer, SimilarityScorer, TokenF1Scorer
 from evalkit.records.attempt import Attempt
@@ -91,6 +89,8 @@ class Similarity(TextDistance):
 
     def measure(self, reference: str, found: str) -> float:
         """1 for equal texts, 0 where every letter has to change."""
+        from rapidfuzz.distance import Levenshtein  # 48 modules, which few suites need
+
         return Levenshtein.normalized_similarity(reference, found)
 
 

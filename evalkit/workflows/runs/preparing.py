@@ -11,6 +11,7 @@ import msgspec
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
 from evalkit.control.ledger.book import Ledger
+from evalkit.control.redaction import Priming
 from evalkit.errors import ConfigError, Refused
 from evalkit.plan.build import PlanJob, build_plan
 from evalkit.ports import Cache, CallLog, Clock, EventSink, History
@@ -132,6 +133,7 @@ async def prepare_run(
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
+    primings = {setup.name: Priming(selected[setup.name]) for setup in setups}
     arms = _arms(
         setups,
         wiring,
@@ -142,6 +144,8 @@ async def prepare_run(
         # a drill falls back on models that may be live, which planning must not ask
         look_ahead=not request.faults,
     )
+    for (suite, _), arm in arms.items():
+        arm.plane.prime_with(primings[suite])
     day = wiring.clock.now().date()
     open_one = _judge_opener(
         assets.config, request, wiring, ledger=book, cache=cache, emit=emit, calls=calls
@@ -155,7 +159,7 @@ async def prepare_run(
     snapshots = tuple(
         take_snapshot(
             setup,
-            selected[setup.name],
+            primings[setup.name].redact_all(),
             request,
             guards=guards.get(setup.name, ()),
             repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from evalkit.control.redaction import Redactor, redact_case
+from evalkit.control.redaction import Redactor
 from evalkit.errors import Refused
 from evalkit.gate.looks import plan_looks
 from evalkit.gate.settings import margin_of
@@ -20,7 +20,7 @@ from evalkit.workflows.setup.variants import SuiteSetup, Variant
 
 def take_snapshot(
     setup: SuiteSetup,
-    cases: Cases,
+    cases: Cases,  # redacted
     request: RunRequest,
     *,
     guards: Sequence[str],
@@ -42,7 +42,7 @@ def take_snapshot(
         suite=setup.name,
         golden=golden.reference,
         golden_path=golden.path,
-        cases=cases.map(redact_case),
+        cases=cases,
         scorers=tuple(entry.model_dump(exclude_none=True) for entry in suite.scorers),
         gate=suite.gate.model_dump(),
         has_baseline=setup.has_baseline,
