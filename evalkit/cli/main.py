@@ -62,7 +62,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     open_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # all is done and told: while the interpreter is taken down a signal would change the code
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -308,18 +308,20 @@ def _difference(expected: Any, came: Any) -> str:
 
 
 def main() -> None:
-    """Kill so often, in chains of up to six kills, and print one JSON line."""
+    """Kill so often, in chains of several kills, and print one JSON line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--signals", action="store_true")
+    parser.add_argument("--cases", type=int, default=CASES)
+    parser.add_argument("--most", type=int, default=6, help="kills of one run")
     given = parser.parse_args()
     chance = random.Random(given.seed)
     kills = lost = chains = 0
     by: Counter[str] = Counter()
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), cases=given.cases)
         try:
             while kills < given.kills:
                 cache = chains % 2 == 0
@@ -327,11 +329,11 @@ def main() -> None:
                 moments = [
                     moment(
                         chance,
-                        requests=requests // 2,
+                        requests=1 + 2 * requests // given.most,
                         seconds=bench.seconds[cache],
                         signals=given.signals,
                     )
-                    for _ in range(chance.randint(1, 6))
+                    for _ in range(chance.randint(1, given.most))
                 ]
                 done = bench.chain(moments, cache=cache)
                 kills, lost, chains = kills + done.kills, lost + done.lost, chains + 1

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -13,8 +14,9 @@ from threading import Event
 import pytest
 
 from tests.cli.conftest import V2, Ask, ask
+from tests.cli.programs import python_project
 from tests.cli.project import ProjectFiles
-from tests.faults.conftest import served
+from tests.faults.conftest import serve, served
 from tests.servers.openai_server import OpenAIServer, SeenRequest
 
 __all__ = ["ask", "served"]
@@ -168,3 +170,100 @@ def test_a_second_signal_does_not_wait_for_a_provider_that_hangs(
     assert json.loads((folder / "run.json").read_text())["state"] == "interrupted"
     openai_server.decide = lambda request: None
     assert ask("run", "--resume", "latest", cwd=served.root).code in (0, 3)
+
+
+TWO_CALLS = """
+from evalkit.records.call import Message
+
+async def answer(given, session):
+    first = await session.complete([Message(role="user", content="one " + given["question"])])
+    return (await session.complete(
+        [Message(role="user", content="two " + given["question"] + first.content)]
+    )).content
+"""
+
+
+def test_a_function_that_was_killed_between_its_calls_pays_for_each_once(
+    openai_server: OpenAIServer, tmp_path: Path, ask: Ask
+) -> None:
+    project = serve(python_project(tmp_path / "project", TWO_CALLS, cases=6), openai_server)
+    project.write()
+    openai_server.answer = lambda request: "yes"
+    seen = Event()
+
+    def decide(request: SeenRequest) -> str | None:
+        if not request.prompt.startswith("two"):
+            return None
+        seen.set()
+        return "stall"
+
+    openai_server.decide = decide
+    with subprocess.Popen(
+        [sys.executable, "-m", "evalkit", "run", "--no-cache", "--quiet"],
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as child:
+        assert seen.wait(60)
+        child.kill()
+    (folder,) = (project.root / ".evalkit/runs").iterdir()
+    lines = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+    answered = sum(1 for each in lines if "reply" in each)
+    first = Counter(each.text for each in openai_server.seen if each.prompt.startswith("one"))
+    openai_server.decide = lambda request: None
+    done = ask("run", "--resume", "latest", cwd=project.root)
+    assert done.code == 0, done.err
+    assert "not asked again" in done.err
+    again = Counter(each.text for each in openai_server.seen if each.prompt.startswith("one"))
+    assert len(again) == 6
+    assert (again - first).total() <= 6 - answered
+
+
+def test_a_disk_that_filled_loses_no_answer_that_was_written_down(
+    served: ProjectFiles, openai_server: OpenAIServer, ask: Ask
+) -> None:
+    served.write()
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000));"
+        "sys.argv = ['evalkit', 'run', '--no-cache', '--quiet'];"
+        "from evalkit.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=served.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4, done.stderr
+    assert "there is no room left: free some and" in done.stderr
+    assert "Traceback" not in done.stderr
+    (folder,) = (served.root / ".evalkit/runs").iterdir()
+    assert f"append to {folder}" in done.stderr
+    lines = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+    kept = sum(1 for each in lines if "reply" in each)
+    before = len(openai_server.seen)
+    assert ask("run", "--resume", "latest", cwd=served.root).code in (0, 3)
+    assert len(openai_server.seen) - before == 200 - kept
+
+
+@pytest.mark.parametrize("name", ["attempts.jsonl", "traces.jsonl", "calls.jsonl"])
+def test_a_torn_line_of_any_file_of_a_run_is_made_again(
+    served: ProjectFiles, openai_server: OpenAIServer, stopped: Path, ask: Ask, name: str
+) -> None:
+    with open(stopped / name, "ab") as file:
+        file.write(b'{"suite": "ask", "cas')
+    openai_server.decide = lambda request: None
+    done = ask("run", "--resume", "latest", cwd=served.root)
+    assert done.code in (0, 3), done.err
+    lines = [json.loads(line) for line in (stopped / "attempts.jsonl").read_text().splitlines()]
+    assert len({(a["variant"], a["case"]) for a in lines}) == len(lines) == 16
+
+
+@pytest.mark.parametrize("name", ["attempts.jsonl", "calls.jsonl"])
+def test_a_damaged_line_of_a_run_is_told_by_its_place(
+    served: ProjectFiles, stopped: Path, ask: Ask, name: str
+) -> None:
+    lines = (stopped / name).read_bytes().splitlines(keepends=True)
+    (stopped / name).write_bytes(b"\x00\x01\n" + b"".join(lines))
+    done = ask("run", "--resume", "latest", cwd=served.root)
+    assert done.code == 4
+    assert f"{stopped / name}:1: not a line that evalkit wrote" in done.err
+    assert "remove the line and resume the run" in done.err

@@ -278,22 +278,6 @@ def test_a_resumed_run_refuses_a_project_that_changed(
     assert "changed since" in done.stderr
 
 
-def test_a_disk_that_fills_in_mid_run_is_incomplete(
-    served: ProjectFiles, openai_server: OpenAIServer
-) -> None:
-    served.write()
-    script = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "sys.argv = ['evalkit', 'run', '--no-cache', '--quiet'];"
-        "from evalkit.cli.main import main; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=served.root, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 4, done.stderr + done.stdout
-
-
 def test_a_folder_that_cannot_be_written_is_incomplete(
     evalkit: Evalkit, served: ProjectFiles
 ) -> None:
