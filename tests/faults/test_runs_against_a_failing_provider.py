@@ -275,7 +275,7 @@ def test_a_resumed_run_refuses_a_project_that_changed(
     (served.root / "prompts/ask/v2.yaml").write_text(served.prompt(2, "Else: {{ input.question }}"))
     done = evalkit("run", "--resume", "latest", cwd=served.root)
     assert done.returncode == 2
-    assert "changed since" in done.stderr
+    assert "the candidate's prompts/ask/v2.yaml of suite ask changed since run" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_incomplete(

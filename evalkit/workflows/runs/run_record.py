@@ -27,6 +27,8 @@ from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup, Variant
 from evalkit.workflows.wiring import Wiring
 
+_NAMED = 4
+
 
 def started_record(
     prepared: PreparedRun,
@@ -86,8 +88,13 @@ def check_unchanged(before: RunRecord, now: RunRecord) -> None:
         ]
         for variant in new.variants:
             known = old.variant(variant.variant)
-            if known is None or known.digests != variant.digests:
-                changed.append(f"the {variant.variant}'s assets")
+            before_, now_ = {} if known is None else known.digests, variant.digests
+            differ = sorted(
+                name for name in before_.keys() | now_.keys() if before_.get(name) != now_.get(name)
+            )
+            if differ:
+                more = f" and {len(differ) - _NAMED} more" if len(differ) > _NAMED else ""
+                changed.append(f"the {variant.variant}'s {', '.join(differ[:_NAMED])}{more}")
         if changed:
             raise Refused(
                 f"{', '.join(changed)} of suite {new.suite} changed since run {before.id} was "
