@@ -1,6 +1,5 @@
 """What models cost: `models.NAME.price`, and the day of the price list for all others."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -25,8 +24,8 @@ class Rates(Part):
     @property
     def dearest_input(self) -> float:
         """The most that a token of the request can cost."""
-        rates = (self.cached_input_usd_per_mtok, self.cache_write_usd_per_mtok)
-        return max(self.input_usd_per_mtok, *(rate or 0.0 for rate in rates))
+        cached, write = self.cached_input_usd_per_mtok, self.cache_write_usd_per_mtok
+        return max(self.input_usd_per_mtok, cached or 0.0, write or 0.0)
 
 
 class PriceTier(Rates):
@@ -53,10 +52,9 @@ class Price(Rates):
                 found = tier
         return found
 
-    def reachable(self, input_tokens: int) -> Iterator[Rates]:
+    def reachable(self, input_tokens: int) -> list[Rates]:
         """The rates of every call whose request has at most so many tokens."""
-        yield self
-        yield from (tier for tier in self.tiers if input_tokens > tier.above_input_tokens)
+        return [self, *(tier for tier in self.tiers if input_tokens > tier.above_input_tokens)]
 
     @model_validator(mode="after")
     def _tiers_rise(self) -> "Price":

@@ -24,9 +24,14 @@ _GUARDED: Mapping[str, DecisionOutcome] = {
 
 def redact_reply(reply: Reply, redactor: Redactor) -> Reply:
     """The reply without personal data, in tool arguments too. A text that is JSON stays JSON."""
+    content = redactor.redact_json(reply.content)
+    if not (reply.tool_calls or reply.guardrails or reply.refusal is not None):
+        return (
+            reply if content == reply.content else msgspec.structs.replace(reply, content=content)
+        )
     return msgspec.structs.replace(
         reply,
-        content=redactor.redact_json(reply.content),
+        content=content,
         refusal=None if reply.refusal is None else redactor.redact(reply.refusal),
         tool_calls=tuple(redact_call(call, redactor) for call in reply.tool_calls),
         guardrails=tuple(

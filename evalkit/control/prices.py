@@ -68,7 +68,7 @@ def output_bound_usd(
     without a price."""
     if price is None:
         return None
-    dearest = max(rates.output_usd_per_mtok for rates in price.reachable(input_tokens))
+    dearest = max([rates.output_usd_per_mtok for rates in price.reachable(input_tokens)])
     return _cost_usd((dearest, output_tokens))
 
 

@@ -5,8 +5,7 @@ and a circuit breaker of its own. Replays have no lane: nothing that was written
 or fails.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -32,8 +31,12 @@ class Lane:
     def pass_through(
         self, model: str, tokens: int, *, busy_after_s: float | None
     ) -> AbstractAsyncContextManager["Passage"]:
-        """Wait for the right to ask the model; as the function of that name."""
-        return pass_through(self, model, tokens, busy_after_s=busy_after_s)
+        """Wait for the right to ask the model for up to so many tokens.
+
+        Raises ProviderError(circuit_open) at once where the circuit is open, and Busy where the
+        wait would be longer than `busy_after_s`; without one it waits its turn.
+        """
+        return _Passing(self, model, tokens, busy_after_s)
 
 
 class Traffic:
@@ -107,36 +110,41 @@ class Passage:
             self._admission.forget()
 
 
-@asynccontextmanager
-async def pass_through(
-    lane: Lane, model: str, tokens: int, *, busy_after_s: float | None
-) -> AsyncIterator[Passage]:
-    """Wait for the right to ask the model for up to so many tokens.
+class _Passing:
+    """The way through a lane. A class, since every call goes it: a generator takes several times
+    as long."""
 
-    Raises ProviderError(circuit_open) at once where the circuit is open, and Busy where the wait
-    would be longer than `busy_after_s`; without one it waits its turn.
-    """
-    _refuse_open(lane, model)  # before the queue: to wait for nothing helps nobody
-    if busy_after_s is not None:
-        wait_s = lane.limiter.expected_wait_s(tokens)
-        if wait_s > busy_after_s:
-            raise Busy(
-                f"{model}: the call would wait {wait_s:.1f} s for its provider's limits, more than "
-                f"{busy_after_s:g} s"
-            )
-    slot = await lane.limiter.acquire(tokens)
-    try:
-        admission = None if lane.breaker is None else lane.breaker.admit()
-        if lane.breaker is not None and admission is None:
-            raise _open(lane.breaker, model)
-    except BaseException:
-        slot.unsent()
-        raise
-    passage = Passage(slot, admission)
-    try:
-        yield passage
-    finally:
-        passage.leave()
+    __slots__ = ("_busy_after_s", "_lane", "_model", "_passage", "_tokens")
+
+    def __init__(self, lane: Lane, model: str, tokens: int, busy_after_s: float | None) -> None:
+        self._lane = lane
+        self._model = model
+        self._tokens = tokens
+        self._busy_after_s = busy_after_s
+
+    async def __aenter__(self) -> Passage:
+        lane, model, tokens = self._lane, self._model, self._tokens
+        _refuse_open(lane, model)  # before the queue: to wait for nothing helps nobody
+        if self._busy_after_s is not None:
+            wait_s = lane.limiter.expected_wait_s(tokens)
+            if wait_s > self._busy_after_s:
+                raise Busy(
+                    f"{model}: the call would wait {wait_s:.1f} s for its provider's limits, more "
+                    f"than {self._busy_after_s:g} s"
+                )
+        slot = await lane.limiter.acquire(tokens)
+        try:
+            admission = None if lane.breaker is None else lane.breaker.admit()
+            if lane.breaker is not None and admission is None:
+                raise _open(lane.breaker, model)
+        except BaseException:
+            slot.unsent()
+            raise
+        self._passage = Passage(slot, admission)
+        return self._passage
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._passage.leave()
 
 
 def _refuse_open(lane: Lane, model: str) -> None:

@@ -11,6 +11,10 @@ Item = TypeVar("Item")
 EndReason = Literal["interrupted", "budget", "providers"]
 
 
+# How long the workers together go on before somebody else gets a turn.
+_TURN_S = 0.005
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionEnd:
     """How work ended. `reason` is None when all of it was done; `message` says more in words.
@@ -44,6 +48,7 @@ class Workers(Generic[Item]):
         self._reason: EndReason | None = None
         self._message = ""
         self._failure: BaseException | None = None
+        self._turn_ends_s = 0.0
 
     async def run(self, concurrency: int) -> None:
         """Work until nothing is left or something says stop. Raises what a worker met, and
@@ -84,12 +89,15 @@ class Workers(Generic[Item]):
 
     async def _work(self) -> None:
         """One worker: takes the next item for as long as items may be started."""
+        clock = asyncio.get_running_loop().time
         try:
             while not self._stopping and (item := next(self._pending, None)) is not None:
                 await self._work_on(item)
                 self._done += 1
                 # A replay never waits: without this nobody else, a signal included, gets a turn.
-                await asyncio.sleep(0)
+                if clock() >= self._turn_ends_s:
+                    await asyncio.sleep(0)
+                    self._turn_ends_s = clock() + _TURN_S
         except Exception as error:
             # The first one is what is told; later ones are mostly its echo.
             self._failure = self._failure or error
