@@ -1,17 +1,23 @@
 """What a run of evalkit costs beside its floor: the same calls by bare clients, in one session.
 
     python benchmarks/runner.py                      # 2,000 cases, 50 ms, 32 at once
+    python benchmarks/runner.py --concurrency 512 --latency-ms 1000 --cases 10240
+    python benchmarks/runner.py --scaling            # 1k, 10k, 100k cases at 0 ms; short prompts
+    python benchmarks/runner.py --scaling --up-to 1000000
 
 The reference work is N cases with an exact match on the reply, one call a case, against
 benchmarks/server.py. `evalkit run` is measured as a whole process (start-up, plan, journal, traces,
 policies, scoring, reports); bare clients as benchmarks/floor.py does. Then `--help` against a bare
 `import typer, rich`, `check` of N cases, and `diff` of two bundles of N cases. Prints JSON lines;
-ratios are within this one run.
+ratios are within this one run. At 0 ms the server and the client share the machine's cores, and
+wall seconds are theirs together.
 """
 
 import argparse
 import json
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,7 +39,7 @@ providers: {{bench: {{kind: openai, base_url: "{url}"}}}}
 models: {{bench: {{provider: bench, price: {{input_usd_per_mtok: 1, output_usd_per_mtok: 1}}}}}}
 routes:
   - {{name: bench, models: {{primary: bench}}, max_tokens: 16, policies: {{pii_redaction: true}}}}
-budgets: [{{scope: run, max_usd: 100}}]
+budgets: [{{scope: run, max_usd: 1000}}]
 run: {{concurrency: {concurrency}}}
 suites:
   bench:
@@ -61,27 +67,25 @@ def make_project(
     concurrency: int,
     *,
     expected: Callable[[int], str] = lambda number: "ok",
+    prompt: str = PROMPT,
 ) -> None:
     """A project whose every case costs one call and is `expected` to say what its number tells."""
     files = {
         "evalkit.yaml": CONFIG.format(url=url, concurrency=concurrency),
         "prompts/bench/v1.yaml": PROMPT_FILE,
         "goldensets/bench/v1/set.yaml": "name: bench\nversion: 1\ndescription: Benchmark cases.\n",
-        "goldensets/bench/v1/cases.jsonl": "".join(
-            json.dumps(
-                {
-                    "id": f"c{number:07}",
-                    "input": {"text": f"{PROMPT}{number}"},
-                    "expected": {"output": expected(number)},
-                }
-            )
-            + "\n"
-            for number in range(cases)
-        ),
     }
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
+    with open(root / "goldensets/bench/v1/cases.jsonl", "w", encoding="utf-8") as lines:
+        for number in range(cases):
+            case = {
+                "id": f"c{number:07}",
+                "input": {"text": f"{prompt}{number}"},
+                "expected": {"output": expected(number)},
+            }
+            lines.write(json.dumps(case) + "\n")
 
 
 def measure(command: list[str], cwd: Path, *, expect: int = 0) -> dict[str, float]:
@@ -157,6 +161,33 @@ def bench_run(root: Path, cases: int, concurrency: int, latency_ms: float, times
     )
 
 
+def bench_scaling(folder: Path, up_to: int, concurrency: int) -> None:
+    """`evalkit run` of ten times as many cases each time, at 0 ms: what a case costs stays."""
+    cases = 1_000
+    while cases <= up_to:
+        root = folder / str(cases)
+        with server(0) as url:
+            make_project(root, url, cases, concurrency, prompt=PROMPT[: len(PROMPT) // 12])
+            run = measure([*EVALKIT, "run", "--quiet", "--no-cache"], root)
+            requests = requests_seen(url)
+        figures = {
+            "cases": cases,
+            "requests": requests,
+            "wall_s": run["wall_s"],
+            "cpu_ms_a_case": run["cpu_s"] * 1000 / cases,
+            "peak_rss_mb": run["peak_rss_mb"],
+        }
+        say("scaling", figures)
+        shutil.rmtree(root)
+        cases *= 10
+
+
+def open_many_files() -> None:
+    """A connection is a file: as many as the machine allows, here and in what is started."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def bench_start_up(root: Path, times: int) -> None:
     """`--help` against a bare import of what it is made with."""
     bare = median([sys.executable, "-c", "import typer, rich"], root, times)["wall_s"]
@@ -178,9 +209,15 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--latency-ms", type=float, default=50.0)
     parser.add_argument("--times", type=int, default=3, help="medians of so many")
+    parser.add_argument("--scaling", action="store_true", help="ever more cases, and nothing else")
+    parser.add_argument("--up-to", type=int, default=100_000, help="the most of --scaling")
     arguments = parser.parse_args()
+    open_many_files()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        if arguments.scaling:
+            bench_scaling(root, arguments.up_to, arguments.concurrency)
+            return
         bench_run(
             root,
             arguments.cases,

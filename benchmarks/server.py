@@ -23,6 +23,8 @@ import time
 from typing import Any
 
 ID = b"chatcmpl-00000000"
+# ids of vendors are mostly letters; one of digits alone may be somebody's telephone number
+_LETTERS = bytes.maketrans(b"0123456789", b"ABCDEFGHIJ")
 MODELS = b'{"object": "list", "data": [{"id": "bench", "object": "model", "owned_by": "bench"}]}'
 
 
@@ -83,7 +85,8 @@ class ReplyTemplate:
 
     def numbered(self, number: int) -> bytes:
         """The whole HTTP reply with its own id."""
-        return b"%bchatcmpl-%08d%b" % (self._before, number, self._after)
+        letters = (b"%08d" % number).translate(_LETTERS)
+        return b"%bchatcmpl-%b%b" % (self._before, letters, self._after)
 
 
 def _http(body: bytes) -> bytes:

@@ -27,6 +27,7 @@ from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.borrowing import borrow_attempts
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.call_failures import FailureCount
+from evalkit.workflows.runs.collecting import rare_collections
 from evalkit.workflows.runs.engines.choosing import (
     CONFIGURED,
     EngineChoice,
@@ -144,11 +145,14 @@ async def _run(
             async with opened_engine(
                 choice, prepared, request, wiring=wiring, cache=cache, calls=calls, emit=emit
             ) as engine:
-                with exporting(
-                    prepared.config.telemetry,
-                    note=lambda text: emit(RunNoted(message=text)),
-                    environ=wiring.environ,
-                ) as exporter:
+                with (
+                    exporting(
+                        prepared.config.telemetry,
+                        note=lambda text: emit(RunNoted(message=text)),
+                        environ=wiring.environ,
+                    ) as exporter,
+                    rare_collections(),
+                ):
                     return await _execute(
                         prepared,
                         engine,
