@@ -8,7 +8,7 @@ JSON, where they are read as well.
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -24,16 +24,20 @@ _MOST_BYTES = 64 * 1024 * 1024
 _PIECES = 256
 
 
+# what an array of 32 bits holds
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+
+
 class _Counted(msgspec.Struct, forbid_unknown_fields=True):
     """What the JSON says of the cases: `lines` are runs, (the first line, how many follow)."""
 
-    count: int
-    lines: list[tuple[int, int]] = []
+    count: Number
+    lines: list[tuple[Number, Number]] = []
 
 
 _CASE = msgspec.json.Decoder(Case)
 _OLD_CASES = msgspec.json.Decoder(tuple[Case, ...] | _Counted)
-_OLD_LINES = msgspec.json.Decoder(dict[str, int])
+_OLD_LINES = msgspec.json.Decoder(dict[str, Number])
 
 
 def cases_name(suite: str) -> str:
