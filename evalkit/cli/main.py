@@ -53,7 +53,7 @@ def _about(
 def main() -> None:
     """Run a verb and leave with its exit code."""
     # now and then instead of every 700 objects: loading makes many, and none of them is garbage
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(15_000, 20, 20)
     for each, meaning in (
         (signal.SIGINT, signal.default_int_handler),  # which an event loop looks for
         (signal.SIGTERM, _interrupt),
