@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers soak kills
+.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers soak kills fuzz
 
 check: lint types layers test-all
 
@@ -59,3 +59,9 @@ soak:
 # half an hour: 200 kills and interruptions of runs at drawn moments, held against undisturbed runs
 kills:
 	$(PYTHON) -m tests.faults.killing --kills 200 --signals
+
+# guided by coverage; needs atheris, which is no dependency: make fuzz TARGET=config SECONDS=300
+TARGET ?= config
+SECONDS ?= 300
+fuzz:
+	nice -n 19 $(PYTHON) -m tests.faults.fuzzing.coverage_guided $(TARGET) $(SECONDS)

@@ -157,6 +157,8 @@ class _Scanner:
         while self._text[at] != "}":
             place = self._place(at)
             key, at = _DECODER.raw_decode(self._text, at)
+            if not isinstance(key, str):
+                raise ValueError("a key in double quotes is missing")
             if key in node.keys:
                 line, column = node.keys[key]
                 self._note(

@@ -152,7 +152,7 @@ class GatewayKeys:
                     connection.execute(_TABLE)
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
                 yield connection
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self.path}: {error}") from error
         finally:
             connection.close()

@@ -73,8 +73,10 @@ def history_errors(path: Path) -> Iterator[None]:
     """Turn an sqlite3.Error inside into a StoreError that says what to do."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+        if isinstance(error, UnicodeDecodeError):  # SQLite tells of damage in bytes of the file
+            code = sqlite3.SQLITE_CORRUPT
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise HistoryDamaged(
                 f"the run history {path} is damaged ({error}); `evalkit history --rebuild` makes "

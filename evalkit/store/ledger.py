@@ -24,6 +24,7 @@ from evalkit.records.ledger import Account, Amount, Balance, Held, Limit, Refusa
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.ledger_file import (
     FILE,
+    TROUBLE,
     connect,
     explained_error,
     is_busy,
@@ -151,7 +152,7 @@ class SqliteAccounts:
                 return tuple(Balance() for _ in accounts)
             try:
                 found = read_balances(self._opened(), [each.key for each in accounts])
-            except sqlite3.Error as error:
+            except TROUBLE as error:
                 raise explained_error(self.path, error) from error
             return tuple(found[each.key] for each in accounts)
 
@@ -198,7 +199,7 @@ class SqliteAccounts:
             ends = list(self._ends)
             try:
                 answers = self._transact(wishes, ends)
-            except sqlite3.Error as error:
+            except TROUBLE as error:
                 if is_busy(error) and loop.time() < deadline:
                     loop.call_later(_RETRY_S * random.uniform(0.5, 2), self._flush, loop, deadline)
                     return
@@ -242,7 +243,7 @@ class SqliteAccounts:
                 self._remember(entries)
             finally:
                 wait_for_others(connection, 0)
-        except sqlite3.Error as error:
+        except TROUBLE as error:
             raise explained_error(self.path, error) from error
         self._own.difference_update(ended.held.id for ended in ends)
         del self._ends[: len(ends)]

@@ -12,6 +12,8 @@ from evalkit.errors import StoreError
 from evalkit.store.wal import use_wal
 
 FILE = "ledger.db"
+TROUBLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement may raise: of some damage SQLite tells in bytes that are no text."""
 # The statements at index n take the file from version n to n + 1.
 _MIGRATIONS = (
     (
@@ -76,12 +78,12 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: Exception) -> bool:
     """Whether another process is writing, so that asking again helps."""
     return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def explained_error(path: Path, error: sqlite3.Error) -> StoreError:
+def explained_error(path: Path, error: Exception) -> StoreError:
     """What went wrong with the file, and what to do. No call is made without it."""
     code = _code(error)
     if is_busy(error):
@@ -122,5 +124,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
+    if isinstance(error, UnicodeDecodeError):
+        return sqlite3.SQLITE_CORRUPT
     return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF

@@ -87,7 +87,7 @@ class VectorCache:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(
                 f"the embeddings in {self.path} cannot be used: {error}; remove the file if it is "
                 "damaged: what it holds can be made again"

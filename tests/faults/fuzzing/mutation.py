@@ -124,6 +124,18 @@ def mutate(seed: bytes, steps: Sequence[Step]) -> bytes:
     return raw
 
 
+def steps_in(data: bytes) -> list[Step]:
+    """The steps that bytes stand for, six bytes each: what a fuzzer guided by coverage varies."""
+    return [
+        (
+            data[at] % _WAYS,
+            int.from_bytes(data[at + 1 : at + 4], "big"),
+            int.from_bytes(data[at + 4 : at + 6], "big"),
+        )
+        for at in range(0, len(data) - 5, 6)
+    ][:8]
+
+
 def _changed_value(raw: bytes, place: int, what: int) -> bytes:
     """Another value at the place that the number leads to, one more key, or one key less."""
     documents, style = _parsed(raw)
