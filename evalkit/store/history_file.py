@@ -85,7 +85,7 @@ def history_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"the run history {path}: {_advice(error, code)}") from error
 
 
-def _advice(error: sqlite3.Error, code: int) -> str:
+def _advice(error: Exception, code: int) -> str:
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return "another process keeps it locked; wait for it to end and try again"
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
