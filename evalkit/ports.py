@@ -325,6 +325,10 @@ class Session(Protocol):
         """The pseudonym of whom it is for; empty where that is nobody."""
 
     @property
+    def trace_id(self) -> str:
+        """What its trace will be called; empty where none is kept under that name."""
+
+    @property
     def decisions(self) -> Sequence[Decision]:
         """The trace so far."""
 

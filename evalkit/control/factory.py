@@ -158,12 +158,14 @@ class ControlPlane:
         heard: Callable[[Decision], None] | None = None,
         key: str = "",
         caps: KeyCaps | None = None,
+        trace_id: str = "",
     ) -> ControlSession:
         """A session outside a golden set: `documents` are what `retrieve` finds, `approvals` what
         was agreed to beforehand, by tool; `workflow` is whose budget it is under, `run` the run
         that it is to budgets of runs, by default the ledger's. `prompt`, `use` and `conversation`
         are for its trace; `heard` is told of every decision as it is made. `key` is the id of the
-        gateway's key that it came with, `caps` are that key's own."""
+        gateway's key that it came with, `caps` are that key's own, `trace_id` is what its trace
+        will be called."""
         case = Case(
             id="",
             input={},
@@ -180,6 +182,7 @@ class ControlPlane:
             conversation=conversation,
             heard=heard,
             approval_store=self._approvals,
+            trace_id=trace_id,
         )
 
     def _scopes(
@@ -216,6 +219,7 @@ class ControlPlane:
         heard: Callable[[Decision], None] | None = None,
         approval_store: Approvals | None = None,
         work: str = "",
+        trace_id: str = "",
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
@@ -238,6 +242,7 @@ class ControlPlane:
             checks=self._checks,
             output_schema=self._output_schema,
             work=work,
+            trace_id=trace_id,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:

@@ -67,6 +67,7 @@ class ControlSession:
         checks: Sequence[PolicyCheck] = (),
         output_schema: Any = None,
         work: str = "",
+        trace_id: str = "",
     ) -> None:
         """Made by `ControlPlane`. `rules` and `order` are the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
@@ -74,8 +75,10 @@ class ControlSession:
         at once. `approval_store` is where people approve while the session runs, for what
         `approvals` do not cover. `whose` is the identity itself, `checks` are policies that are
         written elsewhere, `output_schema` is the content of the route's, `work` is what its calls
-        are written down for in a run.
+        are written down for in a run. `trace_id` is what its trace will be called, empty where it
+        is kept under another name or not at all.
         """
+        self.trace_id = trace_id
         self._use = use
         self._conversation = conversation
         self._state = SessionState(
@@ -205,6 +208,7 @@ class ControlSession:
         with spans.open("retrieval", index, query=query) as span:
             documents = await self._retrieval.retrieve(index, query, token)
             span.about["documents"] = [document.id for document in documents]
+            span.about["read"] = documents
         return documents
 
     async def check_documents(
@@ -223,6 +227,7 @@ class ControlSession:
         with spans.open("retrieval", index, query=query) as span:
             kept = await self._retrieval.retrieve(index, query, token, found=documents)
             span.about["documents"] = [document.id for document in kept]
+            span.about["read"] = kept
         return kept
 
     def declare(self, tools: Sequence[Tool]) -> None:

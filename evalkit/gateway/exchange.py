@@ -33,6 +33,8 @@ class Exchange:
         }
         self.request_id = request_id
         self.started = False
+        # told with every answer, once known
+        self.about: dict[str, str] = {}
         self._receive = receive
         self._send = send
 
@@ -82,7 +84,7 @@ class Exchange:
         self.started = True
         # OpenAI's name for it, and Anthropic's
         ids = {"x-request-id": self.request_id, "request-id": self.request_id}
-        headers = {"content-type": kind} | ids | more
+        headers = {"content-type": kind} | ids | self.about | more
         await self._send(
             {
                 "type": "http.response.start",

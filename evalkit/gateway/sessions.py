@@ -19,6 +19,7 @@ from evalkit.records.gateway_key import GatewayKey
 
 HEADER = "x-evalkit-session"
 STEP = "x-evalkit-step"
+TRACE = "x-evalkit-trace"
 IDLE_S = 900.0
 MOST = 10_000
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -76,6 +77,7 @@ class SessionTable:
         step = exchange.headers.get(STEP, "")
         if name is None:
             async with self._service.session(route, holder, end_user=end_user) as session:
+                _tell_trace(exchange, session)
                 if step:
                     session.enter(step)
                 yield session
@@ -90,6 +92,7 @@ class SessionTable:
                 if mine.session is None:
                     opened = self._service.session(route, holder, end_user=end_user)
                     mine.session = await mine.stack.enter_async_context(opened)
+                _tell_trace(exchange, mine.session)
                 if step and step != mine.step:
                     mine.session.enter(step)
                     mine.step = step
@@ -149,3 +152,9 @@ class SessionTable:
             if (mine := self._open.pop(place, None)) is not None:
                 async with mine.turn:
                     await mine.stack.aclose()
+
+
+def _tell_trace(exchange: Exchange, session: Session) -> None:
+    """Every answer from here on, refusals too, names the trace that will tell of it."""
+    if session.trace_id:
+        exchange.about[TRACE] = session.trace_id

@@ -245,6 +245,7 @@ class Project:
                 use=use or known.use,
                 conversation=conversation,
                 heard=books.hear(known, who),
+                trace_id=books.new_id(),
                 key="" if key is None else key.id,
                 caps=None if key is None else key.caps,
             )

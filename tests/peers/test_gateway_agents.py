@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from evalkit.store.traces import TraceStore
 from tests.peers.gateway import Gateway, Upstream, gateway, upstream
 
 MORE = """
@@ -186,3 +187,21 @@ def test_what_is_missing_or_unknown_is_named(
     told = http.post(path, json=body)
     assert told.status_code == 400
     assert told.json()["error"]["param"] == param
+
+
+def test_every_answer_names_the_trace_that_tells_of_it(
+    up: Upstream, http: httpx.Client, served: tuple[Upstream, Gateway]
+) -> None:
+    alone = http.post("/chat/completions", json={"model": "agent", "messages": HELLO})
+    asked = complete(http, "told", READS)
+    allowed = authorize(http, "told", {"id": "1", "name": "lookup", "arguments": {"id": 1}})
+    refused = authorize(http, "told", {"id": "2", "name": "wipe", "arguments": {}})
+    named = [each.headers["x-evalkit-trace"] for each in (asked, allowed, refused)]
+    assert refused.status_code == 403
+    assert len(set(named)) == 1
+    assert alone.headers["x-evalkit-trace"] != named[0]
+    assert "x-evalkit-trace" not in http.get("/models").headers
+    http.delete("/evalkit/session", headers=in_session("told"))
+    traces = TraceStore(served[1].root)
+    assert traces.find(named[0]).denied == 1
+    assert traces.find(alone.headers["x-evalkit-trace"]).calls == 1

@@ -53,11 +53,24 @@ RETRIEVED: Final = "gen_ai.retrieval.documents"
 # Content: only with `telemetry.content: redacted`.
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+OUTPUT_SCHEMA: Final = "evalkit.output.schema"
 TOOL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 TOOL_RESULT: Final = "gen_ai.tool.call.result"
 RETRIEVAL_QUERY: Final = "gen_ai.retrieval.query.text"
+# The conventions give documents an id and a score; what was read stands here, in their order.
+RETRIEVED_TEXTS: Final = "evalkit.retrieval.texts"
 CONTENT: Final = frozenset(
-    (INPUT_MESSAGES, OUTPUT_MESSAGES, TOOL_ARGUMENTS, TOOL_RESULT, RETRIEVAL_QUERY)
+    (
+        INPUT_MESSAGES,
+        OUTPUT_MESSAGES,
+        TOOL_DEFINITIONS,
+        OUTPUT_SCHEMA,
+        TOOL_ARGUMENTS,
+        TOOL_RESULT,
+        RETRIEVAL_QUERY,
+        RETRIEVED_TEXTS,
+    )
 )
 
 # OpenTelemetry's registry has a name for the pseudonym of whom something is done for.

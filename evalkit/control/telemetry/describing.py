@@ -14,6 +14,7 @@ from evalkit.control.telemetry import attributes as names
 from evalkit.control.telemetry.spans import OpenSpan, SpanBook
 from evalkit.records.asset import Tool
 from evalkit.records.call import Attribution, Message, Reply, ToolCall
+from evalkit.records.case import Document
 from evalkit.records.span import Span, Use
 from evalkit.records.stored import stored_text, stored_value
 
@@ -151,6 +152,9 @@ def _chat_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
             said[name] = [value] if key == "stop" and isinstance(value, str) else value
     if facts.content:
         said[names.INPUT_MESSAGES] = [_message(each, facts.redact) for each in request.messages]
+        said[names.TOOL_DEFINITIONS] = [_definition(each, facts.redact) for each in request.tools]
+        if request.schema is not None:
+            said[names.OUTPUT_SCHEMA] = _value(request.schema, facts.redact)
     reply: Reply | None = span.about.get("reply")
     if reply is not None:
         said |= _reply_attributes(reply, offer, facts)
@@ -208,7 +212,31 @@ def _retrieval_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]
     }
     if facts.content:
         said[names.RETRIEVAL_QUERY] = _text(span.about.get("query", ""), facts.redact)
+        said[names.RETRIEVED_TEXTS] = [
+            _document(each, facts.redact) for each in span.about.get("read", ())
+        ]
     return _given(said)
+
+
+def _document(document: Document, redact: Redact) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "id": stored_text(document.id, redact),
+        "index": stored_text(document.index, redact),
+        "text": _text(document.text, redact),
+    }
+    if document.scopes:
+        said["scopes"] = [stored_text(each, redact) for each in document.scopes]
+    return said
+
+
+def _definition(tool: Tool, redact: Redact) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": stored_text(tool.name, redact),
+        "description": _text(tool.description, redact),
+        "parameters": _value(tool.parameters, redact),
+        "effect": tool.effect,
+    }
 
 
 def _message(message: Message, redact: Redact) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from evalkit.errors import StoreError
 from evalkit.ports import Clock
 from evalkit.records.call import Decision
 from evalkit.records.digest import digest_of
-from evalkit.records.span import SessionTrace, Span, Use
+from evalkit.records.span import TRACE_ID_DIGITS, SessionTrace, Span, Use
 from evalkit.records.stored import stored_decisions
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.auditing import open_audit, whoever_runs
@@ -57,6 +57,11 @@ class SessionBooks:
         self.lost = 0
         if self._exporter is not None:
             atexit.register(self.close)
+
+    def new_id(self) -> str:
+        """What the trace of a session that begins will be called; empty where none is kept."""
+        kept = self._config.telemetry.traces or self._exporter is not None
+        return secrets.token_hex(TRACE_ID_DIGITS // 2) if kept else ""
 
     def hear(self, route: Route, identity: Mapping[str, str]) -> Callable[[Decision], None]:
         """What is told of the decisions of one session: its denials go into the audit log at once.
@@ -121,7 +126,7 @@ class SessionBooks:
         root = spans[0]
         began = datetime.fromtimestamp(root.start_ns / 1e9, UTC)
         return SessionTrace(
-            trace_id=secrets.token_hex(16),
+            trace_id=session.trace_id,
             at=began.isoformat(timespec="milliseconds"),
             route=root.name,
             identity=session.identity,

@@ -196,3 +196,27 @@ def test_providers_have_the_names_of_the_conventions(
     identity: str, expected: tuple[str, str | None, int | None]
 ) -> None:
     assert provider_of(identity) == expected
+
+
+def test_with_content_spans_hold_what_a_case_is_made_of() -> None:
+    text = f"Ask {WHO} for the key."
+    session = World().open()
+    asyncio.run(session.check_documents("kb", "nothing?", ()))
+    asyncio.run(session.check_documents("kb", "key?", (Document(id="k", index="kb", text=text),)))
+    ask(session, tools=[LOOKUP])
+    _, none, found, chat = session.spans(content=True)
+    assert names.RETRIEVED_TEXTS not in none.attributes
+    assert found.attributes[names.RETRIEVED_TEXTS] == [
+        {"id": "k", "index": "kb", "text": "Ask [EMAIL_1] for the key."}
+    ]
+    assert chat.attributes[names.TOOL_DEFINITIONS] == [
+        {
+            "type": "function",
+            "name": "lookup",
+            "description": "Look up.",
+            "parameters": {"type": "object"},
+            "effect": "read",
+        }
+    ]
+    for span in session.spans():
+        assert not names.CONTENT & span.attributes.keys()
