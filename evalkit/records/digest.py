@@ -6,6 +6,11 @@ from typing import Any
 
 import msgspec
 
+# made once: `json.dumps` makes one for every value
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
 
 def digest_of(value: Any) -> str:
     """`sha256:` and the hexadecimal digest of the value's canonical JSON.
@@ -18,6 +23,4 @@ def digest_of(value: Any) -> str:
 def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys, without spaces, in UTF-8: what every digest is taken of."""
     plain = msgspec.to_builtins(value)
-    return json.dumps(
-        plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(plain).encode()

@@ -67,7 +67,8 @@ class Redactor:
             case.identity,
             case.source,
         ):
-            redactor.redact_value(part)
+            if part:
+                redactor.redact_value(part)
         redactor.replaced.clear()
         return redactor
 
