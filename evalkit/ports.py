@@ -237,7 +237,7 @@ class History(Protocol):
     Every method raises StoreError for a store that cannot be read or written.
     """
 
-    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Sequence[CaseTally]]) -> None:
+    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Iterable[CaseTally]]) -> None:
         """Store a run, or replace what is stored of it. `tallies` by (suite, variant)."""
 
     def runs(

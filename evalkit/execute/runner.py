@@ -1,6 +1,6 @@
 """Makes the attempts of a plan: bounded concurrency, each one journalled as soon as it ends."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 
 from evalkit.execute.outage import OutageWatch
 from evalkit.execute.stopping import StopSignal
@@ -19,7 +19,7 @@ async def execute(
     attempts: Sequence[PlannedAttempt],
     make: Make,
     *,
-    done: Collection[Place],
+    done: Container[Place],
     journal: Journal,
     emit: EventSink,
     concurrency: int,
@@ -37,10 +37,9 @@ async def execute(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
-    skip = frozenset(done)
     pending = attempts
-    if skip:
-        pending = select_attempts(attempts, lambda each: each.place not in skip)
+    if done:
+        pending = select_attempts(attempts, lambda each: each.place not in done)
     outages = OutageWatch(concurrency=concurrency)
 
     async def work(planned: PlannedAttempt) -> None:

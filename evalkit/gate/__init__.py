@@ -5,7 +5,7 @@ over it what somebody accepted, `decide_verdict` decides all of them, and `compa
 another harness measured. `power` and `forecasts` tell what a suite can tell.
 """
 
-from evalkit.gate.cases import CaseResult, TrialResult
+from evalkit.gate.cases import CaseResult, DistinctCases, TrialResult
 from evalkit.gate.compare import compare_results, pair_results
 from evalkit.gate.forecasts import forecast_power
 from evalkit.gate.looks import decide_looks, more_trials_help, plan_looks
@@ -18,6 +18,7 @@ from evalkit.records.results import ResultRow
 
 __all__ = [
     "CaseResult",
+    "DistinctCases",
     "GateSettings",
     "MetricSettings",
     "ResultRow",

@@ -55,6 +55,13 @@ class CaseResult:
     tags: tuple[str, ...] = ()
 
 
+class DistinctCases(Sequence[CaseResult]):
+    """Cases of which whoever made them knows that no id occurs twice.
+
+    They may be made as they are read, so a reader goes over them as seldom as it can.
+    """
+
+
 def attempts_of(arm: Sequence[TrialResult]) -> Sequence[TrialResult]:
     """The attempts of one arm; a case that was never tried has one, and it is unknown."""
     return arm or (UNKNOWN,)

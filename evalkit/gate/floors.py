@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from evalkit.gate.cases import CaseResult
-from evalkit.gate.samples import tally_arm
+from evalkit.gate.samples import ArmTally, tally_arm
 from evalkit.gate.unknowns import reconcile
 from evalkit.gate.wording import count, percent, quantity
 from evalkit.records.verdict import Outcome, PartKind, PartVerdict
@@ -31,7 +31,31 @@ def decide_floor(
     FAIL when it would not even with every unknown attempt passed; INCONCLUSIVE between, and
     NOT_MEASURED without cases.
     """
-    n = len(cases)
+    return decide_arm_floor(
+        name,
+        kind,
+        where,
+        tally_arm(case.candidate for case in cases),
+        floor,
+        alpha,
+        required=required,
+        owner=owner,
+    )
+
+
+def decide_arm_floor(
+    name: str,
+    kind: PartKind,
+    where: str,
+    arm: ArmTally,
+    floor: Fraction,
+    alpha: float,
+    *,
+    required: bool = True,
+    owner: str | None = None,
+) -> PartVerdict:
+    """The same of cases that are counted already."""
+    n = len(arm.runs)
     if n == 0:
         return PartVerdict(
             name=name,
@@ -45,7 +69,6 @@ def decide_floor(
             what_would_settle="Cases to measure.",
             owner=owner,
         )
-    arm = tally_arm([case.candidate for case in cases])
     passes = arm.total(unknown=False)
     worst = _reaches(passes, n, floor)
     best = _reaches(arm.total(unknown=True), n, floor)

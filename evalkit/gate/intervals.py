@@ -6,6 +6,7 @@ worse.
 """
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -106,16 +107,16 @@ def clustered_error(
         return None
     mean = math.fsum(differences) / n
     if groups is None:
-        sums = [difference - mean for difference in differences]
+        sums = array("d", (difference - mean for difference in differences))
     else:
         of_group: defaultdict[Hashable, float] = defaultdict(float)
         for difference, group in zip(differences, groups, strict=True):
             of_group[group] += difference - mean
-        sums = list(of_group.values())
+        sums = array("d", of_group.values())
     g = len(sums)
     if g < 2:
         return None
-    return math.sqrt(g / (g - 1) * math.fsum([total * total for total in sums])) / n
+    return math.sqrt(g / (g - 1) * math.fsum(total * total for total in sums)) / n
 
 
 def drop_interval(
@@ -171,9 +172,9 @@ def _score_interval(means: Sequence[float], alpha: float) -> tuple[float, float,
     its spread. So no end is nearer than that of a drop made of whole groups alone.
     """
     g = len(means)
-    against = math.fsum([mean for mean in means if mean > 0])
-    towards = math.fsum([-mean for mean in means if mean < 0])
-    squares = math.fsum([mean * mean for mean in means])
+    against = math.fsum(mean for mean in means if mean > 0)
+    towards = math.fsum(-mean for mean in means if mean < 0)
+    squares = math.fsum(mean * mean for mean in means)
     scale = (against + towards) / squares if squares > 0 else 1.0
     lower, upper = tango(scale * against, scale * towards, scale * g, alpha)
     if scale > 1:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from evalkit.gate.cases import CaseResult, attempts_of
-from evalkit.gate.unknowns import count_unknown
 from evalkit.gate.wording import count, named
 from evalkit.records.verdict import Outcome, PartVerdict
 
@@ -17,11 +16,15 @@ def decide_invariant(
     shown to hold: INCONCLUSIVE. Without cases: NOT_MEASURED. `cases` of the part are those that
     broke it.
     """
-    attempts = sum(len(attempts_of(case.candidate)) for case in cases)
-    unknown = count_unknown(cases, has_baseline=False).candidate_attempts
-    broken = [
-        case.case for case in cases for trial in case.candidate if invariant in trial.violations
-    ]
+    attempts = unknown = 0
+    broken: list[str] = []
+    for case in cases:
+        tried = attempts_of(case.candidate)
+        attempts += len(tried)
+        for trial in tried:
+            unknown += trial.passed is None
+            if invariant in trial.violations:
+                broken.append(case.case)
     settle = None
     if broken:
         best = worst = outcome = Outcome.FAIL

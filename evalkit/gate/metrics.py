@@ -5,7 +5,8 @@ Amounts are cost per resolved case, tokens per success, time to resolution and p
 """
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from evalkit.gate.amounts import exact
@@ -31,8 +32,8 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
         return decide_rate(name, cases, settings)
     limits, reading = settings.metrics[name], AMOUNTS[name]
     part = f"metric:{name}"
-    before = _Amounts(reading, [case.baseline for case in cases])
-    after = _Amounts(reading, [case.candidate for case in cases])
+    before = _Amounts(reading, (case.baseline for case in cases))
+    after = _Amounts(reading, (case.candidate for case in cases))
     gap = _gap(before, after, settings)
     if gap is not None:
         return not_measured(part, f"{name} was not measured: {gap}.", settings, limits.required)
@@ -64,16 +65,16 @@ def decide_metric(name: str, cases: Sequence[CaseResult], settings: GateSettings
 class _Amounts:
     """One arm's amounts, case by case: what was read, what is missing, and what passed."""
 
-    def __init__(self, reading: AmountReading, arms: Sequence[Sequence[TrialResult]]) -> None:
+    def __init__(self, reading: AmountReading, arms: Iterable[Sequence[TrialResult]]) -> None:
         self.known = self.without = self.missing = 0
         self.lowest, self.highest = math.inf, -math.inf
         self.unsure = False
         self._per_pass = reading.per_pass
-        self._sums: list[float] = []
-        self._gaps: list[int] = []
-        self._passes: list[int] = []
-        self._lost: list[int] = []
-        self._runs: list[int] = []
+        self._sums = array("d")
+        self._gaps = array("i")
+        self._passes = array("i")
+        self._lost = array("i")
+        self._runs = array("i")
         read = reading.read
         for arm in arms:
             trials = reading.attempts(arm) or (UNKNOWN,)
@@ -99,11 +100,11 @@ class _Amounts:
     def arm(self, fill: float, *, unknown: bool) -> Arm:
         """The arm with every missing amount as `fill`, and every unknown attempt as `unknown`."""
         sums = zip(self._sums, self._gaps, self._runs, strict=True)
-        amounts = tuple([(total + fill * gaps) / runs for total, gaps, runs in sums])
+        amounts = array("d", ((total + fill * gaps) / runs for total, gaps, runs in sums))
         if not self._per_pass:
-            return Arm(amounts, (1.0,) * len(amounts))
+            return Arm(amounts, array("d", [1.0]) * len(amounts))
         units = zip(self._passes, self._lost, self._runs, strict=True)
-        return Arm(amounts, tuple([(p + unknown * lost) / runs for p, lost, runs in units]))
+        return Arm(amounts, array("d", ((p + unknown * lost) / runs for p, lost, runs in units)))
 
 
 def _decide(

@@ -16,7 +16,8 @@ def counted_cases(
     """The cases that count, and the quarantined ones among `cases` that do not."""
     if not settings.quarantined:
         return cases, ()
-    present = {case.case for case in cases}
+    named = {each.case for each in settings.quarantined}
+    present = {case.case for case in cases if case.case in named}
     left_out = {each.case: each for each in settings.quarantined if each.case in present}
     counting = [case for case in cases if case.case not in left_out]
     return counting, tuple(left_out.values())

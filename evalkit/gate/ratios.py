@@ -8,6 +8,7 @@ matters for a few skewed amounts, of which one can be a large part of the sum.
 """
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ _ALL = 1 - 1e-12
 class Arm:
     """Per case: the mean amount, and what it is divided by (mean passes, or 1)."""
 
-    amounts: tuple[float, ...]
-    units: tuple[float, ...]
+    amounts: Sequence[float]
+    units: Sequence[float]
 
     @property
     def value(self) -> float | None:
@@ -147,7 +148,7 @@ def log_ratio_error(baseline: Arm, candidate: Arm, keys: Sequence[Hashable] | No
     groups = len(baseline.amounts) if keys is None else len(set(keys))
     if groups < 2:
         return None
-    moves = [0.0] * groups
+    moves = array("d", [0.0]) * groups
     for values, sign in (
         (candidate.amounts, 1.0),
         (candidate.units, -1.0),
@@ -155,15 +156,15 @@ def log_ratio_error(baseline: Arm, candidate: Arm, keys: Sequence[Hashable] | No
         (baseline.units, 1.0),
     ):
         total = math.fsum(values)
-        shares = [value / total for value in _by_group(values, keys)]
+        shares = array("d", (value / total for value in _by_group(values, keys)))
         if max(shares) > _ALL:
             return math.inf
         # the log of a sum without one of its parts, less that of the sum
-        moves = [
-            move + sign * math.log1p(-share) for move, share in zip(moves, shares, strict=True)
-        ]
+        for i, share in enumerate(shares):
+            moves[i] += sign * math.log1p(-share)
     mean = math.fsum(moves) / groups
-    return math.sqrt((groups - 1) / groups * math.fsum([(move - mean) ** 2 for move in moves]))
+    spread = math.fsum((move - mean) ** 2 for move in moves)
+    return math.sqrt((groups - 1) / groups * spread)
 
 
 def _by_group(values: Sequence[float], keys: Sequence[Hashable] | None) -> Sequence[float]:

@@ -1,8 +1,11 @@
 """What each metric reads of an attempt, and the plain value of every metric for one arm."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from operator import attrgetter
 
 from evalkit.gate.cases import TrialResult
@@ -45,6 +48,14 @@ class RateReading:
     every: bool = False
 
 
+_FIELDS = {
+    "cost_usd_per_resolved": "cost_usd",
+    "tokens_per_success": "tokens",
+    "cost_usd": "cost_usd",
+    "tokens": "tokens",
+    "latency_s": "latency_s",
+    "time_to_resolution_s": "latency_s",
+}
 AMOUNTS: Mapping[str, AmountReading] = {
     "cost_usd_per_resolved": AmountReading(attrgetter("cost_usd"), per_pass=True),
     "tokens_per_success": AmountReading(attrgetter("tokens"), per_pass=True),
@@ -64,45 +75,67 @@ RATES: Mapping[str, RateReading] = {
     "tool_call_accuracy": RateReading(attrgetter("tools_correct"), "with the expected tool calls"),
     "policy_compliance": RateReading(attrgetter("complied"), "within every policy"),
 }
+_RATES_READ: Sequence[tuple[str, Callable[[TrialResult], bool | None]]] = (
+    ("pass_rate", attrgetter("passed")),
+    *((name, reading.read) for name, reading in RATES.items()),
+)
+_AMOUNTS_READ: Sequence[tuple[str, Callable[[TrialResult], float | None]]] = tuple(
+    (field, attrgetter(field)) for field in dict.fromkeys(_FIELDS.values())
+)
 
 
-def measure_arm(cases: Sequence[Sequence[TrialResult]]) -> dict[str, float | None]:
+def measure_arm(cases: Iterable[Sequence[TrialResult]]) -> dict[str, float | None]:
     """The plain value of `pass_rate` and of every metric for one arm: its attempts, case by case.
 
     Each case counts once, as the mean of its attempts that carry the value; None where none does,
     or where nothing was resolved to divide by. Rates are fractions. For a gate's decision the
     missing values are counted for and against the candidate; here they are left out.
     """
-    values = {"pass_rate": _mean_rate(attrgetter("passed"), cases)}
-    for name, amount in AMOUNTS.items():
-        values[name] = _mean_amount(amount, cases)
-    for name, rate in RATES.items():
-        values[name] = _mean_rate(rate.read, cases)
-    return values
-
-
-def _mean_rate(
-    read: Callable[[TrialResult], bool | None], cases: Sequence[Sequence[TrialResult]]
-) -> float | None:
-    rates = []
+    measure = ArmMeasure()
     for arm in cases:
-        known = [value for trial in arm if (value := read(trial)) is not None]
-        if known:
-            rates.append(sum(known) / len(known))
-    return math.fsum(rates) / len(rates) if rates else None
+        measure.add(arm)
+    return {name: measure.value(name) for name in ("pass_rate", *AMOUNTS, *RATES)}
 
 
-def _mean_amount(reading: AmountReading, cases: Sequence[Sequence[TrialResult]]) -> float | None:
-    amounts, units = [], []
-    for arm in cases:
-        known = [
-            (value, trial.passed)
-            for trial in arm
-            if (value := reading.read(trial)) is not None and trial.passed is not None
-        ]
-        if known:
-            amounts.append(math.fsum([value for value, _ in known]) / len(known))
-            passes = sum([passed for _, passed in known])
-            units.append(passes / len(known) if reading.per_pass else 1.0)
-    total = math.fsum(units)
-    return math.fsum(amounts) / total if total > 0 else None
+class ArmMeasure:
+    """Takes the cases of an arm one after the other. Sums are exact, as if of all at once."""
+
+    def __init__(self) -> None:
+        """Of no cases."""
+        # how many cases have each rate, of which there are few
+        self._rates: defaultdict[str, Counter[float]] = defaultdict(Counter)
+        self._units: defaultdict[str, Counter[float]] = defaultdict(Counter)
+        self._amounts: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+
+    def add(self, arm: Sequence[TrialResult]) -> None:
+        """Add the attempts at one case."""
+        for name, read in _RATES_READ:
+            known = [value for trial in arm if (value := read(trial)) is not None]
+            if known:
+                self._rates[name][sum(known) / len(known)] += 1
+        for field, read_amount in _AMOUNTS_READ:
+            measured = [
+                (amount, trial.passed)
+                for trial in arm
+                if (amount := read_amount(trial)) is not None and trial.passed is not None
+            ]
+            if measured:
+                total = math.fsum([amount for amount, _ in measured])
+                self._amounts[field].append(total / len(measured))
+                passes = sum([passed for _, passed in measured])
+                self._units[field][passes / len(measured)] += 1
+
+    def value(self, name: str) -> float | None:
+        """The value of `pass_rate` or of a metric."""
+        if name not in AMOUNTS:
+            rates = self._rates[name]
+            return _exact_sum(rates) / rates.total() if rates else None
+        field, per_pass = _FIELDS[name], AMOUNTS[name].per_pass
+        units = self._units[field]
+        total = _exact_sum(units) if per_pass else float(units.total())
+        return math.fsum(self._amounts[field]) / total if total > 0 else None
+
+
+def _exact_sum(counts: Counter[float]) -> float:
+    """The sum of all values, each as often as it is counted, rounded once."""
+    return float(sum((Fraction(value) * number for value, number in counts.items()), Fraction(0)))

@@ -5,6 +5,7 @@ the margin. Both need as many groups as could ever pass. The simple rule FAILs o
 alone, at any size, for those who want that sentence.
 """
 
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,7 +40,7 @@ def decide_drop(sample: PairedSample, margin: Fraction, alpha: float, rule: Rule
     """
     scale = sample.scale
     interval = drop_interval(
-        [difference / scale for difference in sample.differences],
+        array("d", (difference / scale for difference in sample.differences)),
         sample.groups,
         alpha,
         one_run=sample.one_run,

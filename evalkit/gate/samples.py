@@ -4,6 +4,7 @@ Rates are integers over one denominator, so that sums and comparisons at a bound
 """
 
 import math
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,8 @@ from evalkit.records.verdict import PairedCounts
 
 Read = Callable[[TrialResult], bool | None]
 _PASSED: Read = attrgetter("passed")
+# a million cases are numbers in arrays, which take 4 bytes where a list takes 8 and more
+_COUNT = "i"
 
 
 class Bound(Enum):
@@ -33,35 +36,36 @@ class Bound(Enum):
 class ArmTally:
     """One arm, an entry a case: attempts that passed, that have no result, and all of them."""
 
-    passes: tuple[int, ...]
-    unknown: tuple[int, ...]
-    runs: tuple[int, ...]
+    passes: Sequence[int]
+    unknown: Sequence[int]
+    runs: Sequence[int]
 
     def select(self, rows: Sequence[int]) -> "ArmTally":
         """The cases at these positions."""
         return ArmTally(
-            tuple([self.passes[i] for i in rows]),
-            tuple([self.unknown[i] for i in rows]),
-            tuple([self.runs[i] for i in rows]),
+            array(_COUNT, [self.passes[i] for i in rows]),
+            array(_COUNT, [self.unknown[i] for i in rows]),
+            array(_COUNT, [self.runs[i] for i in rows]),
         )
 
     def inverted(self) -> "ArmTally":
         """The same arm where not passing is what is asked for."""
         known = zip(self.runs, self.unknown, self.passes, strict=True)
-        return ArmTally(tuple([n - u - p for n, u, p in known]), self.unknown, self.runs)
+        return ArmTally(array(_COUNT, [n - u - p for n, u, p in known]), self.unknown, self.runs)
 
-    def rates(self, scale: int, *, unknown: bool) -> tuple[int, ...]:
+    def rates(self, scale: int, *, unknown: bool) -> Sequence[int]:
         """Each case's pass rate times `scale`, a multiple of every `runs`."""
         passes = self.passing(unknown=unknown)
         if self.runs.count(scale) == len(self.runs):
-            return tuple(passes)
-        return tuple([p * (scale // n) for p, n in zip(passes, self.runs, strict=True)])
+            return passes
+        return [p * (scale // n) for p, n in zip(passes, self.runs, strict=True)]
 
     def passing(self, *, unknown: bool) -> Sequence[int]:
         """Attempts that passed, those without a result counted as `unknown`."""
         if not unknown:
             return self.passes
-        return [p + u for p, u in zip(self.passes, self.unknown, strict=True)]
+        counted = zip(self.passes, self.unknown, strict=True)
+        return array(_COUNT, [p + u for p, u in counted])
 
     def total(self, *, unknown: bool) -> Fraction:
         """The sum of the pass rates of the cases."""
@@ -77,11 +81,11 @@ class PairedSample:
     is None when no case shares one. `one_run` says that each arm ran every case once.
     """
 
-    baseline: tuple[int, ...]
-    candidate: tuple[int, ...]
-    differences: tuple[int, ...]
+    baseline: Sequence[int]
+    candidate: Sequence[int]
+    differences: Sequence[int]
     scale: int
-    groups: tuple[int, ...] | None
+    groups: Sequence[int] | None
     one_run: bool
     trials_baseline: int
     trials_candidate: int
@@ -114,7 +118,7 @@ class PairedSample:
         both_fail = self.cases * self.scale - both_pass - b - c
         return PairedCounts(
             cases=self.cases,
-            groups=self.cases if self.groups is None else len(set(self.groups)),
+            groups=self.cases if self.groups is None else _distinct(self.groups),
             b=b / self.scale,
             c=c / self.scale,
             both_pass=both_pass / self.scale,
@@ -130,11 +134,11 @@ class PairedTally:
 
     baseline: ArmTally
     candidate: ArmTally
-    groups: tuple[int, ...] | None
+    groups: Sequence[int] | None
 
     def select(self, rows: Sequence[int]) -> "PairedTally":
         """The cases at these positions."""
-        groups = None if self.groups is None else tuple([self.groups[i] for i in rows])
+        groups = None if self.groups is None else array(_COUNT, [self.groups[i] for i in rows])
         return PairedTally(self.baseline.select(rows), self.candidate.select(rows), _shared(groups))
 
     @property
@@ -151,7 +155,7 @@ class PairedTally:
         return PairedSample(
             baseline=baseline,
             candidate=candidate,
-            differences=tuple([b - c for b, c in zip(baseline, candidate, strict=True)]),
+            differences=[b - c for b, c in zip(baseline, candidate, strict=True)],
             scale=scale,
             groups=self.groups,
             one_run=scale == 1,
@@ -162,15 +166,13 @@ class PairedTally:
 
 def tally_arm(arms: Iterable[Sequence[TrialResult]], read: Read = _PASSED) -> ArmTally:
     """Count what `read` says of the attempts of each case; a case without any has one unknown."""
-    passes: list[int] = []
-    unknown: list[int] = []
-    runs: list[int] = []
+    passes, unknown, runs = array(_COUNT), array(_COUNT), array(_COUNT)
     for arm in arms:
         values = [read(trial) for trial in arm] or [None]
         passes.append(values.count(True))
         unknown.append(values.count(None))
         runs.append(len(values))
-    return ArmTally(tuple(passes), tuple(unknown), tuple(runs))
+    return ArmTally(passes, unknown, runs)
 
 
 def tally_pairs(
@@ -179,10 +181,10 @@ def tally_pairs(
     read: Read = _PASSED,
 ) -> PairedTally:
     """The candidate of `cases` and what it is held against."""
-    fixed = [case.baseline if against == "baseline" else case.anchor for case in cases]
+    fixed = (case.baseline if against == "baseline" else case.anchor for case in cases)
     return PairedTally(
         tally_arm(fixed, read),
-        tally_arm([case.candidate for case in cases], read),
+        tally_arm((case.candidate for case in cases), read),
         cluster_keys(cases),
     )
 
@@ -192,15 +194,26 @@ def build_sample(cases: Sequence[CaseResult], bound: Bound) -> PairedSample:
     return tally_pairs(cases).sample(bound)
 
 
-def cluster_keys(cases: Sequence[CaseResult]) -> tuple[int, ...] | None:
+def cluster_keys(cases: Sequence[CaseResult]) -> Sequence[int] | None:
     """The number of each case's group, its own where it has none; None when all are distinct."""
     numbers: dict[str, int] = {}
-    keys = []
+    keys = array(_COUNT)
+    grouped = 0
     for i, case in enumerate(cases):
         # a case on its own has a number that no group has
-        keys.append(-1 - i if case.group is None else numbers.setdefault(case.group, len(numbers)))
-    return _shared(tuple(keys))
+        if case.group is None:
+            keys.append(-1 - i)
+        else:
+            keys.append(numbers.setdefault(case.group, len(numbers)))
+            grouped += 1
+    return None if len(numbers) == grouped else keys
 
 
-def _shared(groups: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if groups is None or len(set(groups)) == len(groups) else groups
+def _shared(groups: Sequence[int] | None) -> Sequence[int] | None:
+    return None if groups is None or _distinct(groups) == len(groups) else groups
+
+
+def _distinct(groups: Sequence[int]) -> int:
+    """How many groups there are; a case on its own is one."""
+    shared = {group for group in groups if group >= 0}
+    return len(shared) + sum(group < 0 for group in groups)

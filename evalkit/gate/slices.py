@@ -5,14 +5,15 @@ false FAIL likelier, so those go through Holm. Advisory slices go through Benjam
 never gate.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 
 from evalkit.gate.cases import CaseResult
 from evalkit.gate.drops import DropMeasurement, DropQuestion, describe_drop, measure_drop
-from evalkit.gate.floors import decide_floor
+from evalkit.gate.floors import decide_arm_floor
 from evalkit.gate.multiplicity import benjamini_hochberg, holm
 from evalkit.gate.rules import DropDecision
-from evalkit.gate.samples import PairedTally, tally_pairs
+from evalkit.gate.samples import ArmTally, PairedTally, tally_arm, tally_pairs
 from evalkit.gate.settings import GateSettings, Rule, floor_of
 from evalkit.records.verdict import Outcome, PartVerdict
 
@@ -25,18 +26,19 @@ def decide_slices(cases: Sequence[CaseResult], settings: GateSettings) -> list[P
         return []
     parts: list[PartVerdict] = []
     pairs = tally_pairs(cases) if settings.has_baseline else None
+    candidate = pairs.candidate if pairs else tally_arm(case.candidate for case in cases)
     rows = _rows(cases, settings)
     for required, adjust in ((True, holm), (False, benjamini_hochberg)):
         tags = [tag for tag, rules in settings.slices.items() if rules.required is required]
         if pairs is not None:
             parts += _drops(tags, rows, pairs, settings, adjust, required=required)
-        parts += _floors(tags, rows, cases, settings, required=required)
+        parts += _floors(tags, rows, candidate, settings, required=required)
     return parts
 
 
-def _rows(cases: Sequence[CaseResult], settings: GateSettings) -> dict[str, list[int]]:
+def _rows(cases: Sequence[CaseResult], settings: GateSettings) -> dict[str, "array[int]"]:
     """The positions of each slice's cases."""
-    rows: dict[str, list[int]] = {tag: [] for tag in settings.slices}
+    rows = {tag: array("l") for tag in settings.slices}
     for i, case in enumerate(cases):
         for tag in dict.fromkeys(case.tags):
             if tag in rows:
@@ -96,7 +98,7 @@ def _corrected(
 def _floors(
     tags: Sequence[str],
     rows: Mapping[str, Sequence[int]],
-    cases: Sequence[CaseResult],
+    candidate: ArmTally,
     settings: GateSettings,
     *,
     required: bool,
@@ -106,11 +108,11 @@ def _floors(
         floor = floor_of(settings.slices[tag].min_pass_rate)
         if floor is not None:
             parts.append(
-                decide_floor(
+                decide_arm_floor(
                     f"slice:{tag} floor",
                     "slice_floor",
                     f"Slice {tag}",
-                    [cases[i] for i in rows[tag]],
+                    candidate.select(rows[tag]),
                     floor,
                     settings.alpha,
                     required=required,

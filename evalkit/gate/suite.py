@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from evalkit.gate.cases import CaseResult
+from evalkit.gate.cases import CaseResult, DistinctCases
 from evalkit.gate.drops import DropQuestion, describe_drop, measure_drop
 from evalkit.gate.floors import decide_floor
 from evalkit.gate.headroom import check_headroom
@@ -28,9 +28,10 @@ def decide_suite(suite: str, cases: Sequence[CaseResult], settings: GateSettings
 
     Raises ValueError when a case id occurs twice.
     """
-    repeated = [case for case, times in Counter([c.case for c in cases]).items() if times > 1]
-    if repeated:
-        raise ValueError(f"suite {suite}: case {repeated[0]!r} is given more than once")
+    if not isinstance(cases, DistinctCases):
+        repeated = [case for case, times in Counter([c.case for c in cases]).items() if times > 1]
+        if repeated:
+            raise ValueError(f"suite {suite}: case {repeated[0]!r} is given more than once")
     counting, quarantined = counted_cases(cases, settings)
     parts = _parts(counting, settings)
     parts += [decide_invariant(name, cases, owner=settings.owner) for name in settings.invariants]

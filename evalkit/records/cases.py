@@ -62,7 +62,7 @@ class IdIndex:
     asked for where the hashes are equal, so that what is found is certain.
     """
 
-    __slots__ = ("_hashes", "_id_at", "_mask", "_slots")
+    __slots__ = ("_hashes", "_id_at", "_mask", "_slots", "repeated")
 
     def __init__(self, id_at: Callable[[int], str]) -> None:
         """Nothing is indexed yet."""
@@ -70,6 +70,8 @@ class IdIndex:
         self._hashes = array("I")
         self._mask = 63
         self._slots = array("I", bytes(4 * 64))
+        # the first position whose id stands at an earlier one, too
+        self.repeated: int | None = None
 
     def add(self, id_: str) -> int | None:
         """Index the id at the next position; the first position of the id, if it has one already.
@@ -84,6 +86,8 @@ class IdIndex:
             self._put(short, position)
             if 2 * position > self._mask:
                 self._grow()
+        elif self.repeated is None:
+            self.repeated = position
         return found
 
     @property
@@ -199,11 +203,20 @@ class Cases(Sequence[Case]):
 
     def position(self, id_: str) -> int | None:
         """Where the case of that id stands, the first one; None where there is none."""
+        return self._indexed().find(id_)
+
+    def _indexed(self) -> IdIndex:
         if self._index is None:
             self._index = IdIndex(self.id_at)
             for each in self.ids():
                 self._index.add(each)
-        return self._index.find(id_)
+        return self._index
+
+    @property
+    def repeated(self) -> str | None:
+        """An id that more than one case has; None where each has its own."""
+        position = self._indexed().repeated
+        return None if position is None else self.id_at(position)
 
     def has(self, id_: str) -> bool:
         """Whether there is a case of that id."""

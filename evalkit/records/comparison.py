@@ -6,7 +6,8 @@ Rates are fractions. Nothing here decides: the verdict is the gate's, repeated.
 Schema history: `evalkit.diff/1` is the first.
 """
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -17,6 +18,8 @@ from evalkit.records.score import ScoreState
 from evalkit.records.verdict import SuiteVerdict, Verdict
 
 ChangeKind = Literal["regression", "error", "fix", "flip", "failing", "same"]
+KINDS: tuple[ChangeKind, ...] = ("regression", "error", "fix", "flip", "failing", "same")
+"""Worst first."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -206,6 +209,14 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     failure_modes: dict[str, int] = {}
 
 
+@runtime_checkable
+class KindedChanges(Protocol):
+    """Changes that are described when they are looked at, and know their kinds before that."""
+
+    def of_kind(self, *kinds: ChangeKind) -> Sequence[CaseChange]:
+        """The changes of these kinds, in order."""
+
+
 class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One suite. `overall` covers every compared case, `slices` one tag each.
 
@@ -222,7 +233,7 @@ class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     overall: SliceRow
     slices: tuple[SliceRow, ...]
     scorers: tuple[ScorerRow, ...]
-    changes: tuple[CaseChange, ...]
+    changes: Sequence[CaseChange]
     counts: dict[str, int]
     before: SideSummary | None = None
     verdict: SuiteVerdict | None = None
@@ -232,8 +243,10 @@ class SuiteComparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     owner: str | None = None
     judging: JudgingTotals | None = None
 
-    def of_kind(self, *kinds: ChangeKind) -> list[CaseChange]:
+    def of_kind(self, *kinds: ChangeKind) -> Sequence[CaseChange]:
         """The changes of these kinds, in order."""
+        if isinstance(self.changes, KindedChanges):
+            return self.changes.of_kind(*kinds)
         return [change for change in self.changes if change.kind in kinds]
 
 

@@ -3,6 +3,7 @@
 Schema history: `evalkit.run/1` is the first.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -284,7 +285,10 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole bundle in memory: one attempt a place (the last one journalled) and its scores.
+    """A whole bundle: one attempt a place (the last one journalled) and its scores.
+
+    Those of a large run are read from their files whenever they are gone over, so that going over
+    them seldom is what keeps a command fast, and not holding on to them what keeps it small.
 
     `labels` were given to this run's outputs after it (`evalkit judge label --run`).
     """
@@ -292,9 +296,9 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     record: RunRecord
     snapshots: tuple[SuiteSnapshot, ...]
-    attempts: tuple[Attempt, ...]
-    scores: tuple[Score, ...]
-    judgments: tuple[Judgment, ...] = ()
+    attempts: Sequence[Attempt]
+    scores: Sequence[Score]
+    judgments: Sequence[Judgment] = ()
     labels: tuple[LabelledItem, ...] = ()
 
     @property

@@ -1,33 +1,58 @@
 """What a set of attempts took: tokens, USD and time."""
 
 import math
-import statistics
+from array import array
 from collections.abc import Sequence
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.comparison import Amounts
 
 
-def measure(attempts: Sequence[Attempt], passed: Sequence[bool | None]) -> Amounts:
-    """The sums over `attempts`; `passed` has a result for every planned one, None for unknown."""
-    live = sorted(
-        attempt.latency_s
-        for attempt in attempts
-        if attempt.origin == "live" and attempt.latency_s is not None
-    )
-    unpriced = any(attempt.is_unpriced for attempt in attempts)
-    return Amounts(
-        attempts=len(attempts),
-        measured=sum(attempt.has_result for attempt in attempts),
-        passed=sum(result is True for result in passed),
-        unknown=sum(result is None for result in passed),
-        input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),
-        output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
-        cost_usd=None if unpriced else math.fsum(attempt.cost_usd or 0.0 for attempt in attempts),
-        billed_usd=math.fsum(attempt.billed_usd for attempt in attempts),
-        latency_p50_s=statistics.median(live) if live else None,
-        latency_p95_s=nearest_rank(live, 95),
-    )
+class Sums:
+    """Adds attempts up, one after the other."""
+
+    def __init__(self) -> None:
+        """Of nothing."""
+        self.attempts = self.measured = self.passed = self.unknown = 0
+        self.input_tokens = self.output_tokens = 0
+        self._unpriced = False
+        self._cost_usd = array("d")
+        self._billed_usd = array("d")
+        self._live_s = array("d")
+
+    def add(self, attempt: Attempt) -> None:
+        """Add what an attempt took."""
+        self.attempts += 1
+        self.measured += attempt.has_result
+        self.input_tokens += attempt.usage.input_tokens
+        self.output_tokens += attempt.usage.output_tokens
+        self._unpriced = self._unpriced or attempt.is_unpriced
+        self._cost_usd.append(attempt.cost_usd or 0.0)
+        self._billed_usd.append(attempt.billed_usd)
+        if attempt.origin == "live" and attempt.latency_s is not None:
+            self._live_s.append(attempt.latency_s)
+
+    def count(self, passed: bool | None) -> None:
+        """Count a planned attempt; None is one without a result."""
+        self.passed += passed is True
+        self.unknown += passed is None
+
+    def amounts(self) -> Amounts:
+        """The sums."""
+        live = sorted(self._live_s)
+        half = len(live) // 2
+        return Amounts(
+            attempts=self.attempts,
+            measured=self.measured,
+            passed=self.passed,
+            unknown=self.unknown,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost_usd=None if self._unpriced else math.fsum(self._cost_usd),
+            billed_usd=math.fsum(self._billed_usd),
+            latency_p50_s=(live[half] + live[~half]) / 2 if live else None,
+            latency_p95_s=nearest_rank(live, 95),
+        )
 
 
 def nearest_rank(ordered: Sequence[float], percentile: int) -> float | None:

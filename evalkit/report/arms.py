@@ -1,51 +1,145 @@
-"""One side of a suite: its attempts, scores and passes, found by case and trial."""
+"""One side of a suite: its results by case; its attempts and scores are looked up."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
-from evalkit.records.attempt import Attempt, FailureMode, Place, lent_to
+from evalkit.records.attempt import Attempt, FailureMode, lent_to
 from evalkit.records.call import Origin
 from evalkit.records.case import Case
+from evalkit.records.lookup import FindsAttempts, FindsScores
+from evalkit.records.outcomes import FoundByPlace
 from evalkit.records.run import StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
 from evalkit.records.score import Score
 
-Passes = Mapping[Place, bool | None]
-Modes = Mapping[Place, FailureMode]
+Passes = FoundByPlace[bool]
+Modes = FoundByPlace[FailureMode]
+Results = tuple[bool | None, ...]
+ORIGINS: tuple[Origin, ...] = ("live", "cache", "recording", "scripted")
+
+_UNKNOWN, _FAILED, _PASSED = range(3)
+_MADE = 4
+_RESULTS = (None, False, True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What `variant` of a suite did in one run.
+    """What `variant` of a suite did in one run; cases are meant by their position in the snapshot.
 
-    `passed` maps a case to one result a planned trial; a trial that was never made is None, like
-    one without a result. Trials that earlier runs lent come after those. `numbers` are the trials
-    that those results are of.
+    Each has one result a planned trial, None for one that was never made or has no result. Trials
+    that earlier runs lent come after those.
     """
 
-    snapshot: SuiteSnapshot
-    variant: str
-    record: SuiteRecord | None
-    trials: int
-    cases: Mapping[str, Case]
-    attempts: Mapping[str, Mapping[int, Attempt]]
-    numbers: Mapping[str, tuple[int, ...]]
-    passed: Mapping[str, tuple[bool | None, ...]]
-    scores: Mapping[tuple[str, int], Sequence[Score]] = field(repr=False)
-    modes: Modes | None = field(default=None, repr=False)
+    def __init__(
+        self,
+        run: StoredRun,
+        snapshot: SuiteSnapshot,
+        variant: str,
+        passes: Passes,
+        modes: Modes | None = None,
+        *,
+        shared: tuple[FindsAttempts, FindsScores],
+    ) -> None:
+        """Reads the run's attempts once; `passes` says whether each passed, `modes` why not."""
+        self.snapshot = snapshot
+        self.variant = variant
+        self.record: SuiteRecord | None = next(
+            (each for each in run.record.suites if each.suite == snapshot.suite), None
+        )
+        stored = snapshot.baseline_trials if variant == "baseline" else None
+        self.trials = snapshot.trials if stored is None else stored
+        self.cases = snapshot.cases
+        self._attempts, self._scores = shared
+        self._run = run
+        self._passes = passes
+        self._modes = modes
+        self._own = bytearray(len(self.cases) * self.trials)
+        self._lent: dict[int, tuple[int, ...]] = {}
+        self._known: dict[Results, Results] = {}
+        self._read()
+
+    def _read(self) -> None:
+        lent: set[int] = set()
+        for attempt, position in self._mine():
+            if 1 <= attempt.trial <= self.trials:
+                passed = self._passes.get(attempt.place)
+                state = _UNKNOWN if passed is None else _PASSED if passed else _FAILED
+                self._own[position * self.trials + attempt.trial - 1] = _MADE | state
+            if attempt.pooled_from is not None:
+                lent.add(position)
+        for position in lent:
+            made = self._attempts.of_case(self.suite, self.variant, self.case(position).id)
+            trials = tuple(each.trial for each in lent_to(made.values(), self.trials))
+            if trials:
+                self._lent[position] = trials
+
+    def _mine(self) -> Iterator[tuple[Attempt, int]]:
+        """Its attempts, with the positions of their cases."""
+        for attempt in self._run.attempts:
+            if attempt.suite == self.suite and attempt.variant == self.variant:
+                position = self.cases.position(attempt.case)
+                if position is not None:
+                    yield attempt, position
+
+    @property
+    def suite(self) -> str:
+        """The suite's name."""
+        return self.snapshot.suite
+
+    def case(self, position: int) -> Case:
+        """The case there."""
+        return self.cases[position]
+
+    def results(self, position: int) -> Results:
+        """Whether each trial of a case passed."""
+        start = position * self.trials
+        own = self._own[start : start + self.trials]
+        found: Results = tuple([_RESULTS[state & ~_MADE] for state in own])
+        lent = self._lent.get(position)
+        if lent:
+            case = self.case(position).id
+            places = ((self.suite, self.variant, case, trial) for trial in lent)
+            found += tuple(self._passes.get(place) for place in places)
+        return self._known.setdefault(found, found)
+
+    def numbers(self, position: int) -> tuple[int, ...]:
+        """The trials that the results of a case are of."""
+        return (*range(1, self.trials + 1), *self._lent.get(position, ()))
+
+    def was_attempted(self, position: int) -> bool:
+        """Whether a trial of the case was made."""
+        start = position * self.trials
+        return any(self._own[start : start + self.trials]) or position in self._lent
+
+    def attempt(self, case: str, trial: int) -> Attempt | None:
+        """The attempt, if it was made."""
+        return self._attempts.at((self.suite, self.variant, case, trial))
+
+    def scores(self, case: str, trial: int) -> Sequence[Score]:
+        """The scores of an attempt."""
+        return self._scores.of((self.suite, self.variant, case, trial))
+
+    def all_scores(self) -> Iterator[tuple[Score, int]]:
+        """The scores of every planned trial that was made, with the positions of their cases."""
+        for score in self._run.scores:
+            if score.suite != self.suite or score.variant != self.variant:
+                continue
+            position = self.cases.position(score.case)
+            if position is not None and 1 <= score.trial <= self.trials:
+                yield score, position
+
+    def made(self, among: Callable[[int], bool]) -> Iterator[Attempt]:
+        """The attempts of planned trials at the cases that are `among` them by position."""
+        for attempt, position in self._mine():
+            if 1 <= attempt.trial <= self.trials and among(position):
+                yield attempt
 
     def failure_mode(self, attempt: Attempt) -> FailureMode | None:
         """Why the attempt did not pass; how it ended, where nobody looked at its scores."""
-        return attempt.failure_mode if self.modes is None else self.modes.get(attempt.place)
+        return attempt.failure_mode if self._modes is None else self._modes.get(attempt.place)
 
     @property
     def variant_record(self) -> VariantRecord | None:
         """What the run says about where this side came from."""
         return None if self.record is None else self.record.variant(self.variant)
-
-    def attempt(self, case: str, trial: int) -> Attempt | None:
-        """The attempt, if it was made."""
-        return self.attempts.get(case, {}).get(trial)
 
     def decides_apart(self, scorer: str) -> bool:
         """Whether it is a judge whose part of the verdict is required."""
@@ -56,63 +150,6 @@ class Arm:
         path = self.snapshot.golden_path
         line = self.snapshot.cases.line_of(case)
         return f"{path}:{line}" if path and line is not None else path or None
-
-    def made(self, cases: Sequence[str]) -> list[Attempt]:
-        """The attempts of these cases in the planned trials."""
-        return [
-            attempt
-            for case in cases
-            for trial, attempt in self.attempts.get(case, {}).items()
-            if 1 <= trial <= self.trials
-        ]
-
-
-def build_arm(
-    run: StoredRun,
-    snapshot: SuiteSnapshot,
-    variant: str,
-    passes: Passes,
-    modes: Modes | None = None,
-) -> Arm:
-    """The side of `variant` in `run`; `passes` says of each place whether the attempt passed.
-
-    `modes` says why not, for those that did not.
-    """
-    suite = snapshot.suite
-    trials = snapshot.trials
-    if variant == "baseline" and snapshot.baseline_trials is not None:
-        trials = snapshot.baseline_trials
-    attempts: defaultdict[str, dict[int, Attempt]] = defaultdict(dict)
-    for attempt in run.attempts:
-        if attempt.suite == suite and attempt.variant == variant:
-            attempts[attempt.case][attempt.trial] = attempt
-    scores: defaultdict[tuple[str, int], list[Score]] = defaultdict(list)
-    for score in run.scores:
-        if score.suite == suite and score.variant == variant:
-            scores[score.case, score.trial].append(score)
-    own = tuple(range(1, trials + 1))
-    numbers = {
-        case.id: (*own, *(each.trial for each in lent_to(attempts[case.id].values(), trials)))
-        for case in snapshot.cases
-    }
-    return Arm(
-        snapshot=snapshot,
-        variant=variant,
-        record=next((each for each in run.record.suites if each.suite == suite), None),
-        trials=trials,
-        cases={case.id: case for case in snapshot.cases},
-        attempts=attempts,
-        numbers=numbers,
-        passed={
-            case: tuple(
-                passes.get((suite, variant, case, trial)) if trial in attempts[case] else None
-                for trial in trials_of
-            )
-            for case, trials_of in numbers.items()
-        },
-        scores=scores,
-        modes=modes,
-    )
 
 
 def judges_apart(snapshot: SuiteSnapshot) -> frozenset[str]:
@@ -125,13 +162,6 @@ def judges_apart(snapshot: SuiteSnapshot) -> frozenset[str]:
     )
 
 
-ORIGINS: tuple[Origin, ...] = ("live", "cache", "recording", "scripted")
-
-
-def count_origins(attempts: Sequence[Attempt]) -> dict[str, int]:
+def in_order_of_origins(counts: Counter[str]) -> dict[str, int]:
     """How many attempts each origin answered; those that never reached one are not counted."""
-    counts: dict[str, int] = dict.fromkeys(ORIGINS, 0)
-    for attempt in attempts:
-        if attempt.origin is not None:
-            counts[attempt.origin] += 1
-    return {origin: number for origin, number in counts.items() if number}
+    return {origin: counts[origin] for origin in ORIGINS if counts[origin]}

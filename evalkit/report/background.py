@@ -25,14 +25,15 @@ def flaky_notes(snapshot: SuiteSnapshot, candidate: Arm) -> Iterator[str]:
     if not snapshot.flaky:
         return
     known = f"{count(len(snapshot.flaky), 'case')} passed only some of the baseline's runs"
-    failing = [
-        flake
-        for flake in snapshot.flaky
-        if any(passed is False for passed in candidate.passed.get(flake.case, ()))
-    ]
+    failing = [flake for flake in snapshot.flaky if _failed(candidate, flake.case)]
     if not failing:
         yield f"{known}; none of them failed here."
         return
     named = ", ".join(f"{each.case} ({each.passes} of {each.runs})" for each in failing[:_NAMED])
     more = f" and {len(failing) - _NAMED:,} more" if len(failing) > _NAMED else ""
     yield f"{known}; {len(failing):,} of them failed here: {named}{more}."
+
+
+def _failed(candidate: Arm, case: str) -> bool:
+    position = candidate.cases.position(case)
+    return position is not None and False in candidate.results(position)

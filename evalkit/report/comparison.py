@@ -1,27 +1,22 @@
 """Two sides of a run, or of two runs, held next to each other."""
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from functools import partial
 
-from evalkit.records.attempt import Attempt
-from evalkit.records.comparison import (
-    CaseChange,
-    ChangeKind,
-    Comparison,
-    SideSummary,
-    SuiteComparison,
-)
+from evalkit.records.case import Case
+from evalkit.records.change_list import ChangeList
+from evalkit.records.comparison import KINDS, Comparison, SideSummary, SuiteComparison
+from evalkit.records.lookup import find_attempts, find_scores
 from evalkit.records.run import JudgingTotals, StoredRun, SuiteSnapshot
 from evalkit.records.verdict import SuiteVerdict, Verdict
-from evalkit.report.amounts import measure
-from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
+from evalkit.report.amounts import Sums
+from evalkit.report.arms import Arm, Modes, Passes, in_order_of_origins
 from evalkit.report.background import flaky_notes, lent_notes
 from evalkit.report.figures import count
-from evalkit.report.pairing import classify, describe_change
+from evalkit.report.pairing import Rows, classify, describe_change
 from evalkit.report.shadow import shadow_notes
 from evalkit.report.tables import scorer_rows, slice_rows
-
-KINDS: tuple[ChangeKind, ...] = ("regression", "error", "fix", "flip", "failing", "same")
 
 
 def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> Comparison:
@@ -31,14 +26,14 @@ def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> C
     not. A suite without a baseline has one side.
     """
     suites = []
+    shared = find_attempts(run.attempts), find_scores(run.scores)
     for snapshot in run.snapshots:
-        after = build_arm(run, snapshot, "candidate", passes, modes)
+        after = Arm(run, snapshot, "candidate", passes, modes, shared=shared)
         before = None
         if snapshot.has_baseline:
-            before = build_arm(run, snapshot, "baseline", passes, modes)
+            before = Arm(run, snapshot, "baseline", passes, modes, shared=shared)
         suites.append(
             _compare_suite(
-                [case.id for case in snapshot.cases],
                 before,
                 after,
                 labels=("baseline", "candidate"),
@@ -77,15 +72,16 @@ def compare_runs(
     has are named and not counted; golden sets and scorers that differ are noted.
     """
     suites = []
+    shared_a = find_attempts(a.attempts), find_scores(a.scores)
+    shared_b = find_attempts(b.attempts), find_scores(b.scores)
     for snapshot in b.snapshots:
         other = a.snapshot(snapshot.suite)
         if other is None:
             continue
-        before = build_arm(a, other, "candidate", passes_a, modes_a)
-        after = build_arm(b, snapshot, "candidate", passes_b, modes_b)
+        before = Arm(a, other, "candidate", passes_a, modes_a, shared=shared_a)
+        after = Arm(b, snapshot, "candidate", passes_b, modes_b, shared=shared_b)
         suites.append(
             _compare_suite(
-                [case.id for case in snapshot.cases if case.id in before.cases],
                 before,
                 after,
                 labels=(a.record.id, b.record.id),
@@ -107,7 +103,6 @@ def compare_runs(
 
 
 def _compare_suite(
-    cases: Sequence[str],
     before: Arm | None,
     after: Arm,
     *,
@@ -116,66 +111,90 @@ def _compare_suite(
     notes: tuple[str, ...],
     judging: JudgingTotals | None = None,
 ) -> SuiteComparison:
-    kinds = {
-        case: classify(None if before is None else before.passed[case], after.passed[case])
-        for case in cases
-    }
-    changes = [
-        describe_change(kind, case, before, after) for case, kind in kinds.items() if kind != "same"
-    ]
-    overall, slices = slice_rows(cases, before, after)
+    rows = Rows(before, after)
+    kinds = bytearray(
+        KINDS.index(
+            classify(None if before is None else rows.results_before(row), rows.results_after(row))
+        )
+        for row in range(len(rows))
+    )
+    overall, slices = slice_rows(rows)
     return SuiteComparison(
         suite=after.snapshot.suite,
         golden=after.snapshot.golden,
-        cases=len(cases),
-        before=None if before is None else _summary(labels[0], before, cases),
-        after=_summary(labels[1], after, cases),
+        cases=len(rows),
+        before=None if before is None else _summary(labels[0], before, rows),
+        after=_summary(labels[1], after, rows),
         overall=overall,
         slices=slices,
-        scorers=scorer_rows(cases, before, after),
-        changes=tuple(sorted(changes, key=_order)),
-        counts=dict(Counter(kinds.values())),
+        scorers=scorer_rows(rows),
+        changes=_changes(rows, kinds),
+        counts={KINDS[kind]: number for kind, number in Counter(kinds).items()},
         verdict=verdict,
-        only_before=()
-        if before is None
-        else tuple(case for case in before.cases if case not in after.cases),
-        only_after=()
-        if before is None
-        else tuple(case for case in after.cases if case not in before.cases),
+        only_before=() if before is None else _only_in(before, after),
+        only_after=() if before is None else _only_in(after, before),
         notes=notes,
         owner=after.snapshot.owner,
         judging=judging,
     )
 
 
-def _order(change: CaseChange) -> tuple[int, float]:
+def _only_in(arm: Arm, other: Arm) -> tuple[str, ...]:
+    if arm.cases is other.cases:
+        return ()
+    return tuple(case for case in arm.cases.ids() if not other.cases.has(case))
+
+
+def _changes(rows: Rows, kinds: bytearray) -> ChangeList:
     """By kind, then by how much was lost; the golden set's order among equals."""
-    lost = 0.0
-    if change.before is not None and change.kind in ("regression", "fix"):
-        old = change.before.passes / max(1, len(change.before.passed))
-        lost = -abs(old - change.after.passes / max(1, len(change.after.passed)))
-    return KINDS.index(change.kind), lost
+    same = KINDS.index("same")
+    moved = {KINDS.index("regression"), KINDS.index("fix")}
+
+    def order(row: int) -> tuple[int, float]:
+        kind = kinds[row]
+        if kind not in moved or rows.before is None:
+            return kind, 0.0
+        before, after = rows.results_before(row), rows.results_after(row)
+        return kind, -abs(before.count(True) / len(before) - after.count(True) / len(after))
+
+    changed = sorted((row for row, kind in enumerate(kinds) if kind != same), key=order)
+    return ChangeList(
+        array("i", changed),
+        bytes(kinds[row] for row in changed),
+        describe=partial(describe_change, rows),
+        attempted=rows.was_attempted,
+    )
 
 
-def _summary(label: str, arm: Arm, cases: Sequence[str]) -> SideSummary:
-    attempts = arm.made(cases)
+def _summary(label: str, arm: Arm, rows: Rows) -> SideSummary:
+    sums = Sums()
+    origins: Counter[str] = Counter()
+    modes: Counter[str] = Counter()
+    fallbacks = 0
+    for attempt in arm.made(rows.has(arm)):
+        sums.add(attempt)
+        if attempt.origin is not None:
+            origins[attempt.origin] += 1
+        fallbacks += bool(attempt.fallbacks)
+        mode = arm.failure_mode(attempt)
+        if mode:
+            modes[str(mode)] += 1
+    results = rows.results_after if arm is rows.after else rows.results_before
+    for row in range(len(rows)):
+        for result in results(row):
+            sums.count(result)
     record = arm.variant_record
     return SideSummary(
         label=label,
         source="" if record is None else record.source,
         prompt="" if record is None else record.prompt,
         models={} if record is None else record.models,
-        amounts=measure(attempts, [result for case in cases for result in arm.passed[case]]),
-        origins=count_origins(attempts),
-        fallbacks=sum(bool(attempt.fallbacks) for attempt in attempts),
-        failure_modes=_failure_modes(arm, attempts),
+        amounts=sums.amounts(),
+        origins=in_order_of_origins(origins),
+        fallbacks=fallbacks,
+        # the most frequent first
+        failure_modes=dict(sorted(modes.items(), key=lambda item: (-item[1], item[0]))),
     )
-
-
-def _failure_modes(arm: Arm, attempts: Sequence[Attempt]) -> dict[str, int]:
-    """How many attempts failed for each reason, the most frequent first."""
-    modes = Counter(str(mode) for each in attempts if (mode := arm.failure_mode(each)))
-    return dict(sorted(modes.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _suite_verdict(verdict: Verdict | None, suite: str) -> SuiteVerdict | None:
@@ -198,9 +217,10 @@ def _difference_notes(before: Arm, after: Arm) -> list[str]:
     old, new = before.snapshot, after.snapshot
     notes = []
     changed = [
-        case
-        for case, content in after.cases.items()
-        if case in before.cases and not _same_question(before, case, after)
+        case.id
+        for case in new.cases
+        if (known := before.cases.position(case.id)) is not None
+        and not _same_question(before.case(known), case)
     ]
     if old.golden != new.golden:
         notes.append(f"The golden sets differ: {old.golden} and {new.golden}.")
@@ -219,8 +239,7 @@ def _difference_notes(before: Arm, after: Arm) -> list[str]:
     return notes
 
 
-def _same_question(before: Arm, case: str, after: Arm) -> bool:
-    old, new = before.cases[case], after.cases[case]
+def _same_question(old: Case, new: Case) -> bool:
     return (
         old.input == new.input and old.expected == new.expected and old.documents == new.documents
     )

@@ -1,6 +1,7 @@
 """What `evalkit diff` prints: what broke first, then what else changed, then the tables."""
 
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
@@ -21,7 +22,9 @@ __all__ = ["diff_json", "diff_markdown", "diff_text"]
 
 def diff_json(comparison: Comparison) -> str:
     """The whole comparison as indented JSON (`evalkit.diff/1`)."""
-    return msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode()
+    # changes of a large suite are described as they are written
+    encoded = msgspec.json.encode(comparison, enc_hook=list)
+    return msgspec.json.format(encoded, indent=2).decode()
 
 
 def diff_text(
@@ -90,7 +93,7 @@ def _put_changes(page: Page, suite: SuiteComparison, *, all_cases: bool) -> None
     page.line()
 
 
-def _put_more(page: Page, rest: list[CaseChange]) -> None:
+def _put_more(page: Page, rest: Sequence[CaseChange]) -> None:
     """The names of the cases that are left out, as far as a few lines hold them."""
     names = [one_line(change.case) for change in rest[:40]]
     more = f" and {len(rest) - 40:,} more" if len(rest) > 40 else ""

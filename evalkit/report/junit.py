@@ -7,19 +7,23 @@ passing gate is no red build. An attempt without a result is an error.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from evalkit.records.attempt import Attempt
+from evalkit.records.lookup import FindsAttempts, FindsScores, find_attempts, find_scores
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
-from evalkit.report.arms import Arm, Modes, Passes, build_arm, count_origins
+from evalkit.report.arms import Arm, Modes, Passes, Results, in_order_of_origins
 from evalkit.report.headline import run_mark
 from evalkit.report.marks import MARKS
-from evalkit.report.pairing import Results
 
 # what XML 1.0 cannot hold, not even as a reference
+_REPLACED = "\ufffd"
+_COUNTED = ("tests", "failures", "errors", "skipped")
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#09;"})
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -44,41 +48,119 @@ def junit_xml(
     `passes` says of each place whether its attempt passed, `modes` why it did not. Trials that
     earlier runs lent are in the gate's figures and no tests of this run.
     """
-    root = ElementTree.Element("testsuites", name="evalkit")
-    sums = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
-    total_s = 0.0
-    for snapshot in run.snapshots:
-        cases = _case_tests(run, snapshot, passes, modes)
-        tests = _unique([*_gate_tests(run, snapshot.suite), *cases])
-        counts = _counts(tests)
-        for name, number in counts.items():
-            sums[name] += number
-        time_s = sum(test.time_s for test in tests)
-        total_s += time_s
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            {
-                "name": legal(snapshot.suite),
-                **{name: str(number) for name, number in counts.items()},
-                "time": f"{time_s:.3f}",
-                "timestamp": legal(run.record.started_at),
-                "hostname": legal(hostname),
-            },
+    return "".join(junit_pieces(run, passes, modes, hostname=hostname))
+
+
+def junit_pieces(
+    run: StoredRun, passes: Passes, modes: Modes | None = None, *, hostname: str = "localhost"
+) -> Iterator[str]:
+    """The same, piece by piece: a run of a million cases is a file of a million tests."""
+    shared = find_attempts(run.attempts), find_scores(run.scores)
+    suites = [_Suite(run, snapshot, passes, modes, shared) for snapshot in run.snapshots]
+    sums: Counter[str] = Counter()
+    for suite in suites:
+        sums.update(suite.counts)
+    total_s = sum(suite.time_s for suite in suites)
+    counted = {name: str(sums[name]) for name in _COUNTED}
+    yield '<?xml version="1.0" encoding="utf-8"?>\n'
+    if not suites:
+        yield f"<testsuites{_attributes(name='evalkit', **counted, time='0.000')} />\n"
+        return
+    yield f"<testsuites{_attributes(name='evalkit', **counted, time=f'{total_s:.3f}')}>\n"
+    for suite in suites:
+        yield from suite.pieces(hostname)
+    yield "</testsuites>\n"
+
+
+class _Suite:
+    """The tests of one suite: counted first, then written one by one."""
+
+    def __init__(
+        self,
+        run: StoredRun,
+        snapshot: SuiteSnapshot,
+        passes: Passes,
+        modes: Modes | None,
+        shared: tuple[FindsAttempts, FindsScores],
+    ) -> None:
+        self._run = run
+        self._snapshot = snapshot
+        self._after = Arm(run, snapshot, "candidate", passes, modes, shared=shared)
+        self._before = None
+        if snapshot.has_baseline:
+            self._before = Arm(run, snapshot, "baseline", passes, shared=shared)
+        self._gate = list(_gate_tests(run, snapshot.suite))
+        tags = Counter([test.tag for test in self._gate])
+        tags.update(_tag(passed, before) for _, _, passed, before in self._attempts())
+        self.counts = {
+            "tests": tags.total(),
+            "failures": tags["failure"],
+            "errors": tags["error"],
+            "skipped": tags["skipped"],
+        }
+        self._origins: Counter[str] = Counter()
+        self.time_s = 0.0
+        for attempt in run.attempts:
+            if attempt.suite == snapshot.suite:
+                if attempt.origin is not None:
+                    self._origins[attempt.origin] += 1
+                own = 1 <= attempt.trial <= self._after.trials
+                if own and attempt.variant == "candidate":
+                    self.time_s += attempt.latency_s or 0.0
+
+    def _attempts(self) -> Iterator[tuple[int, int, bool | None, bool | None]]:
+        """Position, trial, whether it passed, and whether the case passed before."""
+        for position in range(len(self._after.cases)):
+            before = None if self._before is None else _any_passed(self._before.results(position))
+            own = self._after.results(position)[: self._after.trials]
+            for trial, passed in enumerate(own, start=1):
+                yield position, trial, passed, before
+
+    def pieces(self, hostname: str) -> Iterator[str]:
+        run, suite = self._run, self._snapshot.suite
+        attributes = _attributes(
+            name=suite,
+            **{name: str(self.counts[name]) for name in _COUNTED},
+            time=f"{self.time_s:.3f}",
+            timestamp=run.record.started_at,
+            hostname=hostname,
         )
-        _add_properties(suite, run, snapshot)
-        for test in tests:
-            _add_test(suite, test)
-    for name, number in sums.items():
-        root.set(name, str(number))
-    root.set("time", f"{total_s:.3f}")
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+        yield f"  <testsuite{attributes}>\n    <properties>\n"
+        for name, value in _properties(run, self._snapshot, self._origins).items():
+            yield f"      <property{_attributes(name=name, value=value)} />\n"
+        yield "    </properties>\n"
+        # what is replaced in one name may make it equal to another
+        seen: Counter[tuple[str, str]] = Counter()
+        for test in self._tests():
+            name = legal(test.name)
+            if _REPLACED in name or test.classname != suite:
+                key = legal(test.classname), name
+                seen[key] += 1
+                if seen[key] > 1:
+                    name = f"{name} ({seen[key]})"
+            yield _test_xml(test, name)
+        yield "  </testsuite>\n"
+
+    def _tests(self) -> Iterator[_Test]:
+        yield from self._gate
+        after, cases = self._after, self._snapshot.cases.ids()
+        case, at = "", -1
+        for position, trial, passed, before in self._attempts():
+            if position != at:
+                case, at = next(cases), position
+            yield _case_test(self._run, after, case, trial, passed, before)
+
+
+def _tag(passed: bool | None, passed_before: bool | None) -> str | None:
+    """What an attempt is told as: failure, error or skipped; None where it passed."""
+    if passed is None:
+        return "error"
+    return None if passed else "skipped" if passed_before is False else "failure"
 
 
 def legal(text: str) -> str:
     """The text with every character that XML cannot hold replaced by U+FFFD."""
-    return _ILLEGAL.sub("\ufffd", text)
+    return text if text.isascii() and text.isprintable() else _ILLEGAL.sub(_REPLACED, text)
 
 
 def _gate_tests(run: StoredRun, suite: str) -> Iterator[_Test]:
@@ -128,18 +210,6 @@ def _part_test(suite: str, part: PartVerdict, *, let_through: bool) -> _Test:
     )
 
 
-def _case_tests(
-    run: StoredRun, snapshot: SuiteSnapshot, passes: Passes, modes: Modes | None
-) -> Iterator[_Test]:
-    after = build_arm(run, snapshot, "candidate", passes, modes)
-    before = build_arm(run, snapshot, "baseline", passes) if snapshot.has_baseline else None
-    for case in after.cases:
-        passed_before = None if before is None else _any_passed(before.passed[case])
-        own = after.passed[case][: after.trials]
-        for trial, passed in enumerate(own, start=1):
-            yield _case_test(run, after, case, trial, passed, passed_before)
-
-
 def _any_passed(results: Results) -> bool | None:
     """Whether a trial passed; None where one without a result may have."""
     if any(results):
@@ -170,7 +240,7 @@ def _case_test(
         return _Test(suite, name, time_s, "error", "evalkit.no_result", message, text)
     scorers = ", ".join(
         score.scorer
-        for score in arm.scores.get((case, trial), ())
+        for score in arm.scores(case, trial)
         if score.gate and (score.passed is False or score.state == "error")
     )
     by = f" Scorers that did not pass it: {scorers}." if scorers else ""
@@ -192,39 +262,14 @@ def _no_result(arm: Arm, attempt: Attempt | None) -> str:
     return "No result: the attempt cannot be judged."
 
 
-def _unique(tests: list[_Test]) -> list[_Test]:
-    """The tests with names that stay apart once illegal characters are replaced."""
-    seen: dict[tuple[str, str], int] = {}
-    unique = []
-    for test in tests:
-        key = legal(test.classname), legal(test.name)
-        seen[key] = seen.get(key, 0) + 1
-        name = test.name if seen[key] == 1 else f"{test.name} ({seen[key]})"
-        unique.append(
-            _Test(test.classname, name, test.time_s, test.tag, test.kind, test.message, test.text)
-        )
-    return unique
-
-
-def _counts(tests: list[_Test]) -> dict[str, int]:
-    tags = [test.tag for test in tests]
-    return {
-        "tests": len(tests),
-        "failures": tags.count("failure"),
-        "errors": tags.count("error"),
-        "skipped": tags.count("skipped"),
-    }
-
-
-def _add_properties(suite: ElementTree.Element, run: StoredRun, snapshot: SuiteSnapshot) -> None:
-    attempts = [attempt for attempt in run.attempts if attempt.suite == snapshot.suite]
+def _properties(run: StoredRun, snapshot: SuiteSnapshot, origins: Counter[str]) -> dict[str, str]:
     record = next((each for each in run.record.suites if each.suite == snapshot.suite), None)
     values = {
         "run": run.record.id,
         "verdict": run_mark(run.record),
         "exit_code": str(run.record.exit_code),
         "golden": snapshot.golden,
-        **{f"replies.{name}": str(n) for name, n in count_origins(attempts).items()},
+        **{f"replies.{name}": str(n) for name, n in in_order_of_origins(origins).items()},
     }
     for judge in snapshot.judges:
         standing = judge.standing.standing
@@ -235,21 +280,22 @@ def _add_properties(suite: ElementTree.Element, run: StoredRun, snapshot: SuiteS
         values["judging.billed_usd"] = f"{judging.billed_usd:g}"
     if snapshot.owner:
         values["owner"] = snapshot.owner
-    properties = ElementTree.SubElement(suite, "properties")
-    for name, value in values.items():
-        ElementTree.SubElement(properties, "property", name=name, value=legal(value))
+    return values
 
 
-def _add_test(suite: ElementTree.Element, test: _Test) -> None:
-    element = ElementTree.SubElement(
-        suite,
-        "testcase",
-        classname=legal(test.classname),
-        name=legal(test.name),
-        time=f"{test.time_s:.3f}",
+def _test_xml(test: _Test, name: str) -> str:
+    attributes = _attributes(classname=test.classname, name=name, time=f"{test.time_s:.3f}")
+    if test.tag is None:
+        return f"    <testcase{attributes} />\n"
+    told = _attributes(type=test.kind, message=test.message)
+    text = legal(test.text).translate(_IN_TEXT)
+    return (
+        f"    <testcase{attributes}>\n      <{test.tag}{told}>{text}</{test.tag}>\n"
+        "    </testcase>\n"
     )
-    if test.tag is not None:
-        child = ElementTree.SubElement(
-            element, test.tag, type=test.kind, message=legal(test.message)
-        )
-        child.text = legal(test.text)
+
+
+def _attributes(**values: str) -> str:
+    return "".join(
+        f' {name}="{legal(value).translate(_IN_ATTRIBUTE)}"' for name, value in values.items()
+    )

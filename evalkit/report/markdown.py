@@ -1,5 +1,6 @@
 """`report.md`: a run as one comment on a pull request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
@@ -126,7 +127,7 @@ def _add_changes(body: _Body, suite: SuiteComparison, *, named: bool) -> None:
             body.add(f"{left:,} more are not listed here.")
 
 
-def _add_entries(body: _Body, changes: list[CaseChange], title: str) -> int:
+def _add_entries(body: _Body, changes: Sequence[CaseChange], title: str) -> int:
     """Add entries until one does not fit; the rest is counted as lost, so none is skipped over."""
     for number, change in enumerate(changes):
         what = f"cases of “{title}”"

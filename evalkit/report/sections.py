@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from evalkit.records.change_list import ChangeList
 from evalkit.records.comparison import CaseChange, ChangeKind, SuiteComparison
 
 SECTIONS: tuple[tuple[ChangeKind, str, int], ...] = (
@@ -22,17 +23,31 @@ def was_attempted(change: CaseChange) -> bool:
     return any(side.state is not None or side.unknown < len(side.passed) for side in sides)
 
 
+def never_attempted(changes: Sequence[CaseChange]) -> int:
+    """Of how many cases no side was asked about."""
+    if isinstance(changes, ChangeList):
+        return changes.never_attempted
+    return sum(not was_attempted(change) for change in changes)
+
+
 def never_words(changes: Sequence[CaseChange]) -> str:
     """', 371 of them never attempted', or nothing where each was."""
-    never = sum(not was_attempted(change) for change in changes)
+    never = never_attempted(changes)
     if never == len(changes):
         return ", never attempted" if changes else ""
     return f", {never:,} of them never attempted" if never else ""
 
 
+def attempted_first(changes: Sequence[CaseChange]) -> Sequence[CaseChange]:
+    """The same changes, those first of which there is something to show."""
+    if isinstance(changes, ChangeList):
+        return changes.attempted_first()
+    return sorted(changes, key=was_attempted, reverse=True)
+
+
 def sections_of(
     suite: SuiteComparison, *, all_cases: bool
-) -> list[tuple[str, list[CaseChange], int]]:
+) -> list[tuple[str, Sequence[CaseChange], int]]:
     """(title, changes, how many to show) of every kind that occurs, worst first.
 
     Without a baseline nothing failed before, so what fails is shown like a regression.
@@ -43,8 +58,8 @@ def sections_of(
         if kind == "failing" and suite.before is None:
             title, first = "Failing", _FAILING_ALONE
         if kind == "error":
-            changes = sorted(changes, key=was_attempted, reverse=True)
-            first = min(first, sum(map(was_attempted, changes)))
+            changes = attempted_first(changes)
+            first = min(first, len(changes) - never_attempted(changes))
         if changes:
             found.append((title, changes, len(changes) if all_cases else min(first, len(changes))))
     return found

@@ -1,30 +1,33 @@
 """Pass rates by slice and by scorer, over the compared cases of two sides."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from evalkit.records.comparison import ScorerRow, SliceRow
 from evalkit.report.arms import Arm
-from evalkit.report.pairing import Results
+from evalkit.report.pairing import Results, Rows
 
 ALL_CASES = "all cases"
 
 
-def slice_rows(
-    cases: Sequence[str], before: Arm | None, after: Arm
-) -> tuple[SliceRow, tuple[SliceRow, ...]]:
+def slice_rows(rows: Rows) -> tuple[SliceRow, tuple[SliceRow, ...]]:
     """The row of every case, and a row for each tag, largest loss first."""
-    overall = _slice_row(ALL_CASES, cases, before, after)
-    tagged: defaultdict[str, list[str]] = defaultdict(list)
-    for case in cases:
-        for tag in after.cases[case].tags:
-            tagged[tag].append(case)
-    rows = [_slice_row(tag, members, before, after) for tag, members in tagged.items()]
-    return overall, tuple(sorted(rows, key=_loss))
+    overall = _Slice(rows)
+    tagged: dict[str, _Slice] = {}
+    cases = rows.after.snapshot.cases
+    for row in range(len(rows)):
+        before, after = rows.results_before(row), rows.results_after(row)
+        overall.add(before, after)
+        for tag in cases[rows.after_at[row]].tags:
+            if tag not in tagged:
+                tagged[tag] = _Slice(rows)
+            tagged[tag].add(before, after)
+    found = [each.told(tag) for tag, each in tagged.items()]
+    return overall.told(ALL_CASES), tuple(sorted(found, key=_loss))
 
 
 def _loss(row: SliceRow) -> tuple[float, float, str]:
@@ -35,32 +38,42 @@ def _loss(row: SliceRow) -> tuple[float, float, str]:
     return -drop, after, row.tag
 
 
-def _slice_row(tag: str, cases: Sequence[str], before: Arm | None, after: Arm) -> SliceRow:
-    sides = [arm for arm in (before, after) if arm is not None]
-    old = _Known() if before is None else _known(cases, before)
-    new = _known(cases, after)
-    b = c = 0.0
-    if before is not None:
-        rates = [(_rate(before.passed[case]), _rate(after.passed[case])) for case in cases]
-        differences = [was - now for was, now in rates if was is not None and now is not None]
-        b = math.fsum(each for each in differences if each > 0)
-        c = math.fsum(-each for each in differences if each < 0)
-    return SliceRow(
-        tag=tag,
-        cases=len(cases),
-        unknown=sum(any(None in arm.passed[case] for arm in sides) for case in cases),
-        before_rate=old.rate,
-        after_rate=new.rate,
-        b=b,
-        c=c,
-        before_known=old.known,
-        before_planned=old.planned,
-        after_known=new.known,
-        after_planned=new.planned,
-    )
+class _Slice:
+    """Adds up the cases of a slice."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.cases = self.unknown = 0
+        self.old, self.new = _Known(), _Known()
+        self._paired = rows.before is not None
+        # by how much a case passes less often than before, where that is anything
+        self._moves = array("d")
+
+    def add(self, before: Results, after: Results) -> None:
+        self.cases += 1
+        self.unknown += None in before or None in after
+        self.old.add(before)
+        self.new.add(after)
+        was, now = _rate(before), _rate(after)
+        if self._paired and was is not None and now is not None and was != now:
+            self._moves.append(was - now)
+
+    def told(self, tag: str) -> SliceRow:
+        return SliceRow(
+            tag=tag,
+            cases=self.cases,
+            unknown=self.unknown,
+            before_rate=self.old.rate,
+            after_rate=self.new.rate,
+            b=math.fsum(each for each in self._moves if each > 0),
+            c=math.fsum(-each for each in self._moves if each < 0),
+            before_known=self.old.known,
+            before_planned=self.old.planned,
+            after_known=self.new.known,
+            after_planned=self.new.planned,
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """Attempts of one side: how many were planned, have a result, and passed."""
 
@@ -68,43 +81,43 @@ class _Known:
     known: int = 0
     passed: int = 0
 
+    def add(self, results: Results) -> None:
+        self.planned += len(results)
+        self.known += len(results) - results.count(None)
+        self.passed += results.count(True)
+
     @property
     def rate(self) -> float | None:
         return self.passed / self.known if self.known else None
 
 
-def _known(cases: Sequence[str], arm: Arm) -> _Known:
-    results = [result for case in cases for result in arm.passed[case]]
-    known = [result for result in results if result is not None]
-    return _Known(planned=len(results), known=len(known), passed=sum(known))
-
-
 @dataclass(slots=True)
 class _Tally:
-    """One scorer on one side: passed, failed and applied by case, and its errors."""
+    """One scorer on one side, by row: passed, failed and applied; and its errors."""
 
     kind: str
     gate: bool
-    passed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    applied: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    failed: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    passed: "array[int]"
+    applied: "array[int]"
+    failed: "array[int]"
     errors: int = 0
 
-    def rate(self, case: str) -> float:
-        return self.passed[case] / self.applied[case]
+    def rate(self, row: int) -> float:
+        return self.passed[row] / self.applied[row]
 
     @property
     def total_rate(self) -> float | None:
-        applied = sum(self.applied.values())
-        return sum(self.passed.values()) / applied if applied else None
+        applied = sum(self.applied)
+        return sum(self.passed) / applied if applied else None
 
 
-def scorer_rows(cases: Sequence[str], before: Arm | None, after: Arm) -> tuple[ScorerRow, ...]:
+def scorer_rows(rows: Rows) -> tuple[ScorerRow, ...]:
     """A row for each scorer of either side, in the order in which they score."""
-    olds = {} if before is None else _tallies(cases, before)
-    news = _tallies(cases, after)
+    before, after = rows.before, rows.after
+    olds = {} if before is None else _tallies(rows, before, rows.before_at)
+    news = _tallies(rows, after, rows.after_at)
     judges = {judge.scorer: judge for judge in after.snapshot.judges}
-    rows = []
+    found = []
     for name in dict.fromkeys((*news, *olds)):
         row = _scorer_row(name, olds, news)
         judge = judges.get(name)
@@ -114,18 +127,18 @@ def scorer_rows(cases: Sequence[str], before: Arm | None, after: Arm) -> tuple[S
                 judge=f"{judge.rubric.ref} by {judge.asked}",
                 apart=after.decides_apart(name),
                 newly_failing=_newly_failing(
-                    cases,
+                    rows,
                     None if judge.rubric.compare == "pair" else olds.get(name),
                     news.get(name),
                     pair=judge.rubric.compare == "pair",
                 ),
             )
-        rows.append(row)
-    return tuple(rows)
+        found.append(row)
+    return tuple(found)
 
 
 def _newly_failing(
-    cases: Sequence[str], old: _Tally | None, new: _Tally | None, *, pair: bool
+    rows: Rows, old: _Tally | None, new: _Tally | None, *, pair: bool
 ) -> tuple[str, ...]:
     """The cases that a judge passes less often than before, the largest loss first.
 
@@ -134,30 +147,40 @@ def _newly_failing(
     if new is None or (old is None and not pair):
         return ()
     lost = {}
-    for case in cases:
-        failed = new.failed.get(case, 0) / new.applied[case] if case in new.applied else 0.0
+    for row in range(len(rows)):
+        failed = new.failed[row] / new.applied[row] if new.applied[row] else 0.0
         if pair:
-            lost[case] = failed
-        elif failed and old is not None and case in old.applied:
-            lost[case] = old.rate(case) - new.rate(case)
-    worse = sorted((case for case in lost if lost[case] > 0), key=lambda case: -lost[case])
-    return tuple(worse)
+            loss = failed
+        elif failed and old is not None and old.applied[row]:
+            loss = old.rate(row) - new.rate(row)
+        else:
+            continue
+        if loss > 0:
+            lost[row] = loss
+    worse = sorted(lost, key=lambda row: -lost[row])
+    return tuple(rows.after.case(rows.after_at[row]).id for row in worse)
 
 
-def _tallies(cases: Iterable[str], arm: Arm) -> dict[str, _Tally]:
+def _tallies(rows: Rows, arm: Arm, at: Sequence[int]) -> dict[str, _Tally]:
+    """What each scorer said on one side; `at` are the positions of the rows."""
+    every = len(at) == len(arm.cases)
+    row_of = {} if every else {position: row for row, position in enumerate(at)}
     tallies: dict[str, _Tally] = {}
-    for case in cases:
-        for trial in range(1, arm.trials + 1):
-            for score in arm.scores.get((case, trial), ()):
-                tally = tallies.get(score.scorer)
-                if tally is None:
-                    tally = tallies[score.scorer] = _Tally(score.kind, score.gate)
-                if score.state == "not_applicable":
-                    continue
-                tally.applied[case] += 1
-                tally.passed[case] += score.passed is True
-                tally.failed[case] += score.passed is False
-                tally.errors += score.state == "error"
+    for score, position in arm.all_scores():
+        row = position if every else row_of.get(position)
+        if row is None:
+            continue
+        tally = tallies.get(score.scorer)
+        if tally is None:
+            empty = array("i", [0]) * len(at)
+            tally = _Tally(score.kind, score.gate, empty, empty[:], empty[:])
+            tallies[score.scorer] = tally
+        if score.state == "not_applicable":
+            continue
+        tally.applied[row] += 1
+        tally.passed[row] += score.passed is True
+        tally.failed[row] += score.passed is False
+        tally.errors += score.state == "error"
     return tallies
 
 
@@ -167,16 +190,18 @@ def _scorer_row(name: str, olds: Mapping[str, _Tally], news: Mapping[str, _Tally
     assert known is not None  # the name comes from one of the two
     b = c = 0.0
     if old is not None and new is not None:
-        shared = [case for case in new.applied if case in old.applied]
-        differences = [old.rate(case) - new.rate(case) for case in shared]
-        b = math.fsum(each for each in differences if each > 0)
-        c = math.fsum(-each for each in differences if each < 0)
+        moves = array("d")
+        for row, (applied_before, applied) in enumerate(zip(old.applied, new.applied, strict=True)):
+            if applied_before and applied and (move := old.rate(row) - new.rate(row)):
+                moves.append(move)
+        b = math.fsum(each for each in moves if each > 0)
+        c = math.fsum(-each for each in moves if each < 0)
     return ScorerRow(
         scorer=name,
         kind=known.kind,
         gate=known.gate,
-        before_applied=0 if old is None else sum(old.applied.values()),
-        after_applied=0 if new is None else sum(new.applied.values()),
+        before_applied=0 if old is None else sum(old.applied),
+        after_applied=0 if new is None else sum(new.applied),
         before_rate=None if old is None else old.total_rate,
         after_rate=None if new is None else new.total_rate,
         b=b,
@@ -187,5 +212,5 @@ def _scorer_row(name: str, olds: Mapping[str, _Tally], news: Mapping[str, _Tally
 
 def _rate(results: Results) -> float | None:
     """The share that passed of the trials with a result; None where none has one."""
-    known = [result for result in results if result is not None]
-    return sum(known) / len(known) if known else None
+    known = len(results) - results.count(None)
+    return results.count(True) / known if known else None

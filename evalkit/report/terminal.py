@@ -15,7 +15,7 @@ from evalkit.report.headline import run_mark, run_reason
 from evalkit.report.judging import judges_share
 from evalkit.report.marks import KIND_STYLES, run_style
 from evalkit.report.screen import Page, Screen, screen_of, styled
-from evalkit.report.sections import never_words, was_attempted
+from evalkit.report.sections import attempted_first, never_attempted, never_words
 from evalkit.report.sharding import merge_command
 from evalkit.report.suite_block import put_parts, put_suite_head
 from evalkit.report.untrusted import clip, one_line
@@ -75,13 +75,13 @@ def _put_first_changes(page: Page, suite: SuiteComparison) -> None:
         if not changes:
             continue
         page.line()
-        attempted = [change for change in changes if was_attempted(change)]
-        shown = ":" if attempted else ""
-        if attempted and len(changes) > _FIRST:
-            shown = f", the first {min(_FIRST, len(attempted))}:"
+        first = min(_FIRST, len(changes) - never_attempted(changes))
+        shown = ":" if first else ""
+        if first and len(changes) > _FIRST:
+            shown = f", the first {first}:"
         title = f"{count(len(changes), noun)}{words}{never_words(changes)}{shown}"
         page.line(styled(title, "bold"), indent=2)
-        for change in attempted[:_FIRST]:
+        for change in attempted_first(changes)[:first]:
             _put_brief(page, change)
 
 

@@ -1,22 +1,35 @@
 """One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt, Place
+from evalkit.records.call import Decision
 from evalkit.records.call_log import CallsLeft, attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
+from evalkit.store.attempt_lines import AttemptLines
 from evalkit.store.calls import CALLS, RunCalls, unfinished_spent
+from evalkit.store.file_spans import FileSpans
 from evalkit.store.files import explained, read_whole, write_whole
-from evalkit.store.journal import ATTEMPTS, JUDGMENTS, TRACES, RunJournal, read_lines
+from evalkit.store.journal import (
+    ATTEMPTS,
+    JUDGMENTS,
+    TRACES,
+    RunJournal,
+    decode_line,
+    placed_lines,
+    read_lines,
+)
 from evalkit.store.labels import run_labels
 from evalkit.store.schema import decode_record
+from evalkit.store.score_lines import ScoreLines
+from evalkit.store.score_spool import ScoreSpool
 from evalkit.store.snapshots import case_lines, cases_name, decode_snapshot, encode_snapshot
 
 RECORD = "run.json"
@@ -140,24 +153,9 @@ class Bundle:
                 rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
         return rounds
 
-    def attempts(self) -> tuple[Attempt, ...]:
+    def attempts(self) -> AttemptLines:
         """One attempt a place, the last one that was journalled, in the order of first lines."""
-        decoder = msgspec.json.Decoder(Attempt)
-        latest: dict[Place, Attempt] = {}
-        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
-            latest[attempt.place] = attempt
-        return tuple(latest.values())
-
-    def superseded(self) -> tuple[Attempt, ...]:
-        """Attempts that were journalled and made again: no results any more, and paid for."""
-        decoder = msgspec.json.Decoder(Attempt)
-        latest: dict[Place, Attempt] = {}
-        earlier: list[Attempt] = []
-        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
-            if attempt.place in latest:
-                earlier.append(latest[attempt.place])
-            latest[attempt.place] = attempt
-        return tuple(earlier)
+        return AttemptLines(self._inside(ATTEMPTS))
 
     def spent(self) -> tuple[float, int]:
         """USD billed and tokens used by every line of the journal, also those made again, by its
@@ -187,36 +185,62 @@ class Bundle:
         self, *, suite: str | None = None, case: str | None = None
     ) -> tuple[TraceRecord, ...]:
         """One trace a place, the last one that was journalled, of one suite or case if named."""
-        decoder = msgspec.json.Decoder(TraceRecord)
         latest: dict[Place, TraceRecord] = {}
-        for trace in read_lines(self._inside(TRACES), decoder, journal=True):
-            if suite in (None, trace.suite) and case in (None, trace.case):
-                latest[trace.place] = trace
+        for trace in self._traces(
+            lambda place: suite in (None, place[0]) and case in (None, place[2])
+        ):
+            latest[trace.place] = trace
         return tuple(latest.values())
+
+    def decisions_at(self, cases: Collection[tuple[str, str]]) -> dict[Place, tuple[Decision, ...]]:
+        """The decisions of the attempts at some cases, each a suite and an id."""
+        wanted = frozenset(cases)
+        traces = self._traces(lambda place: (place[0], place[2]) in wanted)
+        return {trace.place: trace.decisions for trace in traces}
+
+    def _traces(self, wanted: Callable[[Place], bool]) -> Iterator[TraceRecord]:
+        """The lines of traces.jsonl about the places that are wanted; of others only the place is
+        read."""
+        decoder = msgspec.json.Decoder(TraceRecord)
+        path = self._inside(TRACES)
+        file = FileSpans(path)
+        start = 0
+        lines = placed_lines(path, msgspec.json.Decoder(_AttemptLine), journal=True)
+        for number, (end, line) in enumerate(lines, start=1):
+            if wanted((line.suite, line.variant, line.case, line.trial)):
+                yield decode_line(file.read(start, end), decoder, path, number)
+            start = end
 
     def write_scores(self, scores: Iterable[Score]) -> None:
         """Replace scores.jsonl."""
         encode = msgspec.json.Encoder().encode
-        write_whole(self.path / SCORES, b"".join(encode(score) + b"\n" for score in scores))
+        write_whole(self.path / SCORES, (encode(score) + b"\n" for score in scores))
 
-    def read_scores(self) -> tuple[Score, ...]:
-        """scores.jsonl; empty for a run that was not scored."""
-        return tuple(read_lines(self._inside(SCORES), msgspec.json.Decoder(Score)))
+    def score_spool(self) -> ScoreSpool:
+        """Where the scores of a run are written while it is under way."""
+        return ScoreSpool(self.path / SCORES)
 
-    def write_report(self, name: str, text: str) -> Path:
-        """Replace a report such as report.md and return its path."""
+    def read_scores(self, attempts: AttemptLines | None = None) -> ScoreLines:
+        """scores.jsonl; empty for a run that was not scored. `attempts` are those of the bundle."""
+        found = self.attempts() if attempts is None else attempts
+        return ScoreLines(self._inside(SCORES), found)
+
+    def write_report(self, name: str, text: str | Iterable[str]) -> Path:
+        """Replace a report such as report.md, given whole or in pieces, and return its path."""
         path = self.path / name
-        write_whole(path, text.encode("utf-8", "replace"))
+        pieces = (text,) if isinstance(text, str) else text
+        write_whole(path, (piece.encode("utf-8", "replace") for piece in pieces))
         return path
 
     def load(self) -> StoredRun:
         """The whole bundle as it stands there."""
+        record, snapshots, attempts = self.read_record(), self.snapshots(), self.attempts()
         return StoredRun(
             path=str(self.path),
-            record=self.read_record(),
-            snapshots=self.snapshots(),
-            attempts=self.attempts(),
-            scores=self.read_scores(),
+            record=record,
+            snapshots=snapshots,
+            attempts=attempts,
+            scores=self.read_scores(attempts),
             judgments=self.judgments(),
             labels=run_labels(self.path),
         )

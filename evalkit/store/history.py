@@ -6,7 +6,7 @@ It holds nothing that the bundles do not: it can be deleted at any time, and is 
 
 import sqlite3
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -57,7 +57,7 @@ class SqliteHistory:
         self.set_aside: Path | None = None
         self._connection = connect(path, busy_timeout_s)
 
-    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Sequence[CaseTally]]) -> None:
+    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Iterable[CaseTally]]) -> None:
         """Store a run, or replace what is stored of it. `tallies` by (suite, variant)."""
         with self._writing() as connection:
             before = measured_by(connection, run.id)

@@ -8,7 +8,7 @@ cases stay a few megabytes. Among a million of one content the chance that any t
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from evalkit.records.history import CaseTally
 
@@ -28,16 +28,15 @@ def content_number(connection: sqlite3.Connection, suite: str, digest: str) -> i
 
 
 def add_measurements(
-    connection: sqlite3.Connection, suite: str, content: int, tallies: Sequence[CaseTally]
+    connection: sqlite3.Connection, suite: str, content: int, tallies: Iterable[CaseTally]
 ) -> "array[int]":
     """Count what is new of an arm's measurements. Returns all of them, replays included.
 
     A measurement that is known and was scored differently counts as it was scored last.
     """
-    numbers = _case_numbers(connection, suite, [tally.case for tally in tallies])
     known = array(_TYPE)
     for tally in tallies:
-        case, passes, runs = numbers[tally.case], 0, 0
+        case, passes, runs = _case_number(connection, suite, tally.case), 0, 0
         for name, passed in tally.measured.items():
             number = _number(tally.case, name)
             known.append(number)
@@ -114,19 +113,15 @@ def select_tallies(
     return [CaseTally(case=case, passes=passes, runs=runs) for case, passes, runs in rows]
 
 
-def _case_numbers(
-    connection: sqlite3.Connection, suite: str, cases: Sequence[str]
-) -> dict[str, int]:
-    def known() -> dict[str, int]:
-        rows = connection.execute("SELECT name, id FROM cases WHERE suite = ?", (suite,))
-        return dict(rows.fetchall())
-
-    numbers = known()
-    new = [(suite, case) for case in cases if case not in numbers]
-    if new:
-        connection.executemany("INSERT OR IGNORE INTO cases (suite, name) VALUES (?, ?)", new)
-        numbers = known()
-    return numbers
+def _case_number(connection: sqlite3.Connection, suite: str, case: str) -> int:
+    """The number of a case, given where it has none."""
+    row = connection.execute(
+        "SELECT id FROM cases WHERE suite = ? AND name = ?", (suite, case)
+    ).fetchone()
+    if row is None:
+        made = connection.execute("INSERT INTO cases (suite, name) VALUES (?, ?)", (suite, case))
+        return int(made.lastrowid or 0)
+    return int(row[0])
 
 
 def _number(case: str, name: str) -> int:

@@ -187,14 +187,28 @@ def read_lines(
     A `journal` ends with its last newline: what follows was torn off by a crash. Raises StoreError
     with the line number for a line that does not decode or is longer than `LONGEST_LINE`.
     """
+    return (line for _, line in placed_lines(path, decoder, journal=journal))
+
+
+def placed_lines(
+    path: Path,
+    decoder: msgspec.json.Decoder[Line],
+    *,
+    journal: bool = False,
+    start: int = 0,
+    first: int = 1,
+) -> Iterator[tuple[int, Line]]:
+    """The same from the offset `start` on, where line `first` begins: where each line ends, in
+    bytes, and the line."""
     with explained("read", path):
         try:
             opened = open_plain(path)
         except FileNotFoundError:
             return
         with opened as file:
+            file.seek(start)
             lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(lines, start=first):
                 if len(line) > LONGEST_LINE:
                     raise StoreError(
                         f"{path}:{number}: not a line that evalkit wrote (it is longer than "
@@ -202,10 +216,18 @@ def read_lines(
                     )
                 if journal and not line.endswith(b"\n"):
                     return
-                try:
-                    yield decoder.decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                    raise StoreError(
-                        f"{path}:{number}: not a line that evalkit wrote ({error}); restore "
-                        "the file, or remove the line and resume the run"
-                    ) from error
+                start += len(line)
+                yield start, decode_line(line, decoder, path, number)
+
+
+def decode_line(
+    line: bytes, decoder: msgspec.json.Decoder[Line], path: Path, number: int | str
+) -> Line:
+    """The line. Raises StoreError with its number for one that does not decode."""
+    try:
+        return decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StoreError(
+            f"{path}:{number}: not a line that evalkit wrote ({error}); restore "
+            "the file, or remove the line and resume the run"
+        ) from error

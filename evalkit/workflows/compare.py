@@ -54,7 +54,7 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
         if not run.record.gates:
             raise Refused(f"run {run.record.id} {run.record.why_ungated}, so it cannot gate")
         # scored anew: what somebody wrote into scores.jsonl does not decide
-        scores = score_attempts(run.snapshots, run.attempts, run.judgments)
+        scores = tuple(score_attempts(run.snapshots, run.attempts, run.judgments))
         return decide(run.snapshots, run.attempts, scores, run.judgments, run.labels)
     return decide_between(run, _whole(store.open(cand).load_whole()))
 

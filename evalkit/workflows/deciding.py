@@ -25,13 +25,16 @@ from evalkit.gate import (
 )
 from evalkit.gate.looks import decide_looks
 from evalkit.gate.waiving import apply_waivers
-from evalkit.records.attempt import Attempt, Place, lent_to
+from evalkit.records.attempt import Attempt, FailureMode
 from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
+from evalkit.records.lookup import find_attempts, find_scores, group_judgments, with_scores
+from evalkit.records.outcomes import Outcomes, SuiteOutcomes
 from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import SuiteVerdict, Verdict
+from evalkit.score.failure import failure_mode_of
 from evalkit.score.registry import build_scorers
 from evalkit.score.scorer import Scorer
 from evalkit.score.scoring import (
@@ -43,6 +46,7 @@ from evalkit.score.scoring import (
 )
 from evalkit.score.state import STATE
 from evalkit.workflows.judged.deciding import SuiteJudges
+from evalkit.workflows.tabled_cases import TabledCases
 
 
 class SuiteScoring:
@@ -55,6 +59,13 @@ class SuiteScoring:
     def __init__(self, snapshot: SuiteSnapshot) -> None:
         """Nothing is built yet."""
         self.snapshot = snapshot
+        self._last: Case | None = None
+
+    def _case(self, attempt: Attempt) -> Case:
+        """The attempt's case, which is asked for several times in a row."""
+        if self._last is None or self._last.id != attempt.case:
+            self._last = self.snapshot.cases.by_id(attempt.case)
+        return self._last
 
     @cached_property
     def _labels(self) -> frozenset[str]:
@@ -71,9 +82,7 @@ class SuiteScoring:
         self, attempt: Attempt, judgments: Mapping[str, Judgment] = MappingProxyType({})
     ) -> tuple[Score, ...]:
         """Every scorer on one attempt; `judgments` are what judges said of it, by scorer."""
-        return score_attempt(
-            self._scorers, attempt, self.snapshot.cases.by_id(attempt.case), judgments
-        )
+        return score_attempt(self._scorers, attempt, self._case(attempt), judgments)
 
     def problems(self) -> Iterator[Problem]:
         """What would keep every attempt at a case from having a result, before one is paid for."""
@@ -90,10 +99,18 @@ class SuiteScoring:
         """Whether the attempt passed; None where it has no result, or a score of it is lost."""
         if not self._labels <= {score.scorer for score in scores}:
             return None
-        fallback: Literal["error", "accept"] = (
-            "accept" if self.snapshot.fallback == "accept" else "error"
-        )
-        return attempt_passed(scores, attempt, fallback=fallback)
+        return attempt_passed(scores, attempt, fallback=self._fallback)
+
+    @property
+    def _fallback(self) -> Literal["error", "accept"]:
+        return "accept" if self.snapshot.fallback == "accept" else "error"
+
+    def failure_mode(self, scores: Sequence[Score], attempt: Attempt) -> FailureMode:
+        """Why an attempt that did not pass did not.
+
+        A score that was lost keeps an attempt from passing, whatever the others say.
+        """
+        return failure_mode_of(attempt, scores, fallback=self._fallback) or FailureMode.SCORER_ERROR
 
     def result(
         self,
@@ -112,12 +129,12 @@ class SuiteScoring:
             tools_correct=_tools_correct(scores),
             complied=self._complied(attempt) if measured else None,
             judges_disagree=_judges_disagree(judgments.values()),
-            violations=violations(attempt, self.snapshot.cases.by_id(attempt.case)),
+            violations=violations(attempt, self._case(attempt)),
         )
 
     def _complied(self, attempt: Attempt) -> bool:
         """Whether no policy had to step in, or one did where the case expects it."""
-        case = self.snapshot.cases.by_id(attempt.case)
+        case = self._case(attempt)
         if violations(attempt, case):
             return False
         return case.expected.get("blocked") is True or not _denied(attempt)
@@ -127,43 +144,12 @@ def score_attempts(
     snapshots: Iterable[SuiteSnapshot],
     attempts: Iterable[Attempt],
     judgments: Iterable[Judgment] = (),
-) -> tuple[Score, ...]:
+) -> Iterator[Score]:
     """Every score of a run, in the order of the attempts."""
     scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
     judged = group_judgments(judgments)
-    return tuple(
-        score
-        for attempt in attempts
-        for score in scorings[attempt.suite].scores(attempt, judged.get(attempt.place, {}))
-    )
-
-
-def passes_of(
-    snapshots: Iterable[SuiteSnapshot], attempts: Iterable[Attempt], scores: Iterable[Score]
-) -> dict[Place, bool | None]:
-    """Whether each attempt passed, by its place."""
-    scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
-    by_place = group_scores(scores)
-    return {
-        attempt.place: scorings[attempt.suite].passed(by_place[attempt.place], attempt)
-        for attempt in attempts
-    }
-
-
-def group_scores(scores: Iterable[Score]) -> defaultdict[Place, list[Score]]:
-    """The scores of every attempt."""
-    grouped: defaultdict[Place, list[Score]] = defaultdict(list)
-    for score in scores:
-        grouped[score.place].append(score)
-    return grouped
-
-
-def group_judgments(judgments: Iterable[Judgment]) -> defaultdict[Place, dict[str, Judgment]]:
-    """The judgments of every attempt, by scorer."""
-    grouped: defaultdict[Place, dict[str, Judgment]] = defaultdict(dict)
-    for judgment in judgments:
-        grouped[judgment.place][judgment.scorer] = judgment
-    return grouped
+    for attempt in attempts:
+        yield from scorings[attempt.suite].scores(attempt, judged.get(attempt.place, {}))
 
 
 def decide(
@@ -177,17 +163,20 @@ def decide(
 
     `labels` were given to outputs of this very run.
     """
-    results = ResultTable(attempts, scores, judgments, labels)
+    return decide_table(snapshots, ResultTable(snapshots, attempts, scores, judgments, labels))
+
+
+def decide_table(snapshots: Sequence[SuiteSnapshot], results: "ResultTable") -> Verdict:
+    """The same of results that are at hand."""
     return decide_verdict([decide_snapshot(snapshot, results) for snapshot in snapshots])
 
 
 def decide_snapshot(snapshot: SuiteSnapshot, results: "ResultTable") -> SuiteVerdict:
     """The verdict on one suite: its looks, its guards, and what somebody accepted."""
-    scoring = SuiteScoring(snapshot)
     settings = gate_settings(snapshot)
 
-    def cases_at(trials: int) -> list[CaseResult]:
-        return [results.case_result(case, scoring, trials) for case in snapshot.cases]
+    def cases_at(trials: int) -> Sequence[CaseResult]:
+        return results.cases(snapshot, trials)
 
     def revise(suite: SuiteVerdict) -> SuiteVerdict:
         guarded = add_parts(suite, snapshot.guards) if snapshot.guards else suite
@@ -205,66 +194,51 @@ def decide_snapshot(snapshot: SuiteSnapshot, results: "ResultTable") -> SuiteVer
 
 
 class ResultTable:
-    """The attempts, scores and judgments of a run, found by arm and case."""
+    """What became of every attempt of a run, and what judges said; several looks read it."""
 
     def __init__(
         self,
+        snapshots: Iterable[SuiteSnapshot],
         attempts: Iterable[Attempt],
         scores: Iterable[Score],
         judgments: Iterable[Judgment] = (),
         labels: Iterable[LabelledItem] = (),
     ) -> None:
-        """Index them once; several looks read them."""
-        self._attempts: defaultdict[tuple[str, str, str], dict[int, Attempt]] = defaultdict(dict)
-        for attempt in attempts:
-            self._attempts[attempt.place[:3]][attempt.trial] = attempt
-        self._scores = group_scores(scores)
-        self._judgments = group_judgments(judgments)
+        """Reads every attempt once. An attempt at a case that its suite does not have is none."""
+        self._attempts = find_attempts(attempts)
+        self._scores = find_scores(scores)
+        self._judgments = tuple(judgments)
         self._labels = tuple(labels)
-        self._known: dict[Place, TrialResult] = {}
+        scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
+        self.outcomes = Outcomes(
+            {
+                suite: SuiteOutcomes(suite, scoring.snapshot.cases, self._attempts)
+                for suite, scoring in scorings.items()
+            }
+        )
+        judged = group_judgments(self._judgments)
+        for attempt, mine in with_scores(attempts, scores):
+            scoring = scorings[attempt.suite]
+            position = scoring.snapshot.cases.position(attempt.case)
+            if position is None:
+                continue
+            result = scoring.result(mine, attempt, judged.get(attempt.place, {}))
+            mode = None if result.passed else scoring.failure_mode(mine, attempt)
+            self.outcomes.suites[attempt.suite].put(attempt, position, result, mode)
 
     def judges(self, snapshot: SuiteSnapshot) -> SuiteJudges:
         """The judges of a suite and what they said."""
         return SuiteJudges(
             snapshot,
-            arm_of=lambda variant, case: self._attempts.get((snapshot.suite, variant, case), {}),
+            arm_of=lambda variant, case: self._attempts.of_case(snapshot.suite, variant, case),
             scores=self._scores,
-            judgments=(each for place in self._judgments.values() for each in place.values()),
+            judgments=self._judgments,
             labels=self._labels,
         )
 
-    def case_result(self, case: Case, scoring: SuiteScoring, trials: int) -> CaseResult:
-        """The case in every arm after `trials` trials, with what other runs lent."""
-        snapshot = scoring.snapshot
-
-        def arm(variant: str, stored: int | None) -> tuple[TrialResult, ...]:
-            made = self._attempts.get((snapshot.suite, variant, case.id), {})
-            last = trials if stored is None else stored
-            own = [made.get(trial) for trial in range(1, last + 1)]
-            return tuple(
-                TrialResult(passed=None) if each is None else self._result(each, scoring)
-                for each in (*own, *lent_to(made.values(), last))
-            )
-
-        return CaseResult(
-            case=case.id,
-            candidate=arm("candidate", None),
-            baseline=arm("baseline", snapshot.baseline_trials) if snapshot.has_baseline else (),
-            anchor=arm("anchor", snapshot.anchor_trials) if snapshot.anchor else (),
-            group=case.group,
-            tags=case.tags,
-        )
-
-    def _result(self, attempt: Attempt, scoring: SuiteScoring) -> TrialResult:
-        known = self._known.get(attempt.place)
-        if known is None:
-            known = scoring.result(
-                self._scores.get(attempt.place, ()),
-                attempt,
-                self._judgments.get(attempt.place, {}),
-            )
-            self._known[attempt.place] = known
-        return known
+    def cases(self, snapshot: SuiteSnapshot, trials: int) -> Sequence[CaseResult]:
+        """Every case in every arm after `trials` trials, with what other runs lent."""
+        return TabledCases(snapshot, self.outcomes.suites[snapshot.suite], trials)
 
 
 def _tools_correct(scores: Sequence[Score]) -> bool | None:

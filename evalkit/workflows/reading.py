@@ -14,8 +14,7 @@ from evalkit.report.comparison import compare_run, compare_runs
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.compare import decide_between
-from evalkit.workflows.deciding import decide, passes_of, score_attempts
-from evalkit.workflows.failing import modes_of
+from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts
 from evalkit.workflows.runs.reporting import write_reports
 
 
@@ -26,7 +25,7 @@ def load_run(root: Path, name: str) -> StoredRun:
     """
     run = RunStore(root).open(name).load_whole()
     if run.record.state == "running" and not run.scores:
-        scores = score_attempts(run.snapshots, run.attempts, run.judgments)
+        scores = tuple(score_attempts(run.snapshots, run.attempts, run.judgments))
         return msgspec.structs.replace(run, scores=scores)
     return run
 
@@ -37,12 +36,13 @@ def view_case(run: StoredRun, case: str) -> CaseView:
     Raises UsageError for a case that the run does not have.
     """
     traces = Bundle(Path(run.path)).traces(case=case)
-    return build_case_view(run, case, traces=traces, passes=_passes(run))
+    return build_case_view(run, case, traces=traces, passes=_table(run).outcomes.passes)
 
 
 def compare_arms(run: StoredRun) -> Comparison:
     """Baseline against candidate of one run."""
-    return compare_run(run, _passes(run), modes_of(run))
+    known = _table(run).outcomes
+    return compare_run(run, known.passes, known.modes)
 
 
 def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
@@ -57,14 +57,15 @@ def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
     if {a.record.state, b.record.state} == {"complete"}:
         with suppress(Refused):  # not measured alike: the comparison's notes say so
             verdict = decide_between(a, b)
+    known_a, known_b = _table(a).outcomes, _table(b).outcomes
     return compare_runs(
         a,
-        _passes(a),
+        known_a.passes,
         b,
-        _passes(b),
+        known_b.passes,
         verdict=verdict,
-        modes_a=modes_of(a),
-        modes_b=modes_of(b),
+        modes_a=known_a.modes,
+        modes_b=known_b.modes,
     )
 
 
@@ -87,12 +88,14 @@ def rescore_run(root: Path, name: str) -> StoredRun:
             f"{bundle.path} holds {held} attempts and its record tells of {known}; "
             "nothing was changed, restore the bundle from where it came"
         )
-    scores = score_attempts(run.snapshots, run.attempts, run.judgments)
-    scored = msgspec.structs.replace(run, scores=scores)
-    decided = decide_again(scored)
     with bundle.journal():  # for its lock
-        bundle.write_scores(scores)
-        write_reports(bundle, decided, _passes(decided))
+        attempts = bundle.attempts()
+        bundle.write_scores(score_attempts(run.snapshots, attempts, run.judgments))
+        scores = bundle.read_scores(attempts)
+        scored = msgspec.structs.replace(run, attempts=attempts, scores=scores)
+        table = _table(scored)
+        decided = _decided(scored, table)
+        write_reports(bundle, decided, table.outcomes)
         bundle.write_record(decided.record)
     return decided
 
@@ -102,9 +105,13 @@ def decide_again(run: StoredRun) -> StoredRun:
 
     A run that selected cases stays without a verdict, one that did not finish keeps its exit code.
     """
+    return _decided(run, _table(run))
+
+
+def _decided(run: StoredRun, table: ResultTable) -> StoredRun:
     if not run.record.gates or run.record.state in ("running", "interrupted"):
         return run
-    verdict = decide(run.snapshots, run.attempts, run.scores, run.judgments, run.labels)
+    verdict = decide_table(run.snapshots, table)
     whole = run.record.state == "complete"
     code = verdict.exit_code if whole or verdict.exit_code == 1 else run.record.exit_code
     record = msgspec.structs.replace(
@@ -113,5 +120,5 @@ def decide_again(run: StoredRun) -> StoredRun:
     return msgspec.structs.replace(run, record=record)
 
 
-def _passes(run: StoredRun) -> dict[tuple[str, str, str, int], bool | None]:
-    return passes_of(run.snapshots, run.attempts, run.scores)
+def _table(run: StoredRun) -> ResultTable:
+    return ResultTable(run.snapshots, run.attempts, run.scores, run.judgments, run.labels)

@@ -79,7 +79,7 @@ def test_a_bundle_alone_is_enough_to_decide(ask: Ask, gated: Gated, tmp_path: Pa
     assert len(run.frame()) == 120 * 2 * 2  # cases, variants, scorers: the state and `exact`
     stored = run.stored
     assert decide(stored.snapshots, stored.attempts, stored.scores) == run.verdict
-    scores = score_attempts(stored.snapshots, stored.attempts)
+    scores = tuple(score_attempts(stored.snapshots, stored.attempts))
     assert sorted(map(repr, scores)) == sorted(map(repr, stored.scores))
     # and from the command line, where there is no project around
     before = (alone / "run.json").read_bytes()

@@ -10,7 +10,7 @@ from evalkit.report.figures import count
 from evalkit.report.github.budget import Budget
 from evalkit.report.markdown_blocks import change_entry
 from evalkit.report.markup import cells, code_span
-from evalkit.report.sections import never_words, was_attempted
+from evalkit.report.sections import attempted_first, never_words
 from evalkit.report.untrusted import clip
 
 _SEVERITY = (
@@ -33,7 +33,7 @@ def worst_first(comparison: Comparison) -> list[SuiteComparison]:
     return sorted(comparison.suites, key=rank)
 
 
-def broken(suite: SuiteComparison) -> list[CaseChange]:
+def broken(suite: SuiteComparison) -> Sequence[CaseChange]:
     """What newly fails; without a baseline, what fails."""
     return suite.of_kind("failing") if suite.before is None else suite.of_kind("regression")
 
@@ -68,7 +68,7 @@ def other_lines(comparison: Comparison) -> str:
     lines = []
     for suite in comparison.suites:
         where = f" in {code_span(clip(suite.suite, 80))}" if named else ""
-        silent = sorted(suite.of_kind("error"), key=was_attempted, reverse=True)
+        silent = attempted_first(suite.of_kind("error"))
         for changes, what in (
             (silent, "without a result"),
             (suite.of_kind("fix"), "newly passing"),

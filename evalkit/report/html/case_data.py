@@ -6,9 +6,9 @@ sets it as text, and `script_text` keeps it from ending the element that holds i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -16,14 +16,17 @@ from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.call import Decision
 from evalkit.records.comparison import CaseChange, ChangeKind, Comparison
 from evalkit.records.judgment import Judgment
+from evalkit.records.lookup import find_attempts, find_scores
 from evalkit.records.run import StoredRun, SuiteSnapshot
-from evalkit.records.score import Score
 from evalkit.report.arms import judges_apart
 from evalkit.report.html.attempt_data import FACTS, attempt_data
 from evalkit.report.html.kinds import KIND_ORDER, kind_label
 from evalkit.report.html.listed_case import ListedCase, list_cases
 from evalkit.report.html.shown_text import Room, mapping_texts
 from evalkit.report.untrusted import one_line, visible
+
+FindTraces = Callable[[Collection[tuple[str, str]]], Mapping[Place, Sequence[Decision]]]
+"""Gives the decisions of the attempts at some cases, each a suite and an id."""
 
 CHUNK = 50
 """Cases in one chunk."""
@@ -52,17 +55,17 @@ class CaseData:
         self,
         run: StoredRun,
         comparison: Comparison,
-        traces: Mapping[Place, Sequence[Decision]],
+        traces: FindTraces,
     ) -> None:
         """Sorts and groups; nothing is encoded yet."""
         self._run = run
         self._comparison = comparison
-        self._traces = traces
-        self._attempts = _by_case(run.attempts)
-        self._scores = _by_place(run.scores)
+        self._attempts = find_attempts(run.attempts)
+        self._scores = find_scores(run.scores)
         self._judgments = _by_place(run.judgments)
         self._listing = list_cases(run, comparison)
         self._cases = self._listing.cases
+        self._traces = traces({(each.suite.suite, each.case.id) for each in self._cases})
         self._room = Room()
 
     @property
@@ -97,7 +100,8 @@ class CaseData:
         self, listed: ListedCase, tags: Names, scorers: Names, modes: Names
     ) -> tuple[Any, ...]:
         case, change = listed.case, listed.change
-        attempts = self._attempts.get((listed.suite.suite, "candidate", case.id), ())
+        made = self._attempts.of_case(listed.suite.suite, "candidate", case.id)
+        attempts = tuple(made.values())
         found = () if change is None else change.findings
         failed = [each.scorer for each in found if each.kind != "judge"]
         failed += self._failed_judges(attempts)
@@ -122,7 +126,7 @@ class CaseData:
         return [
             f"{score.scorer} (judge)"
             for attempt in attempts
-            for score in self._scores.get(attempt.place, ())
+            for score in self._scores.of(attempt.place)
             if score.kind == "judge" and score.passed is False
         ]
 
@@ -148,8 +152,8 @@ class CaseData:
     def _side(self, variant: str, listed: ListedCase) -> dict[str, Any]:
         change = listed.change
         side = None if change is None else change.before if variant == "baseline" else change.after
-        place = (listed.suite.suite, variant, listed.case.id)
-        attempts = self._attempts.get(place, ())
+        made = self._attempts.of_case(listed.suite.suite, variant, listed.case.id)
+        attempts = tuple(made.values())
         results = _results(
             listed.snapshot, variant, attempts, None if side is None else side.passed
         )
@@ -160,7 +164,7 @@ class CaseData:
                 attempt_data(
                     attempt,
                     passed=results.get(attempt.trial, ""),
-                    scores=self._scores.get(attempt.place, ()),
+                    scores=self._scores.of(attempt.place),
                     judgments=self._judgments.get(attempt.place, ()),
                     apart=judges_apart(listed.snapshot),
                     decisions=self._traces.get(attempt.place, attempt.decisions),
@@ -197,18 +201,8 @@ def _results(
     return dict(zip(trials, passed, strict=False))
 
 
-def _by_case(attempts: Iterable[Attempt]) -> dict[tuple[str, str, str], list[Attempt]]:
-    grouped: defaultdict[tuple[str, str, str], list[Attempt]] = defaultdict(list)
-    for attempt in attempts:
-        grouped[attempt.suite, attempt.variant, attempt.case].append(attempt)
-    return dict(grouped)
-
-
-Said = TypeVar("Said", Score, Judgment)
-
-
-def _by_place(said: Iterable[Said]) -> dict[Place, list[Said]]:
-    grouped: defaultdict[Place, list[Said]] = defaultdict(list)
+def _by_place(said: Iterable[Judgment]) -> dict[Place, list[Judgment]]:
+    grouped: defaultdict[Place, list[Judgment]] = defaultdict(list)
     for each in said:
         grouped[each.place].append(each)
     return dict(grouped)

@@ -1,6 +1,7 @@
 """How tokens, cost and latency are distributed over the attempts of both sides."""
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -69,27 +70,25 @@ class Arm:
 def distributions(run: StoredRun, suite: SuiteComparison) -> Markup:
     """A figure for each quantity: the share of attempts at or below each value, and a table."""
     variants = ["candidate"] if suite.before is None else ["baseline", "candidate"]
-    made = {
-        variant: [
-            each
-            for each in run.attempts
-            if each.has_result and each.suite == suite.suite and each.variant == variant
-        ]
-        for variant in variants
-    }
+    read = {variant: [array("d") for _ in QUANTITIES] for variant in variants}
+    for attempt in run.attempts:
+        if attempt.has_result and attempt.suite == suite.suite and attempt.variant in read:
+            for quantity, values in zip(QUANTITIES, read[attempt.variant], strict=True):
+                value = quantity.read(attempt)
+                if value is not None:
+                    values.append(value)
     return element(
         "div",
         (
-            _figure(quantity, [_arm(quantity, name, made[name]) for name in variants])
-            for quantity in QUANTITIES
+            _figure(quantity, [_arm(name, read[name][number]) for name in variants])
+            for number, quantity in enumerate(QUANTITIES)
         ),
         class_="distributions",
     )
 
 
-def _arm(quantity: Quantity, label: str, attempts: Sequence[Attempt]) -> Arm:
-    values = (quantity.read(attempt) for attempt in attempts)
-    return Arm(label, sorted(value for value in values if value is not None))
+def _arm(label: str, values: "array[float]") -> Arm:
+    return Arm(label, array("d", sorted(values)))
 
 
 def _figure(quantity: Quantity, arms: Sequence[Arm]) -> Markup:

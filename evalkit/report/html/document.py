@@ -5,7 +5,6 @@ allows its own two scripts and its own styles, by their digests, and nothing els
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from evalkit._version import __version__
 from evalkit.records.attempt import Place
@@ -14,7 +13,7 @@ from evalkit.records.comparison import ChangeKind, Comparison, SuiteComparison
 from evalkit.records.run import StoredRun
 from evalkit.report.html.about import about_run
 from evalkit.report.html.broken_cases import broken_cases
-from evalkit.report.html.case_data import CaseData
+from evalkit.report.html.case_data import CaseData, FindTraces
 from evalkit.report.html.changes import asset_changes
 from evalkit.report.html.distribution import distributions
 from evalkit.report.html.element import Markup, element, join
@@ -41,13 +40,6 @@ _SECTIONS = (
 )
 
 
-class TextSink(Protocol):
-    """Where a report is written to: an open text file, or anything that takes text."""
-
-    def write(self, text: str, /) -> object:
-        """Take the next piece."""
-
-
 def report_html(
     run: StoredRun, comparison: Comparison, *, traces: Mapping[Place, Sequence[Decision]] = {}
 ) -> str:
@@ -56,24 +48,11 @@ def report_html(
     `comparison` is `compare_run`'s of the same run. `traces` has the decisions of each attempt; of
     one that is not in it those that the attempt itself kept are shown. UTF-8 can encode all of it.
     """
-    return "".join(_pieces(run, comparison, traces))
+    return "".join(html_pieces(run, comparison, traces=lambda cases: traces))
 
 
-def write_html(
-    sink: TextSink,
-    run: StoredRun,
-    comparison: Comparison,
-    *,
-    traces: Mapping[Place, Sequence[Decision]] = {},
-) -> None:
-    """`report_html`, piece by piece into an open text file (UTF-8)."""
-    for piece in _pieces(run, comparison, traces):
-        sink.write(piece)
-
-
-def _pieces(
-    run: StoredRun, comparison: Comparison, traces: Mapping[Place, Sequence[Decision]]
-) -> Iterator[str]:
+def html_pieces(run: StoredRun, comparison: Comparison, *, traces: FindTraces) -> Iterator[str]:
+    """`report_html`, piece by piece; `traces` is asked once, for the cases that are shown."""
     yield '<!doctype html>\n<html lang="en">\n'
     yield _head(run)
     yield "\n<body>\n"

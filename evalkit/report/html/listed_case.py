@@ -6,11 +6,12 @@ or that are flaky, quarantined, or failed by a judge; the page says what is not 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from evalkit.records.case import Case
+from evalkit.records.change_list import ChangeList
 from evalkit.records.comparison import CaseChange, ChangeKind, Comparison, SuiteComparison
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.report.case_block import trial_words
@@ -109,19 +110,30 @@ def list_cases(run: StoredRun, comparison: Comparison) -> Listing:
 
 def _telling(number: int, suite: SuiteComparison, snapshot: SuiteSnapshot) -> Iterator[ListedCase]:
     """The cases that tell something: what changed, then what passed and still needs a look."""
-    changed = {change.case: change for change in islice(suite.changes, MOST_LISTED)}
+    positions = _positions(suite)
+    for change, position in zip(suite.changes, islice(positions, MOST_LISTED), strict=False):
+        yield ListedCase(number, suite, snapshot, position, snapshot.cases[position], change)
     flagged = dict.fromkeys(_flagged(suite, snapshot))
-    found = {
-        case.id: (position, case)
-        for position, case in enumerate(snapshot.cases)
-        if case.id in changed or case.id in flagged
-    }
-    kinds = {change.case for change in suite.changes} if flagged else changed.keys()
-    for name, change in changed.items():
-        yield ListedCase(number, suite, snapshot, *found[name], change)
+    if not flagged:
+        return
+    changed = _marked(positions, snapshot)
     for name in flagged:
-        if name in found and name not in kinds:
-            yield ListedCase(number, suite, snapshot, *found[name], None)
+        at = snapshot.cases.position(name)
+        if at is not None and not changed[at]:
+            yield ListedCase(number, suite, snapshot, at, snapshot.cases[at], None)
+
+
+def _positions(suite: SuiteComparison) -> Sequence[int]:
+    """The positions of what changed, in the order of the changes: a run is compared row by row."""
+    assert isinstance(suite.changes, ChangeList), "the page is of a run's own comparison"
+    return suite.changes.rows
+
+
+def _marked(positions: Sequence[int], snapshot: SuiteSnapshot) -> bytearray:
+    marks = bytearray(len(snapshot.cases))
+    for position in positions:
+        marks[position] = True
+    return marks
 
 
 def _flagged(suite: SuiteComparison, snapshot: SuiteSnapshot) -> Iterator[str]:
@@ -137,7 +149,7 @@ def _passing(
     number: int, suite: SuiteComparison, snapshot: SuiteSnapshot, taken: set[tuple[int, str]]
 ) -> Iterator[ListedCase]:
     """The cases that passed in every trial on every side, but those `taken`."""
-    changed = {change.case for change in suite.changes}
+    changed = _marked(_positions(suite), snapshot)
     for position, case in enumerate(snapshot.cases):
-        if case.id not in changed and (number, case.id) not in taken:
+        if not changed[position] and (number, case.id) not in taken:
             yield ListedCase(number, suite, snapshot, position, case, None)

@@ -1,18 +1,18 @@
 """A bundle as the history keeps it: what each arm was, its figures, and what it measured."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evalkit.gate import CaseResult, TrialResult
-from evalkit.gate.readings import measure_arm
-from evalkit.records.attempt import Place
+from evalkit.gate.readings import ArmMeasure, measure_arm
 from evalkit.records.digest import digest_of
 from evalkit.records.history import ArmEntry, CaseTally, RunEntry
+from evalkit.records.lookup import find_attempts
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
-from evalkit.workflows.deciding import ResultTable, SuiteScoring, passes_of
+from evalkit.workflows.deciding import ResultTable
 
-Tallies = dict[tuple[str, str], tuple[CaseTally, ...]]
+Tallies = Mapping[tuple[str, str], Iterable[CaseTally]]
 
 
 def entry_of(
@@ -26,6 +26,9 @@ def entry_of(
     """
     record = run.record
     scored = record.state != "running" and not record.drill and record.shard is None
+    table = None
+    if scored:
+        table = ResultTable(run.snapshots, run.attempts, run.scores, run.judgments)
     entry = RunEntry(
         id=Path(run.path).resolve().name,
         path=_relative(Path(run.path), root),
@@ -44,9 +47,9 @@ def entry_of(
         billed_usd=record.billed_usd,
         changes=record.changes,
         stamp=stamp,
-        arms=tuple(_arms(run)) if scored else (),
+        arms=tuple(_arms(run, table)) if table is not None else (),
     )
-    return entry, _tallies(run) if scored else {}
+    return entry, {} if table is None else _tallies(run, table)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -54,11 +57,9 @@ def _relative(path: Path, root: Path) -> str:
     return str(full.relative_to(base) if full.is_relative_to(base) else full)
 
 
-def _arms(run: StoredRun) -> Iterable[ArmEntry]:
-    results = ResultTable(run.attempts, run.scores, run.judgments)
+def _arms(run: StoredRun, table: ResultTable) -> Iterable[ArmEntry]:
     for suite, snapshot in zip(run.record.suites, run.snapshots, strict=True):
-        scoring = SuiteScoring(snapshot)
-        cases = [results.case_result(each, scoring, snapshot.trials) for each in snapshot.cases]
+        cases = table.cases(snapshot, snapshot.trials)
         for variant in suite.variants:
             yield _arm(run.record, suite, snapshot, variant, cases)
 
@@ -87,7 +88,7 @@ def _arm(
         },
         cases=suite.cases,
         trials=trials.get(variant.variant) or snapshot.trials,
-        metrics=measure_arm([_trials(case, variant.variant) for case in cases]),
+        metrics=measure_arm(_trials(case, variant.variant) for case in cases),
         slices=_slices(cases, variant.variant),
         outcome=next((each.outcome for each in decided if each.suite == suite.suite), None)
         if variant.variant == "candidate"
@@ -96,11 +97,11 @@ def _arm(
 
 
 def _slices(cases: Sequence[CaseResult], variant: str) -> dict[str, float]:
-    by_tag: defaultdict[str, list[Sequence[TrialResult]]] = defaultdict(list)
+    by_tag: defaultdict[str, ArmMeasure] = defaultdict(ArmMeasure)
     for case in cases:
         for tag in case.tags:
-            by_tag[tag].append(_trials(case, variant))
-    rates = {tag: measure_arm(by_tag[tag])["pass_rate"] for tag in sorted(by_tag)}
+            by_tag[tag].add(_trials(case, variant))
+    rates = {tag: by_tag[tag].value("pass_rate") for tag in sorted(by_tag)}
     return {tag: rate for tag, rate in rates.items() if rate is not None}
 
 
@@ -110,24 +111,38 @@ def _trials(case: CaseResult, variant: str) -> Sequence[TrialResult]:
     return case.anchor if variant == "anchor" else case.candidate
 
 
-def _tallies(run: StoredRun) -> Tallies:
+def _tallies(run: StoredRun, table: ResultTable) -> Tallies:
     """Distinct measurements with a result, by case.
 
     What no model was asked for measures nothing: a policy stopped it, and will stop it again.
     """
-    passes: Mapping[Place, bool | None] = passes_of(run.snapshots, run.attempts, run.scores)
-    measured: defaultdict[tuple[str, str], defaultdict[str, dict[str, bool]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for attempt in run.attempts:
-        passed = passes.get(attempt.place)
-        if passed is not None and attempt.measurement_id:
-            mine = measured[attempt.suite, attempt.variant][attempt.case]
-            mine.setdefault(attempt.measurement_id, passed)
     return {
-        arm: tuple(
-            CaseTally(case=case, passes=sum(seen.values()), runs=len(seen), measured=seen)
-            for case, seen in cases.items()
-        )
-        for arm, cases in measured.items()
+        (snapshot.suite, variant.variant): _ArmTallies(run, table, snapshot, variant.variant)
+        for suite, snapshot in zip(run.record.suites, run.snapshots, strict=True)
+        for variant in suite.variants
     }
+
+
+class _ArmTallies(Iterable[CaseTally]):
+    """The tallies of one arm, made as they are read."""
+
+    def __init__(
+        self, run: StoredRun, table: ResultTable, snapshot: SuiteSnapshot, variant: str
+    ) -> None:
+        self._attempts = find_attempts(run.attempts)
+        self._passes = table.outcomes.passes
+        self._snapshot = snapshot
+        self._variant = variant
+
+    def __iter__(self) -> Iterator[CaseTally]:
+        for case in self._snapshot.cases:
+            seen: dict[str, bool] = {}
+            made = self._attempts.of_case(self._snapshot.suite, self._variant, case.id)
+            for attempt in made.values():
+                passed = self._passes.get(attempt.place)
+                if passed is not None and attempt.measurement_id:
+                    seen.setdefault(attempt.measurement_id, passed)
+            if seen:
+                yield CaseTally(
+                    case=case.id, passes=sum(seen.values()), runs=len(seen), measured=seen
+                )

@@ -1,6 +1,6 @@
 """A history that makes itself again when its file turns out to be damaged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from evalkit.ports import History
@@ -31,7 +31,7 @@ class HealingHistory:
             self._history = self._heal()
             return question(self._history)
 
-    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Sequence[CaseTally]]) -> None:
+    def record(self, run: RunEntry, tallies: Mapping[tuple[str, str], Iterable[CaseTally]]) -> None:
         """Store a run, or replace what is stored of it."""
         self._asked(lambda history: history.record(run, tallies))
 

@@ -4,7 +4,7 @@ As everything that decides, this reads a bundle and asks nobody.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -26,8 +26,8 @@ from evalkit.records.attempt import Place
 from evalkit.records.calibration import JudgeStanding, Method, Share
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem, LabellerKind
+from evalkit.records.lookup import FindsScores
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
-from evalkit.records.score import Score
 from evalkit.records.verdict import Estimate, Judged, JudgedArm, PartVerdict
 from evalkit.workflows.judged.blocking import reasons_against
 from evalkit.workflows.judged.equality import RunLabels, read_run_labels
@@ -47,7 +47,7 @@ class SuiteJudges:
         snapshot: SuiteSnapshot,
         *,
         arm_of: ArmOf,
-        scores: Mapping[Place, Sequence[Score]],
+        scores: FindsScores,
         judgments: Iterable[Judgment],
         labels: Iterable[LabelledItem],
     ) -> None:

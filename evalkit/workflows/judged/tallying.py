@@ -1,15 +1,15 @@
 """What a judge said of every case of a suite, as counts and as cases that the gate can compare."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.attempt import Attempt, Place, lent_to
 from evalkit.records.case import Case
 from evalkit.records.judgment import Judgment
+from evalkit.records.lookup import FindsScores
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
-from evalkit.records.score import Score
 from evalkit.records.verdict import JudgedArm
 
 ArmOf = Callable[[str, str], Mapping[int, Attempt]]
@@ -47,7 +47,7 @@ def tally_judge(
     trials: int,
     *,
     arm_of: ArmOf,
-    scores: Mapping[Place, Sequence[Score]],
+    scores: FindsScores,
     judgments: Mapping[Place, Judgment],
 ) -> JudgeTally:
     """Count a judge after `trials` trials. `arm_of(variant, case)` are attempts by trial."""
@@ -92,7 +92,7 @@ class _Reading:
     def __init__(
         self,
         judge: JudgeSetting,
-        scores: Mapping[Place, Sequence[Score]],
+        scores: FindsScores,
         judgments: Mapping[Place, Judgment],
     ) -> None:
         self.judge = judge
@@ -112,7 +112,7 @@ class _Reading:
 
     def _trial(self, variant: str, place: Place) -> TrialResult | None:
         counts = self.counts[variant]
-        score = next((s for s in self.scores.get(place, ()) if s.scorer == self.judge.scorer), None)
+        score = next((s for s in self.scores.of(place) if s.scorer == self.judge.scorer), None)
         if score is not None and score.state == "not_applicable":
             return None
         judgment = self.judgments.get(place)

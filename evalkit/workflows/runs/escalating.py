@@ -5,7 +5,7 @@ of their cases in all arms. What cannot be afforded or was cut short is not look
 is then that of the last whole look.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,18 +13,15 @@ import msgspec
 from evalkit.execute.workers import ExecutionEnd
 from evalkit.gate.looks import more_trials_help
 from evalkit.ports import EventSink
-from evalkit.records.attempt import Attempt
 from evalkit.records.event import RunEscalating
-from evalkit.records.judgment import Judgment
 from evalkit.records.plan import PlannedAttempt, RunPlan
 from evalkit.records.run import SuiteSnapshot
-from evalkit.records.score import Score
-from evalkit.workflows.deciding import ResultTable, decide_snapshot
+from evalkit.workflows.deciding import decide_snapshot
 from evalkit.workflows.runs.plan_checks import check_replies
 from evalkit.workflows.runs.preparing import PreparedRun
+from evalkit.workflows.runs.results import RunResults
 
 Execute = Callable[[Sequence[PlannedAttempt]], Awaitable[ExecutionEnd]]
-Results = Callable[[], tuple[Collection[Attempt], Collection[Score], Collection[Judgment]]]
 
 
 @dataclass(slots=True)
@@ -44,12 +41,12 @@ async def escalate(
     prepared: PreparedRun,
     first: ExecutionEnd,
     *,
-    results: Results,
+    results: RunResults,
     execute: Execute,
     emit: EventSink,
 ) -> Escalated:
     """Look again for as long as that can settle a suite. `first` is how the first look's attempts
-    ended; `results()` are the attempts and scores so far, `execute` makes further ones."""
+    ended; `results` is what is known so far, `execute` makes further attempts."""
     state = Escalated(prepared.snapshots, first)
     while state.end.reason is None:
         further = _open_suites(state.snapshots, results)
@@ -80,7 +77,7 @@ async def escalate(
 
 
 def _open_suites(
-    snapshots: Sequence[SuiteSnapshot], results: Results
+    snapshots: Sequence[SuiteSnapshot], results: RunResults
 ) -> dict[str, tuple[int, int]]:
     """The suites that a further look may settle, each with the first and last trial to make."""
     escalating = [
@@ -88,7 +85,7 @@ def _open_suites(
     ]
     if not escalating:
         return {}
-    table = ResultTable(*results())
+    table = results.table(snapshots)
     return {
         each.suite: (each.trials + 1, _next_trials(each))
         for each in escalating
@@ -96,7 +93,7 @@ def _open_suites(
     }
 
 
-def _unaffordable(prepared: PreparedRun, plan: RunPlan, results: Results) -> str | None:
+def _unaffordable(prepared: PreparedRun, plan: RunPlan, results: RunResults) -> str | None:
     """Why a budget would cut the trials short, as far as can be told; None if they fit.
 
     A call is taken to use what the calls of this run used on average, or, before there was any,
@@ -104,7 +101,7 @@ def _unaffordable(prepared: PreparedRun, plan: RunPlan, results: Results) -> str
     """
     ledger = prepared.ledger
     calls = sum(suite.calls for suite in plan.suites)
-    made = sum(attempt.origin == "live" for attempt in results()[0])
+    made = sum(attempt.origin == "live" for attempt in results.attempts)
     if ledger.max_usd is not None:
         left = max(0.0, ledger.max_usd - ledger.spent_usd)
         usd = ledger.spent_usd / made * calls if made else _expected_usd(plan)

@@ -11,11 +11,10 @@ from evalkit.records.run import CallFailures, RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
-from evalkit.workflows.deciding import decide
-from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.deciding import ResultTable, decide_table
 from evalkit.workflows.judged.totals import judging_totals
+from evalkit.workflows.runs.arm_sums import sum_arms
 from evalkit.workflows.runs.escalating import Escalated
-from evalkit.workflows.runs.fruitless import fruitless_retrieval
 from evalkit.workflows.runs.other_models import other_models
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.runs.reporting import write_reports
@@ -43,13 +42,13 @@ def finish_run(
     not complete yet, and does it again when it is resumed.
     """
     end, snapshots = ended.end, ended.snapshots
-    known = results.known()
-    attempts, scores = tuple(known[0]), tuple(known[1])
+    attempts, scores = results.attempts, results.write_scores()
     judgments = results.all_judgments()
-    modes = failure_modes(snapshots, attempts, scores)
+    table = ResultTable(snapshots, attempts, scores, judgments)
     verdict = None
     if record.gates and end.reason != "interrupted":
-        verdict = decide(snapshots, attempts, scores, judgments)
+        verdict = decide_table(snapshots, table)
+    sums = sum_arms(attempts, table.outcomes)
     finished = msgspec.structs.replace(
         record,
         state=_state(verdict, end),
@@ -59,9 +58,7 @@ def finish_run(
             suite_record(
                 setup,
                 snapshot,
-                attempts,
-                results.passes,
-                modes,
+                sums,
                 note=ended.notes.get(setup.name),
                 judging=judging_totals(snapshot, judgments),
             )
@@ -76,7 +73,7 @@ def finish_run(
         failures=failures,
         warnings=(
             *record.warnings,
-            *fruitless_retrieval(attempts),
+            *results.retrieval.warnings(),
             *other_models(snapshots, attempts),
         ),
     )
@@ -90,8 +87,7 @@ def finish_run(
     )
     for snapshot in snapshots:
         bundle.write_snapshot(snapshot)
-    bundle.write_scores(scores)
-    write_reports(bundle, stored, results.passes)
+    write_reports(bundle, stored, table.outcomes)
     before_last(stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(finished)

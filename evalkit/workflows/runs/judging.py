@@ -7,6 +7,7 @@ brings it along. Everything asked goes through the control session, inside the r
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 
@@ -89,15 +90,11 @@ class RunJudges:
         for snapshot in snapshots:
             if not snapshot.judges:
                 continue
-
-            # nothing is decided by a judge against the anchor
-            mine = [
-                each
-                for each in results.attempts.values()
-                if each.suite == snapshot.suite and each.variant != "anchor"
-            ]
             for judge in snapshot.judges:
-                for attempt in mine:
+                for attempt in results.attempts:
+                    # nothing is decided by a judge against the anchor
+                    if attempt.suite != snapshot.suite or attempt.variant == "anchor":
+                        continue
                     if results.judged(judge.scorer, attempt.place):
                         continue
                     subject = self._subject(
@@ -158,7 +155,7 @@ class RunJudges:
             judgment = Judgment(
                 at=self.clock.now().isoformat(timespec="milliseconds"),
                 suite=place[0],
-                variant=_variant(place, results),
+                variant=cast("VariantName", place[1]),
                 case=place[2],
                 trial=place[3],
                 scorer=question.scorer,
@@ -177,12 +174,9 @@ class RunJudges:
 def _other(attempt: Attempt, results: RunResults) -> Attempt | None:
     """The baseline's output that a pair compares with: of the same trial, else of its first."""
     suite, _, case, trial = attempt.place
-    found = results.attempts.get((suite, "baseline", case, trial))
-    return found or results.attempts.get((suite, "baseline", case, 1))
-
-
-def _variant(place: Place, results: RunResults) -> VariantName:
-    return results.attempts[place].variant
+    attempts = results.attempts
+    found = attempts.at((suite, "baseline", case, trial))
+    return found or attempts.at((suite, "baseline", case, 1))
 
 
 def _replayed(opinion: Opinion) -> Opinion:

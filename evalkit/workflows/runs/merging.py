@@ -10,7 +10,7 @@ from evalkit._version import __version__
 from evalkit.errors import Refused, UsageError
 from evalkit.gate.verdict import EXIT_INCOMPLETE
 from evalkit.ports import Clock
-from evalkit.records.attempt import Attempt, FailureMode, Place
+from evalkit.records.attempt import Attempt
 from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import GitState, RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
@@ -19,14 +19,13 @@ from evalkit.records.verdict import Outcome, Verdict
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.auditing import audit_run
-from evalkit.workflows.deciding import decide, passes_of, score_attempts
-from evalkit.workflows.failing import failure_modes
+from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts
 from evalkit.workflows.history.keeping import record_run
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.judges.queueing import queue_spot_checks
+from evalkit.workflows.runs.arm_sums import ArmSums, sum_arms
 from evalkit.workflows.runs.call_failures import sum_failures
 from evalkit.workflows.runs.reporting import write_reports
-from evalkit.workflows.runs.run_record import count_origins, count_pooled, variant_totals
 from evalkit.workflows.runs.shard_checks import check_whole
 from evalkit.workflows.runs.shard_files import ShardFile, find_shards
 from evalkit.workflows.setup.commit import read_commit
@@ -55,10 +54,9 @@ def merge_shards(
     judgments = tuple(j for each in shards for j in each.run.judgments)
     try:
         # scored anew: what somebody wrote into scores.jsonl does not decide
-        scores = score_attempts(snapshots, attempts, judgments)
-        passes = passes_of(snapshots, attempts, scores)
-        modes = failure_modes(snapshots, attempts, scores)
-        verdict = decide(snapshots, attempts, scores, judgments)
+        scores = tuple(score_attempts(snapshots, attempts, judgments))
+        table = ResultTable(snapshots, attempts, scores, judgments)
+        verdict = decide_table(snapshots, table)
     except ValueError as error:  # scorers or a gate that no configuration can have
         raise Refused(f"the shards cannot be decided on, they are damaged: {error}") from error
     store = RunStore(root)
@@ -66,14 +64,12 @@ def merge_shards(
     started = _started(shards, store.new_id(now), now, read_commit(root), tuple(command))
     bundle = store.create(started)
     _write_journal(bundle, shards, attempts, judgments)
+    sums = sum_arms(attempts, table.outcomes)
     record = msgspec.structs.replace(
         started,
         finished_at=clock.now().isoformat(),
         state="incomplete" if verdict.exit_code == EXIT_INCOMPLETE else "complete",
-        suites=tuple(
-            _merge_suite(shards, snapshot, attempts, passes, modes, judgments)
-            for snapshot in snapshots
-        ),
+        suites=tuple(_merge_suite(shards, snapshot, sums, judgments) for snapshot in snapshots),
         verdict=verdict,
         exit_code=verdict.exit_code,
         why=_why(verdict),
@@ -89,7 +85,7 @@ def merge_shards(
         scores=scores,
         judgments=judgments,
     )
-    write_reports(bundle, stored, passes)
+    write_reports(bundle, stored, table.outcomes)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(record)
     troubles = (
@@ -221,7 +217,7 @@ def _write_journal(
     traces = {trace.place: trace for each in shards for trace in each.bundle.traces()}
     with bundle.journal() as journal:
         for each in shards:
-            for attempt in each.superseded:
+            for attempt in each.bundle.attempts().superseded():
                 journal.append(attempt)
         for attempt in attempts:
             trace = traces.get(attempt.place)
@@ -237,34 +233,29 @@ def _write_journal(
 def _merge_suite(
     shards: Sequence[ShardFile],
     snapshot: SuiteSnapshot,
-    attempts: Sequence[Attempt],
-    passes: Mapping[Place, bool | None],
-    modes: Mapping[Place, FailureMode],
+    sums: Mapping[tuple[str, str], ArmSums],
     judgments: Sequence[Judgment],
 ) -> SuiteRecord:
     """The suite's part of run.json, with its sums over all shards."""
     parts = [
         suite for each in shards for suite in each.record.suites if suite.suite == snapshot.suite
     ]
-    mine = [attempt for attempt in attempts if attempt.suite == snapshot.suite]
-    own = [attempt for attempt in mine if attempt.pooled_from is None]
+    arms = {
+        variant.variant: sums.get((snapshot.suite, variant.variant), ArmSums())
+        for variant in parts[0].variants
+    }
     return msgspec.structs.replace(
         parts[0],
         cases=len(snapshot.cases),
         variants=tuple(
             msgspec.structs.replace(
                 variant,
-                origins=count_origins(variant.variant, mine),
-                pooled=count_pooled(variant.variant, mine),
+                origins=dict(arms[variant.variant].origins),
+                pooled=dict(arms[variant.variant].pooled),
             )
             for variant in parts[0].variants
         ),
-        totals=tuple(
-            variant_totals(
-                variant.variant, [a for a in own if a.variant == variant.variant], passes, modes
-            )
-            for variant in parts[0].variants
-        ),
+        totals=tuple(arm.totals(variant) for variant, arm in arms.items()),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         judging=judging_totals(snapshot, judgments),
     )

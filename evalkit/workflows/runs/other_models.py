@@ -1,14 +1,14 @@
 """Replies of other models than planned that count: what passes is not what was to be tested."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from evalkit.gate.wording import named
 from evalkit.records.attempt import Attempt
 from evalkit.records.run import SuiteSnapshot
 
 
-def other_models(snapshots: Iterable[SuiteSnapshot], attempts: Sequence[Attempt]) -> Iterator[str]:
+def other_models(snapshots: Iterable[SuiteSnapshot], attempts: Iterable[Attempt]) -> Iterator[str]:
     """A warning for each variant of a suite with `fallback: accept` whose replies are of others.
 
     Elsewhere such replies are errors, and told as these.

@@ -1,41 +1,61 @@
-"""What a run knows so far: its attempts, their scores, and which of them passed."""
+"""What a run knows so far: attempts in its journal, their scores in a spool, judgments."""
 
-from dataclasses import dataclass, field
-
-import msgspec
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.judgment import Judgment
+from evalkit.records.lookup import with_scores
+from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
-from evalkit.workflows.deciding import SuiteScoring
+from evalkit.store.attempt_lines import AttemptLines
+from evalkit.store.bundle import Bundle
+from evalkit.store.score_lines import ScoreLines
+from evalkit.store.score_spool import ScoreSpool
+from evalkit.workflows.deciding import ResultTable, SuiteScoring
+from evalkit.workflows.runs.fruitless import RetrievalCount
 
 
-@dataclass(slots=True)
 class RunResults:
-    """What is known of the run so far, by place."""
+    """What is known of the run so far. A million attempts have to be possible, so that of each
+    nothing is held here but what finds it."""
 
-    scorings: dict[str, SuiteScoring]
-    attempts: dict[Place, Attempt] = field(default_factory=dict)
-    scores: dict[Place, tuple[Score, ...]] = field(default_factory=dict)
-    passes: dict[Place, bool | None] = field(default_factory=dict)
-    judgments: dict[Place, dict[str, Judgment]] = field(default_factory=dict)
+    def __init__(
+        self, scorings: Mapping[str, SuiteScoring], bundle: Bundle, spool: ScoreSpool
+    ) -> None:
+        """Of a run whose journal may hold attempts already; `spool` takes the scores."""
+        self._scorings = scorings
+        self._bundle = bundle
+        self._spool = spool
+        self._attempts = bundle.attempts()
+        self.judgments: dict[Place, dict[str, Judgment]] = {}
+        self.retrieval = RetrievalCount()
+
+    @property
+    def attempts(self) -> AttemptLines:
+        """Every attempt that was journalled."""
+        self._attempts.refresh()
+        return self._attempts
+
+    def __len__(self) -> int:
+        """How many places had an attempt when `attempts` were asked for last."""
+        return len(self._attempts)
+
+    def __contains__(self, place: object) -> bool:
+        """Whether there was an attempt with a result when `attempts` were asked for last."""
+        found = self._attempts.at(place) if isinstance(place, tuple) else None
+        return found is not None and found.has_result
 
     def take(self, attempt: Attempt) -> bool | None:
-        """Score an attempt and keep both. Returns whether it passed."""
-        place = attempt.place
-        scoring = self.scorings[attempt.suite]
-        scores = scoring.scores(attempt, self.judgments.get(place, {}))
-        passed = scoring.passed(scores, attempt)
-        # spans are in the journal, and would be held in memory by every attempt of the run
-        self.attempts[place] = msgspec.structs.replace(attempt, spans=())
-        self.scores[place] = scores
-        self.passes[place] = passed
-        return passed
+        """Score an attempt that was journalled. Returns whether it passed. Raises StoreError."""
+        scoring = self._scorings[attempt.suite]
+        scores = scoring.scores(attempt)
+        self._spool.append(scores)
+        self.retrieval.note(attempt)
+        return scoring.passed(scores, attempt)
 
     def take_judgment(self, judgment: Judgment) -> None:
-        """Keep what a judge said of an attempt that was taken, and score that again."""
+        """Keep what a judge said of an attempt that was taken."""
         self.judgments.setdefault(judgment.place, {})[judgment.scorer] = judgment
-        self.take(self.attempts[judgment.place])
 
     def judged(self, scorer: str, place: Place) -> bool:
         """Whether this judge has been asked about the attempt; an error says nothing."""
@@ -46,7 +66,33 @@ class RunResults:
         """Every judgment so far."""
         return tuple(each for place in self.judgments.values() for each in place.values())
 
-    def known(self) -> tuple[list[Attempt], list[Score], tuple[Judgment, ...]]:
-        """Every attempt so far, every score, and every judgment."""
-        scores = [score for each in self.scores.values() for score in each]
-        return list(self.attempts.values()), scores, self.all_judgments()
+    def table(self, snapshots: Sequence[SuiteSnapshot]) -> ResultTable:
+        """What became of every attempt so far."""
+        attempts = self.attempts
+        spooled = self._spool.read(attempts)
+        scores = spooled if self._whole(spooled) else tuple(self._scored(spooled))
+        return ResultTable(snapshots, attempts, scores, self.all_judgments())
+
+    def write_scores(self) -> ScoreLines:
+        """Make scores.jsonl of what was scored, in the order of the attempts. Returns it."""
+        attempts = self.attempts
+        spooled = self._spool.read(attempts)
+        if self._whole(spooled):
+            self._spool.keep(spooled)
+            return spooled
+        self._bundle.write_scores(self._scored(spooled))
+        return self._bundle.read_scores(attempts)
+
+    def _whole(self, spooled: ScoreLines) -> bool:
+        """Whether the spool holds what every attempt scores, in their order."""
+        whole = spooled.in_order and spooled.groups == len(self._attempts)
+        return whole and not self.judgments
+
+    def _scored(self, spooled: ScoreLines) -> Iterator[Score]:
+        """The scores of every attempt: of judged ones anew, of others as they were spooled."""
+        for attempt, scores in with_scores(self._attempts, spooled):
+            judged = self.judgments.get(attempt.place)
+            if judged or not scores:
+                yield from self._scorings[attempt.suite].scores(attempt, judged or {})
+            else:
+                yield from scores

@@ -1,25 +1,22 @@
 """The first page of a bundle: what ran, against what, and its sums."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from evalkit._version import __version__
 from evalkit.errors import Refused
 from evalkit.gate.verdict import EXIT_INCOMPLETE
-from evalkit.records.attempt import Attempt, FailureMode, Place
 from evalkit.records.run import (
     JudgingTotals,
     RunRecord,
     SuiteRecord,
     SuiteSnapshot,
-    Totals,
     VariantRecord,
 )
 from evalkit.records.shard import PlanIdentity
-from evalkit.report.amounts import measure
-from evalkit.score.scoring import guardrail_triggered
+from evalkit.workflows.runs.arm_sums import ArmSums
 from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
 from evalkit.workflows.setup.commit import read_commit
 from evalkit.workflows.setup.content import arm_contents
@@ -124,20 +121,14 @@ def _judges(snapshot: SuiteSnapshot) -> dict[str, tuple[str, float | None]]:
 def suite_record(
     setup: SuiteSetup,
     snapshot: SuiteSnapshot,
-    attempts: Iterable[Attempt] = (),
-    passes: Mapping[Place, bool | None] | None = None,
-    modes: Mapping[Place, FailureMode] | None = None,
+    sums: Mapping[tuple[str, str], ArmSums] = MappingProxyType({}),
     *,
     note: str | None = None,
     judging: JudgingTotals | None = None,
 ) -> SuiteRecord:
-    """The suite's part of run.json; sums are empty before anything ran.
-
-    What earlier runs lent is told by run and stays out of the sums: they measured and paid for it.
-    """
-    mine = [attempt for attempt in attempts if attempt.suite == setup.name]
-    own = [attempt for attempt in mine if attempt.pooled_from is None]
-    variants = _variants(setup, mine)
+    """The suite's part of run.json, with the `sums` of its arms; none before anything ran."""
+    arms = {variant: arm for (suite, variant), arm in sums.items() if suite == setup.name}
+    variants = _variants(setup, arms)
     return SuiteRecord(
         suite=setup.name,
         golden=setup.assets.golden.reference,
@@ -146,15 +137,7 @@ def suite_record(
         scorers_digest=setup.assets.scorers_digest,
         gate=snapshot.gate,
         variants=variants,
-        totals=tuple(
-            variant_totals(
-                each.variant,
-                [a for a in own if a.variant == each.variant],
-                passes or {},
-                modes or {},
-            )
-            for each in variants
-        ),
+        totals=tuple(arms.get(each.variant, ArmSums()).totals(each.variant) for each in variants),
         cases=len(snapshot.cases),
         trials=snapshot.trials,
         asked_trials=min((look.trials for look in snapshot.looks), default=snapshot.trials),
@@ -165,9 +148,12 @@ def suite_record(
     )
 
 
-def _variants(setup: SuiteSetup, attempts: Sequence[Attempt]) -> tuple[VariantRecord, ...]:
+def _variants(setup: SuiteSetup, arms: Mapping[str, ArmSums]) -> tuple[VariantRecord, ...]:
     contents = arm_contents(setup)
-    records = [_variant(variant, contents[variant.name], attempts) for variant in setup.variants]
+    records = [
+        _variant(variant, contents[variant.name], arms.get(variant.name, ArmSums()))
+        for variant in setup.variants
+    ]
     for arm, run in setup.replayed.items():
         known = next(each for each in run.record.suites if each.suite == setup.name)
         candidate = known.variant("candidate")
@@ -181,15 +167,15 @@ def _variants(setup: SuiteSetup, attempts: Sequence[Attempt]) -> tuple[VariantRe
                 models=candidate.models,
                 digests=candidate.digests,
                 content=contents[arm],
-                origins=count_origins(arm, attempts),
-                pooled=count_pooled(arm, attempts),
+                origins=dict(arms.get(arm, ArmSums()).origins),
+                pooled=dict(arms.get(arm, ArmSums()).pooled),
             )
         )
     order = ("baseline", "candidate", "anchor")
     return tuple(sorted(records, key=lambda record: order.index(record.variant)))
 
 
-def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> VariantRecord:
+def _variant(variant: Variant, content: str, sums: ArmSums) -> VariantRecord:
     models = {
         name: variant.config.models[name].id or name
         for name in variant.assets.route.every_model
@@ -203,60 +189,6 @@ def _variant(variant: Variant, content: str, attempts: Sequence[Attempt]) -> Var
         models=models,
         digests=dict(variant.assets.digests),
         content=content,
-        origins=count_origins(variant.name, attempts),
-        pooled=count_pooled(variant.name, attempts),
+        origins=dict(sums.origins),
+        pooled=dict(sums.pooled),
     )
-
-
-def count_pooled(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
-    """How many attempts of an arm each earlier run lent."""
-    return dict(Counter(a.pooled_from for a in attempts if a.variant == variant and a.pooled_from))
-
-
-def count_origins(variant: str, attempts: Sequence[Attempt]) -> dict[str, int]:
-    """Where the replies of an arm came from, without those of earlier runs."""
-    mine = (a for a in attempts if a.variant == variant and a.pooled_from is None)
-    return dict(Counter(attempt.origin for attempt in mine if attempt.origin))
-
-
-def variant_totals(
-    variant: str,
-    attempts: Sequence[Attempt],
-    passes: Mapping[Place, bool | None],
-    modes: Mapping[Place, FailureMode],
-) -> Totals:
-    """Sums over one variant's attempts, errors included."""
-    amounts = measure(attempts, [passes.get(attempt.place) for attempt in attempts])
-    trials = Counter(attempt.case for attempt in attempts)
-    return Totals(
-        variant=variant,
-        cases=len(trials),
-        attempts=len(attempts),
-        passed=sum(bool(passes.get(a.place)) / trials[a.case] for a in attempts),
-        errors=sum(not attempt.has_result for attempt in attempts),
-        states=dict(Counter(a.state for a in attempts)),
-        failure_modes=dict(Counter(str(modes[a.place]) for a in attempts if a.place in modes)),
-        input_tokens=amounts.input_tokens,
-        output_tokens=amounts.output_tokens,
-        cost_usd=amounts.cost_usd,
-        billed_usd=amounts.billed_usd,
-        fallbacks=sum(bool(a.fallbacks) for a in attempts),
-        guardrails=sum(guardrail_triggered(attempt) for attempt in attempts),
-        latency_p50_s=amounts.latency_p50_s,
-        latency_p95_s=amounts.latency_p95_s,
-        warned=_warned(attempts),
-    )
-
-
-def _warned(attempts: Sequence[Attempt]) -> dict[str, int]:
-    """Attempts by the rule that would have acted on them; a vendor's guardrail has no such mode."""
-    rules = Counter(
-        rule
-        for attempt in attempts
-        for rule in {
-            decision.rule
-            for decision in attempt.decisions
-            if decision.outcome == "warned" and decision.act != "guardrail"
-        }
-    )
-    return dict(sorted(rules.items()))

@@ -185,9 +185,9 @@ async def _execute(
     watch: StallWatch,
 ) -> StoredRun:
     started = wiring.clock.monotonic()
-    results = RunResults({each.suite: SuiteScoring(each) for each in prepared.snapshots})
+    scorings = {each.suite: SuiteScoring(each) for each in prepared.snapshots}
     # the journal holds the run's lock, so it is opened before anything is read or written
-    with bundle.journal(calls) as journal, closing(calls):
+    with bundle.journal(calls) as journal, closing(calls), bundle.score_spool() as spool:
         if before is not None:
             check_untouched(before, bundle)
             prepared.ledger.go_on()
@@ -196,13 +196,14 @@ async def _execute(
         bundle.write_record(record)
         for snapshot in prepared.snapshots:
             bundle.write_snapshot(snapshot)
-        for attempt in bundle.attempts():
+        results = RunResults(scorings, bundle, spool)
+        for attempt in results.attempts:
             if attempt.has_result:
                 results.take(attempt)
-        lent = {a.measurement_id for a in results.attempts.values() if a.pooled_from}
+        lent = {a.measurement_id for a in results.attempts if a.has_result and a.pooled_from}
         for attempt in borrow_attempts(prepared, record, history=history, wiring=wiring):
             counted = attempt.pooled_from and attempt.measurement_id in lent
-            if attempt.place not in results.attempts and not counted:
+            if attempt.place not in results and not counted:
                 journal.append(attempt)
                 results.take(attempt)
         _take_judgments(prepared, results, bundle)
@@ -210,10 +211,11 @@ async def _execute(
         told = journal if exporter is None else TracedJournal(journal, exporter, record.id)
 
         async def make(attempts: Sequence[PlannedAttempt]) -> ExecutionEnd:
+            _ = results.attempts  # what was made until now is done
             made = await execute(
                 attempts,
                 engine.make,
-                done=set(results.attempts),
+                done=results,
                 journal=told,
                 emit=emit,
                 concurrency=engine.concurrency,
@@ -248,7 +250,7 @@ async def _execute(
                 ended = Escalated(prepared.snapshots, first)
                 if record.gates:
                     ended = await escalate(
-                        prepared, first, results=results.known, execute=make, emit=emit
+                        prepared, first, results=results, execute=make, emit=emit
                     )
         stored = finish_run(
             prepared,
@@ -282,7 +284,7 @@ def _take_judgments(prepared: PreparedRun, results: RunResults, bundle: Bundle) 
     for judgment in bundle.judgments():
         known = prepared.judges.opened.get((judgment.suite, judgment.scorer))
         same = known is not None and known.digest == judgment.judge
-        if same and judgment.place in results.attempts:
+        if same and judgment.place in results:
             results.take_judgment(judgment)
     prepared.judges.remember(bundle.judgments())
     for setup in prepared.setups:

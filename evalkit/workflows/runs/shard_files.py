@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import Refused, StoreError, UsageError
-from evalkit.records.attempt import Attempt
 from evalkit.records.run import RunRecord, StoredRun
 from evalkit.records.shard import PlanIdentity, Shard
 from evalkit.store.bundle import RECORD, Bundle
@@ -18,14 +17,13 @@ _DEEPEST = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardFile:
-    """A shard as it was read. `superseded` are attempts that were made again, `spent_usd` is what
+    """A shard as it was read. `spent_usd` is what
     all of its lines were charged."""
 
     bundle: Bundle
     run: StoredRun
     shard: Shard
     plan: PlanIdentity
-    superseded: tuple[Attempt, ...]
     spent_usd: float
 
     @property
@@ -105,7 +103,6 @@ def _read(bundle: Bundle) -> ShardFile:
             run=bundle.load(),
             shard=record.shard,
             plan=record.plan,
-            superseded=bundle.superseded(),
             spent_usd=bundle.spent()[0],
         )
     except StoreError as error:

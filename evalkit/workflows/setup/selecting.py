@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from evalkit.errors import Refused
 from evalkit.records.cases import Cases
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import passes_of
+from evalkit.workflows.deciding import ResultTable
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -40,16 +40,21 @@ def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> Cases:
 def _broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
     """Cases of a suite that the stored run's candidate failed and its baseline, if any, passed."""
     stored = store.open(name).load_whole()
-    passes = passes_of(stored.snapshots, stored.attempts, stored.scores)
-    failed = {
-        place[2] for place, ok in passes.items() if place[:2] == (suite, "candidate") and not ok
-    }
+    table = ResultTable(stored.snapshots, stored.attempts, stored.scores, stored.judgments)
+    passes = table.outcomes.passes
+
+    def ended(arm: str, *, passed: bool) -> set[str]:
+        return {
+            attempt.case
+            for attempt in stored.attempts
+            if attempt.place[:2] == (suite, arm) and bool(passes.get(attempt.place)) is passed
+        }
+
+    failed = ended("candidate", passed=False)
     snapshot = stored.snapshot(suite)
     if snapshot is None or not snapshot.has_baseline:
         return failed
-    return failed & {
-        place[2] for place, ok in passes.items() if place[:2] == (suite, "baseline") and ok
-    }
+    return failed & ended("baseline", passed=True)
 
 
 def _check_known(request: RunRequest, setups: Sequence[SuiteSetup]) -> None:

@@ -47,7 +47,7 @@ def make_scored(make_run: MakeRun, results: Sides, **spec: Any) -> StoredRun:
         snapshot={"scorers": ({"exact": {}, "gate": True},)},
         **spec,
     )
-    return replace(stored, scores=score_attempts(stored.snapshots, stored.attempts))
+    return replace(stored, scores=tuple(score_attempts(stored.snapshots, stored.attempts)))
 
 
 def write_last(root: Path, **values: Any) -> None:

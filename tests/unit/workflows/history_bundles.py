@@ -81,7 +81,7 @@ def write_run(
             for variant, results in arms.items()
             for case, right in results.items()
         )
-    scores = score_attempts([snapshot], attempts)
+    scores = tuple(score_attempts([snapshot], attempts))
     verdict = decide([snapshot], attempts, scores)
     at = f"2026-11-24T{number:02}:00:00+00:00"
     record = RunRecord(

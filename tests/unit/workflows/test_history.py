@@ -98,7 +98,7 @@ def test_a_tally_counts_distinct_measurements_with_a_result(tmp_path: Path) -> N
     )
     stored = write_run(tmp_path, 1, ALONE, attempts=attempts)  # type: ignore[arg-type]
     _, tallies = entry_of(stored, root=tmp_path)
-    assert tallies == {
+    assert {arm: tuple(each) for arm, each in tallies.items()} == {
         ("ask", "candidate"): (
             CaseTally(case="a1", passes=2, runs=3, measured={"m1": True, "m2": False, "m7": True}),
         )

@@ -16,6 +16,7 @@ from evalkit.records.case import Case
 from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment, JudgmentState, Opinion
 from evalkit.records.label import LabelledItem
+from evalkit.records.lookup import HeldScores
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
 from evalkit.records.score import Score, ScoreState
 from tests.labelled import item, label, rubric
@@ -91,6 +92,11 @@ class JudgedSuite:
             for number, trials in enumerate(letters):
                 for trial, letter in enumerate(re.findall(r"[A-Za-z?-]!?", trials), start=1):
                     self._add(variant, f"m{number}", trial, letter)
+
+    @property
+    def found_scores(self) -> HeldScores:
+        """The scores, found by the place of their attempt."""
+        return HeldScores(score for each in self.scores.values() for score in each)
 
     def arm_of(self, variant: str, case: str) -> Mapping[int, Attempt]:
         """The attempts of a case in an arm, by trial."""

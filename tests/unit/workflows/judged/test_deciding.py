@@ -27,7 +27,7 @@ def parts(
     judges = SuiteJudges(
         suite.snapshot,
         arm_of=suite.arm_of,
-        scores=suite.scores,
+        scores=suite.found_scores,
         judgments=suite.judgments.values(),
         labels=labels or [],
     )
@@ -259,7 +259,7 @@ def test_judgments_of_another_suite_are_not_read() -> None:
         *(msgspec.structs.replace(each, suite="other") for each in other.judgments.values()),
     ]
     judges = SuiteJudges(
-        suite.snapshot, arm_of=suite.arm_of, scores=suite.scores, judgments=mixed, labels=[]
+        suite.snapshot, arm_of=suite.arm_of, scores=suite.found_scores, judgments=mixed, labels=[]
     )
     (part,) = judges.parts(1, SETTINGS)
     assert part.judged is not None and part.judged.candidate.passed == 10

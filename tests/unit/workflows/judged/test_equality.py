@@ -29,7 +29,7 @@ def read(suite: JudgedSuite, items: list[LabelledItem]) -> RunLabels:
     """What labels tell of the suite's judge."""
     cases = tally_judge(
         suite.judge, suite.snapshot, suite.snapshot.cases, 1,
-        arm_of=suite.arm_of, scores=suite.scores, judgments=suite.judgments,
+        arm_of=suite.arm_of, scores=suite.found_scores, judgments=suite.judgments,
     ).cases  # fmt: skip
     return read_run_labels(suite.judge, suite.judgments.values(), items, cases)
 
@@ -144,7 +144,7 @@ def cases_of(suite: JudgedSuite) -> Any:
     """The cases as the gate compares them."""
     return tally_judge(
         suite.judge, suite.snapshot, suite.snapshot.cases, 1,
-        arm_of=suite.arm_of, scores=suite.scores, judgments=suite.judgments,
+        arm_of=suite.arm_of, scores=suite.found_scores, judgments=suite.judgments,
     ).cases  # fmt: skip
 
 

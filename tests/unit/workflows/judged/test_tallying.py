@@ -19,7 +19,7 @@ def tally(suite: JudgedSuite, trials: int = 1) -> JudgeTally:
         suite.snapshot.cases,
         trials,
         arm_of=suite.arm_of,
-        scores=suite.scores,
+        scores=suite.found_scores,
         judgments=suite.judgments,
     )
 

@@ -1,0 +1,69 @@
+"""The scores of a run while it is under way: on disk, and scores.jsonl only when all are there."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from evalkit.records.score import Score
+from evalkit.store.attempt_lines import AttemptLines
+from evalkit.store.files import explained, sync_folder
+from evalkit.store.score_lines import ScoreLines
+
+_BUFFER = 1 << 16
+
+
+class ScoreSpool:
+    """Takes scores in the order in which attempts are made; a run that is killed leaves them aside.
+
+    Every method raises StoreError where the disk refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """A spool that replaces `path` in the end; what a killed run left of one is dropped."""
+        self._target = path
+        self._path = path.with_name(f".{path.name}.part")
+        self._encode = msgspec.json.Encoder().encode
+        with explained("write", self._path):
+            self._path.unlink(missing_ok=True)
+            self._file = open(self._path, "xb", buffering=_BUFFER)  # noqa: SIM115 -- see close
+
+    def append(self, scores: Iterable[Score]) -> None:
+        """Take the scores of one attempt."""
+        with explained("write", self._path):
+            for score in scores:
+                self._file.write(self._encode(score) + b"\n")
+
+    def read(self, attempts: AttemptLines) -> ScoreLines:
+        """What it has taken so far."""
+        with explained("write", self._path):
+            self._file.flush()
+        return ScoreLines(self._path, attempts)
+
+    def keep(self, read: ScoreLines) -> None:
+        """Make it scores.jsonl; `read` is what was read of it."""
+        with explained("write", self._target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            os.replace(self._path, self._target)
+            sync_folder(self._target.parent)
+        read.moved(self._target)
+
+    def __enter__(self) -> "ScoreSpool":
+        """The spool itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it, and drop what was not kept."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
