@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from evalkit.config.base import Name, Part
 from evalkit.config.budgets import Budget
 from evalkit.config.engines import Engine
+from evalkit.config.gateway import GatewayRules
 from evalkit.config.indexes import Index, Scopes
 from evalkit.config.matching import match_route
 from evalkit.config.permissions import Text
@@ -99,6 +100,10 @@ class Config(Part):
     retention: Annotated[
         Retention, Field(description="How long private state is kept, for `evalkit prune`.")
     ] = Retention()
+
+    gateway: Annotated[
+        GatewayRules, Field(description="What `evalkit serve` allows its clients.")
+    ] = GatewayRules()
 
     @field_validator("version", mode="before")
     @classmethod

@@ -71,6 +71,18 @@ class Traffic:
             place = (provider, identity, model, breaker)
             return Lane(limiter, self._breakers.setdefault(place, Breaker(breaker, self._clock)))
 
+    def limiters(self) -> list[tuple[str, Limiter]]:
+        """The limiter of each provider, by its name."""
+        with self._lock:
+            return [(provider, each) for (provider, _), each in self._limiters.items()]
+
+    def breakers(self) -> list[tuple[str, str, Breaker]]:
+        """The circuit of each model, by the names of its provider and its id."""
+        with self._lock:
+            return [
+                (provider, model, each) for (provider, _, model, _), each in self._breakers.items()
+            ]
+
 
 class Passage:
     """One try on its way through a lane; how it ends is told to the limiter and the breaker."""

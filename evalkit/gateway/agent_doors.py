@@ -27,11 +27,10 @@ Act = Callable[[Session, Fields], Awaitable[Any]]
 class AgentDoors:
     """Answers one request each."""
 
-    def __init__(self, service: Service, sessions: SessionTable, *, max_bytes: int) -> None:
-        """`max_bytes` is the longest body that is read."""
+    def __init__(self, service: Service, sessions: SessionTable) -> None:
+        """Acts in `sessions` of the service."""
         self._service = service
         self._sessions = sessions
-        self._max_bytes = max_bytes
 
     async def authorize(self, exchange: Exchange) -> None:
         """Whether a tool call may be executed: 200, or 403 with the rule and what it waits for."""
@@ -100,7 +99,7 @@ class AgentDoors:
         await self._answer(exchange, work)
 
     async def _fields(self, exchange: Exchange) -> Fields:
-        body = await exchange.body(self._max_bytes)
+        body = await exchange.body()
         return read_body(body) if body.strip() else Fields({})
 
     async def _answer(

@@ -1,92 +1,131 @@
-"""The ASGI application: paths, request ids, and what no door expects."""
+"""The ASGI application: which door is at which path."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from evalkit.errors import EvalkitError
 from evalkit.gateway.agent_doors import AgentDoors
 from evalkit.gateway.asking import Asking
 from evalkit.gateway.desk import KeyDesk
 from evalkit.gateway.door import Door
 from evalkit.gateway.doors.openai_errors import error_body
-from evalkit.gateway.endpoint import DOORS, MAX_BODY_BYTES, Endpoint, Serve
+from evalkit.gateway.endpoint import DOORS, Around, Endpoint, Serve
 from evalkit.gateway.exchange import ErrorWriter, Exchange
-from evalkit.gateway.identity import identify
-from evalkit.gateway.refusals import Declined, refusal_of
+from evalkit.gateway.models_door import ModelsDoor
+from evalkit.gateway.nowhere import Nowhere
+from evalkit.gateway.operation import Operation
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
+from evalkit.gateway.watching import WatchDoors
+
+OURS = "/v1/evalkit"
 
 
 def build_app(
     service: Service,
+    operation: Operation,
     *,
     doors: Sequence[Door] = DOORS,
     around: Callable[[], AbstractAsyncContextManager[None]],
 ) -> Starlette:
     """The gateway over a project; `around` is entered while it serves."""
-    sessions = SessionTable(service, monotonic=time.monotonic)
-    desk = KeyDesk(service, sessions)
-    agents = AgentDoors(service, sessions, max_bytes=MAX_BODY_BYTES)
+    sessions = SessionTable(service, monotonic=time.monotonic, heard=operation.heard)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> Any:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with around():
             try:
                 yield
             finally:
+                await operation.ended()
                 await sessions.end_all()
 
-    def path(method: str, where: str, serve: Serve, error: ErrorWriter = error_body) -> Route:
-        return Route(where, Endpoint(serve, error), methods=[method])
-
-    def ask(door: Door) -> Route:
-        asking = Asking(door, desk, max_bytes=MAX_BODY_BYTES)
-        return path("POST", door.path, lambda exchange, _: asking.serve(exchange), door.error)
-
-    ours = "/v1/evalkit"
-    return Starlette(
-        lifespan=lifespan,
-        routes=[
-            *map(ask, doors),
-            path("GET", "/v1/models", lambda ex, _: _models(ex, service)),
-            path("POST", f"{ours}/tools/authorize", lambda ex, _: agents.authorize(ex)),
-            path("POST", f"{ours}/tools/result", lambda ex, _: agents.tool_result(ex)),
-            path("POST", f"{ours}/retrieve", lambda ex, _: agents.retrieve(ex)),
-            path("POST", f"{ours}/retrieve/check", lambda ex, _: agents.check_documents(ex)),
-            path("DELETE", f"{ours}/session", lambda ex, _: agents.end_session(ex)),
-            path("GET", f"{ours}/approvals", lambda ex, _: agents.approvals(ex)),
-            path(
-                "POST",
-                f"{ours}/approvals/{{id}}/grant",
-                lambda ex, at: agents.decide(ex, at["id"], "grant"),
-            ),
-            path(
-                "POST",
-                f"{ours}/approvals/{{id}}/deny",
-                lambda ex, at: agents.decide(ex, at["id"], "deny"),
-            ),
-        ],
+    serving = _Paths(operation)
+    _add_doors(serving, service, sessions, doors)
+    _add_agent_doors(serving, AgentDoors(service, sessions))
+    watch = WatchDoors(service, sessions, operation)
+    serving.watch("/healthz", lambda exchange, _: watch.alive(exchange))
+    serving.watch("/readyz", lambda exchange, _: watch.ready(exchange))
+    serving.watch("/metrics", lambda exchange, _: watch.metrics(exchange))
+    nowhere = Nowhere(serving.routes)
+    other = Endpoint(
+        lambda exchange, at: nowhere.serve(exchange, f"/{at['path']}"),
+        error_body,
+        around=lambda exchange, work: operation.watched(exchange, "", work),
     )
+    return Starlette(lifespan=lifespan, routes=[*serving.routes, Route("/{path:path}", other)])
 
 
-async def _models(exchange: Exchange, service: Service) -> None:
-    """The routes that the key opens, as OpenAI lists models."""
-    try:
-        holder = identify(exchange, service)
-    except Declined as declined:
-        await exchange.refuse(declined.refusal, error_body)
-        return
-    except EvalkitError as error:
-        await exchange.refuse(refusal_of(error), error_body)
-        return
-    known = [_model(name) for name in service.routes if holder.may_use(name)]
-    await exchange.answer(200, {"object": "list", "data": known}, {})
+class _Paths:
+    """Routes that are made one after the other."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.routes: list[Route] = []
+        self._operation = operation
+
+    def serve(self, method: str, where: str, serve: Serve, error: ErrorWriter = error_body) -> None:
+        """A path whose requests count."""
+        operation = self._operation
+        self._add(
+            method,
+            where,
+            serve,
+            error,
+            lambda exchange, work: operation.serve(exchange, where, work, error),
+        )
+
+    def watch(self, where: str, serve: Serve) -> None:
+        """A path for who watches."""
+        operation = self._operation
+        self._add(
+            "GET",
+            where,
+            serve,
+            error_body,
+            lambda exchange, work: operation.watched(exchange, where, work),
+        )
+
+    def _add(
+        self, method: str, where: str, serve: Serve, error: ErrorWriter, around: Around
+    ) -> None:
+        rules = self._operation
+        endpoint = Endpoint(serve, error, rules=lambda: rules.rules, around=around)
+        self.routes.append(Route(where, endpoint, methods=[method]))
 
 
-def _model(route: str) -> dict[str, Any]:
-    return {"id": route, "object": "model", "created": 0, "owned_by": "evalkit"}
+def _add_doors(
+    paths: _Paths, service: Service, sessions: SessionTable, doors: Sequence[Door]
+) -> None:
+    desk = KeyDesk(service, sessions)
+
+    def ask(door: Door) -> Serve:
+        asking = Asking(door, desk)
+        return lambda exchange, _: asking.serve(exchange)
+
+    for door in doors:
+        paths.serve("POST", door.path, ask(door), door.error)
+    models = ModelsDoor(service)
+    paths.serve("GET", "/v1/models", lambda exchange, _: models.all(exchange))
+    paths.serve("GET", "/v1/models/{id}", lambda exchange, at: models.one(exchange, at["id"]))
+
+
+def _add_agent_doors(paths: _Paths, agents: AgentDoors) -> None:
+    for where, serve in (
+        ("tools/authorize", agents.authorize),
+        ("tools/result", agents.tool_result),
+        ("retrieve", agents.retrieve),
+        ("retrieve/check", agents.check_documents),
+    ):
+        paths.serve("POST", f"{OURS}/{where}", _without_parameters(serve))
+    paths.serve("DELETE", f"{OURS}/session", lambda ex, _: agents.end_session(ex))
+    paths.serve("GET", f"{OURS}/approvals", lambda ex, _: agents.approvals(ex))
+    one = f"{OURS}/approvals/{{id}}"
+    paths.serve("POST", f"{one}/grant", lambda ex, at: agents.decide(ex, at["id"], "grant"))
+    paths.serve("POST", f"{one}/deny", lambda ex, at: agents.decide(ex, at["id"], "deny"))
+
+
+def _without_parameters(serve: Callable[[Exchange], Awaitable[None]]) -> Serve:
+    return lambda exchange, _: serve(exchange)

@@ -10,29 +10,28 @@ from evalkit.gateway.asked import Asked
 from evalkit.gateway.call_ids import CallIds
 from evalkit.gateway.desk import Desk
 from evalkit.gateway.door import Door
-from evalkit.gateway.exchange import ClientLeft, Exchange
+from evalkit.gateway.exchange import EVENTS, ClientLeft, Exchange
 from evalkit.gateway.forms import check_form
 from evalkit.gateway.refusals import Declined, refusal_of
 from evalkit.ports import ModelSession
 from evalkit.records.call import Completion, Piece
 
-EVENTS = "text/event-stream; charset=utf-8"
+_STREAM = f"{EVENTS}; charset=utf-8"
 
 
 class Asking:
     """Serves one door."""
 
-    def __init__(self, door: Door, desk: Desk, *, max_bytes: int) -> None:
-        """`desk` says whose requests they are; `max_bytes` is the longest body that is read."""
+    def __init__(self, door: Door, desk: Desk) -> None:
+        """`desk` says whose requests they are."""
         self._door = door
         self._desk = desk
-        self._max_bytes = max_bytes
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request. Whatever happens ends in an answer, or in nobody listening."""
         try:
             holder = self._desk.identify(exchange)
-            asked = self._door.read(await exchange.body(self._max_bytes))
+            asked = self._door.read(await exchange.body())
             tools = self._desk.known_tools(asked.tools)
             asked = msgspec.structs.replace(asked, tools=tools)
             async with self._desk.open(exchange, holder, asked) as session:
@@ -82,7 +81,7 @@ class Asking:
         writer = self._door.stream(asked, request_id=exchange.request_id, at=self._desk.now_s())
         first = await anext(pieces)
         more = about(first) if isinstance(first, Completion) else {}
-        await exchange.start(200, EVENTS, more | {"cache-control": "no-cache"})
+        await exchange.start(200, _STREAM, more | {"cache-control": "no-cache"})
         await exchange.write(writer.begin())
         ids = CallIds(exchange.request_id)
         try:

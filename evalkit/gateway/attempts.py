@@ -15,7 +15,7 @@ from starlette.routing import Route
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.asking import Asking
 from evalkit.gateway.door import Door
-from evalkit.gateway.endpoint import DOORS, MAX_BODY_BYTES, Endpoint
+from evalkit.gateway.endpoint import DOORS, Endpoint
 from evalkit.gateway.exchange import Exchange
 from evalkit.gateway.identity import sent_key
 from evalkit.gateway.refusals import Declined, Refusal
@@ -97,7 +97,7 @@ def build_attempt_app(desk: AttemptDesk, doors: Sequence[Door] = DOORS) -> Starl
     """Every door, once by itself and once below the token of an attempt."""
 
     def routes(door: Door) -> list[Route]:
-        asking = Asking(door, desk, max_bytes=MAX_BODY_BYTES)
+        asking = Asking(door, desk)
 
         async def serve(exchange: Exchange, at: dict[str, str]) -> None:
             if token := at.get("token"):

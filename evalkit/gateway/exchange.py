@@ -1,11 +1,13 @@
 """One request and its answer over ASGI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from evalkit.config.gateway import GatewayRules
 from evalkit.gateway.refusals import Declined, Refusal
 
 Message = MutableMapping[str, Any]
@@ -16,6 +18,9 @@ ErrorWriter = Callable[[Refusal, str], Any]
 Result = TypeVar("Result")
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
+DEFAULTS = GatewayRules()
+_CLOSING = (408, 413)
 
 
 class ClientLeft(Exception):
@@ -25,8 +30,31 @@ class ClientLeft(Exception):
 class Exchange:
     """One request and its answer, over ASGI."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
-        """`request_id` is ours; every answer carries it."""
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        rules: GatewayRules = DEFAULTS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`request_id` is ours; every answer carries it.
+
+        What is found out on the way is kept for figures and the log: the id of the `key`, the
+        `route`, the `status` that was sent (0: none), the code of what was `refused`, and when the
+        first byte of a stream left.
+        """
+        self.method = str(scope["method"])
+        self.key = ""
+        self.route = ""
+        self.status = 0
+        self.refused = ""
+        self.first_s: float | None = None
+        self.monotonic = monotonic
+        self.began_s = monotonic()
+        self._rules = rules
         self.headers: dict[str, str] = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -38,8 +66,27 @@ class Exchange:
         self._receive = receive
         self._send = send
 
-    async def body(self, max_bytes: int) -> bytes:
-        """The whole body. Raises Declined for one that is too large, ClientLeft."""
+    async def body(self) -> bytes:
+        """The whole body. Raises Declined for one that is too large or too slow, ClientLeft."""
+        announced = self.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._rules.max_body_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._rules.body_timeout_s):
+                return await self._whole_body()
+        except TimeoutError:
+            message = f"the body did not come within {self._rules.body_timeout_s:g} s"
+            raise Declined(
+                Refusal(
+                    status=408,
+                    kind="timeout",
+                    code="body_timeout",
+                    message=message,
+                    retry=True,
+                )
+            ) from None
+
+    async def _whole_body(self) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -48,18 +95,17 @@ class Exchange:
                 raise ClientLeft
             part = message.get("body", b"")
             size += len(part)
-            if size > max_bytes:
-                raise Declined(
-                    Refusal(
-                        status=413,
-                        kind="too_large",
-                        code="request_too_large",
-                        message=f"the body is longer than {max_bytes:,} bytes",
-                    )
-                )
+            if size > self._rules.max_body_bytes:
+                raise self._too_large()
             parts.append(part)
             if not message.get("more_body"):
                 return b"".join(parts)
+
+    def _too_large(self) -> Declined:
+        message = f"the body is longer than {self._rules.max_body_bytes:,} bytes"
+        return Declined(
+            Refusal(status=413, kind="too_large", code="request_too_large", message=message)
+        )
 
     async def while_listening(self, work: Awaitable[Result]) -> Result:
         """The result of `work`, which is cancelled where the client leaves: then ClientLeft."""
@@ -82,6 +128,9 @@ class Exchange:
     async def start(self, status: int, kind: str, more: dict[str, str]) -> None:
         """Send the head of the answer."""
         self.started = True
+        self.status = status
+        if kind.startswith(EVENTS):
+            self.first_s = self.monotonic()
         # OpenAI's name for it, and Anthropic's
         ids = {"x-request-id": self.request_id, "request-id": self.request_id}
         headers = {"content-type": kind} | ids | self.about | more
@@ -102,13 +151,18 @@ class Exchange:
 
     async def answer(self, status: int, body: Any, more: dict[str, str]) -> None:
         """Send a whole answer."""
-        await self.start(status, JSON, more)
-        await self.write(msgspec.json.encode(body), last=True)
+        written = msgspec.json.encode(body)
+        await self.start(status, JSON, more | {"content-length": str(len(written))})
+        await self.write(written, last=True)
 
-    async def refuse(self, refusal: Refusal, write: ErrorWriter) -> None:
-        """Send a refusal, whose body `write` makes of it and of the request's id."""
+    async def refuse(
+        self, refusal: Refusal, write: ErrorWriter, *, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Send a refusal, whose body `write` makes of it and of the request's id, with `more`
+        headers."""
+        self.refused = refusal.code
         body = write(refusal, self.request_id)
-        await self.answer(refusal.status, body, refusal_headers(refusal))
+        await self.answer(refusal.status, body, refusal_headers(refusal) | dict(more or {}))
 
 
 def refusal_headers(refusal: Refusal) -> dict[str, str]:
@@ -116,6 +170,8 @@ def refusal_headers(refusal: Refusal) -> dict[str, str]:
     headers = {} if refusal.retry else {"x-should-retry": "false"}
     if refusal.retry and refusal.retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(refusal.retry_after_s)))
+    if refusal.status in _CLOSING or refusal.code == "draining":
+        headers["connection"] = "close"  # what is left of the body is read by nobody
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
     return headers

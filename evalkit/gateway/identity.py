@@ -4,11 +4,14 @@ from evalkit.gateway.asked import Asked
 from evalkit.gateway.exchange import Exchange
 from evalkit.gateway.refusals import Declined, Refusal, unreadable
 from evalkit.gateway.service import Service
-from evalkit.records.gateway_key import GatewayKey
+from evalkit.records.gateway_key import GatewayKey, Purpose
 
 
-def identify(exchange: Exchange, service: Service) -> GatewayKey:
-    """Whose request it is: a key as bearer token, or in x-api-key. Raises Declined."""
+def identify(exchange: Exchange, service: Service, purpose: Purpose = "calls") -> GatewayKey:
+    """Whose request it is: a key as bearer token, or in x-api-key. Raises Declined.
+
+    A key that is for something else than the `purpose` does not do.
+    """
     key = sent_key(exchange)
     holder = service.holder(key) if key else None
     if holder is None:
@@ -23,6 +26,12 @@ def identify(exchange: Exchange, service: Service) -> GatewayKey:
                 message=f"{message}; `evalkit key add` makes one",
             )
         )
+    exchange.key = holder.id
+    if holder.purpose != purpose:
+        message = (
+            f"this key is for {holder.purpose}; `evalkit key add --for {purpose}` makes another"
+        )
+        raise Declined(Refusal(status=403, kind="permission", code="wrong_key", message=message))
     return holder
 
 

@@ -1,5 +1,6 @@
 """What a client is told where there is no answer: one record, which each door writes its way."""
 
+import logging
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from evalkit.errors import (
     PolicyBlocked,
     ProviderError,
     Refused,
+    StoreError,
 )
 from evalkit.records.attempt import FailureMode
 
@@ -47,6 +49,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     approval: str | None = None
     retry: bool = False
     retry_after_s: float | None = None
+
+
+_log = logging.getLogger("evalkit.gateway")
 
 
 class Declined(Exception):
@@ -115,6 +120,16 @@ def refusal_of(error: EvalkitError) -> Refusal:
         key = error.problems[0].key if error.problems else None
         return Refusal(
             status=400, kind="invalid_request", code="invalid_request", message=message, param=key
+        )
+    if isinstance(error, StoreError):
+        # its words name files of this machine: they are for the log
+        _log.error("%s", message)
+        return Refusal(
+            status=503,
+            kind="overloaded",
+            code="store_unavailable",
+            message="what the gateway keeps (keys, budgets, approvals) cannot be reached now",
+            retry=True,
         )
     if isinstance(error, Refused):
         return Refusal(status=503, kind="overloaded", code="not_configured", message=message)

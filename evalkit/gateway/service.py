@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from evalkit.gateway.standing import Standing
 from evalkit.ports import Session
 from evalkit.records.approval import Approval
 from evalkit.records.asset import Tool
@@ -30,6 +31,15 @@ class Service(Protocol):
 
     def holder(self, key: str) -> GatewayKey | None:
         """Whose key it is; None for one that opens nothing. Raises StoreError."""
+
+    def problem(self) -> str | None:
+        """What keeps it from serving, in a word that tells no path and no name; None: nothing.
+
+        May wait for a disk.
+        """
+
+    def standing(self) -> Standing:
+        """How it stands, for who watches. May wait for a disk. Raises StoreError."""
 
     def session(
         self, route: str, holder: GatewayKey, *, end_user: str

@@ -7,14 +7,15 @@ and it ends when it is told to, or was left alone for long: then its trace is wr
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from evalkit.gateway.exchange import Exchange
 from evalkit.gateway.refusals import Declined, Refusal, unreadable
 from evalkit.gateway.service import Service
 from evalkit.ports import Session
+from evalkit.records.call import Decision
 from evalkit.records.gateway_key import GatewayKey
 
 HEADER = "x-evalkit-session"
@@ -49,12 +50,17 @@ class SessionTable:
         service: Service,
         *,
         monotonic: Callable[[], float],
+        heard: Callable[[str, Sequence[Decision], float], None],
         idle_s: float = IDLE_S,
         most: int = MOST,
     ) -> None:
-        """A session that nobody uses for `idle_s` ends; there are `most` of them at a time."""
+        """A session that nobody uses for `idle_s` ends; there are `most` of them at a time.
+
+        `heard` is told, of each request, the route, what was decided, and what calls were charged.
+        """
         self._service = service
         self._monotonic = monotonic
+        self._heard = heard
         self._idle_s = idle_s
         self._most = most
         self._open: dict[_Place, _Open] = {}
@@ -73,14 +79,16 @@ class SessionTable:
         Raises Declined for an id that is none, or one of another route or user; PolicyBlocked for
         a step that the route does not have.
         """
+        exchange.route = route
         name = exchange.headers.get(HEADER)
         step = exchange.headers.get(STEP, "")
         if name is None:
             async with self._service.session(route, holder, end_user=end_user) as session:
                 _tell_trace(exchange, session)
-                if step:
-                    session.enter(step)
-                yield session
+                with self._listening(route, session):
+                    if step:
+                        session.enter(step)
+                    yield session
             return
         if not _ID.fullmatch(name):
             raise unreadable(f"{HEADER} is 1 to 128 letters, digits, and any of _ . : -", HEADER)
@@ -93,15 +101,25 @@ class SessionTable:
                     opened = self._service.session(route, holder, end_user=end_user)
                     mine.session = await mine.stack.enter_async_context(opened)
                 _tell_trace(exchange, mine.session)
-                if step and step != mine.step:
-                    mine.session.enter(step)
-                    mine.step = step
-                yield mine.session
+                with self._listening(route, mine.session):
+                    if step and step != mine.step:
+                        mine.session.enter(step)
+                        mine.step = step
+                    yield mine.session
         finally:
             mine.users -= 1
             mine.used_at = self._monotonic()
             if mine.session is None and not mine.users:
                 self._open.pop((holder.id, name), None)
+
+    @contextmanager
+    def _listening(self, route: str, session: Session) -> Iterator[None]:
+        """Tell what one request adds to a session."""
+        seen, spent_usd = len(session.decisions), session.billed_usd
+        try:
+            yield
+        finally:
+            self._heard(route, session.decisions[seen:], session.billed_usd - spent_usd)
 
     def _find(self, name: str, route: str, holder: GatewayKey, end_user: str) -> _Open:
         place = (holder.id, name)

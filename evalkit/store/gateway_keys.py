@@ -131,6 +131,12 @@ class GatewayKeys:
         now = self._now().astimezone(UTC).isoformat(timespec="seconds")
         return None if known.ended(now) else known
 
+    def check(self) -> None:
+        """Raise where the file cannot be read now."""
+        if self.path.exists():
+            with self._open(patience_s=_SOON_S) as connection:
+                connection.execute("SELECT id FROM keys LIMIT 1").fetchone()
+
     @contextmanager
     def _open(
         self, *, make: bool = False, patience_s: float = _BUSY_S

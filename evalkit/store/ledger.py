@@ -31,7 +31,7 @@ from evalkit.store.ledger_file import (
     wait_for_others,
     writing,
 )
-from evalkit.store.ledger_rows import Entries, read_balances
+from evalkit.store.ledger_rows import Entries, find_balances, read_balances
 
 # A hold whose process says nothing for so long is charged in full.
 LEASE_S = 120.0
@@ -155,6 +155,17 @@ class SqliteAccounts:
             except TROUBLE as error:
                 raise explained_error(self.path, error) from error
             return tuple(found[each.key] for each in accounts)
+
+    def find(self, begin: str, end: str, *, most: int) -> dict[str, Balance]:
+        """Balances of up to `most` accounts whose keys begin and end like that; none without a
+        file."""
+        with self._lock:
+            if self._connection is None and not self.path.exists():
+                return {}
+            try:
+                return find_balances(self._opened(), begin, end, most=most)
+            except sqlite3.Error as error:
+                raise explained_error(self.path, error) from error
 
     def open_run(self, account: Account, spent: Amount) -> None:
         """Charge what earlier processes of the run held, and go on from `spent` at least."""

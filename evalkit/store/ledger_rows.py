@@ -168,6 +168,25 @@ def read_balances(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[s
             f"WHERE key IN ({', '.join('?' * len(some))})",
             some,
         )
-        for key, spent_nano, spent_tokens, held_nano, held_tokens in rows:
-            found[key] = Balance(Amount(spent_nano, spent_tokens), Amount(held_nano, held_tokens))
+        found |= _balances(rows)
     return found
+
+
+def find_balances(
+    connection: sqlite3.Connection, begin: str, end: str, *, most: int
+) -> dict[str, Balance]:
+    """Up to `most` accounts whose keys begin and end like that; neither holds % or _."""
+    return _balances(
+        connection.execute(
+            "SELECT key, spent_nano, spent_tokens, held_nano, held_tokens FROM accounts "
+            "WHERE key >= ?1 AND key < ?1 || char(1114111) AND key LIKE '%' || ?2 LIMIT ?3",
+            (begin, end, most),
+        )
+    )
+
+
+def _balances(rows: Iterable[tuple[str, int, int, int, int]]) -> dict[str, Balance]:
+    return {
+        key: Balance(Amount(spent_nano, spent_tokens), Amount(held_nano, held_tokens))
+        for key, spent_nano, spent_tokens, held_nano, held_tokens in rows
+    }

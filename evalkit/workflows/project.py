@@ -164,6 +164,16 @@ class Project:
         """What is allowed and worth a look."""
         return self.assets.warnings
 
+    @property
+    def traffic(self) -> "Traffic":
+        """The limits and circuits that all its sessions share."""
+        return self._shared_traffic()
+
+    @property
+    def lost_traces(self) -> int:
+        """Traces of sessions that could not be written."""
+        return 0 if self._books is None else self._books.lost
+
     def run(
         self,
         suites: Sequence[str] = (),

@@ -14,6 +14,7 @@ from evalkit.records.ledger import Account, Amount, KeyCaps, Limit, Scopes
 # An account is kept for as long after its window as somebody may go on with a run or look at it.
 KEPT = timedelta(days=62)
 _NOBODY = "nobody"
+_PERIODS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 _DIGITS = 16
 # what stored attempts and traces show of a pseudonym
 _SHOWN = 12
@@ -99,6 +100,22 @@ def window_ends(window: Window, now: datetime) -> datetime | None:
     return None
 
 
+def ends_of_keys(budget: Budget, now: datetime) -> tuple[str, str]:
+    """How the keys of the accounts that a budget counts on now begin and end; its window is one of
+    the calendar. Between the two stands whose each of them is."""
+    period = now.astimezone(UTC).strftime(_PERIODS[budget.period])
+    return f"{budget.period} {budget.scope} ", f" {period}"
+
+
+def is_over(budget: Budget, who: str) -> bool:
+    """Whether a budget is over those of a pseudonym."""
+    if budget.only is None:
+        return True
+    return scope_pseudonym(budget.scope, budget.only) == who or (
+        len(budget.only) >= _SHOWN and who.startswith(budget.only)
+    )
+
+
 def tightest(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     """One limit an account: that of several budgets on it that leaves the least."""
     by_key: dict[str, Limit] = {}
@@ -138,10 +155,7 @@ def _is_meant(budget: Budget, name: str) -> bool:
 def _account(window: Window, scope: str, who: str, run: str, now: datetime) -> Account:
     now = now.astimezone(UTC)
     ends = window_ends(window, now)
-    if ends is None:
-        period = run
-    else:
-        period = now.strftime({"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[window])
+    period = run if ends is None else now.strftime(_PERIODS[window])
     # a run's account lives as long as the run is gone on with: each use renews it, day by day
     kept = (ends or now.replace(hour=0, minute=0, second=0, microsecond=0)) + KEPT
     return Account(f"{window} {scope} {who} {period}", int(kept.timestamp()))

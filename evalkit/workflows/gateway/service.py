@@ -1,13 +1,14 @@
-"""`evalkit serve`: the gateway over a project, in a server of its own."""
+"""What the gateway needs of a project."""
 
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from evalkit.errors import UsageError
+from evalkit.errors import StoreError, UsageError
 from evalkit.gateway.service import Decide
+from evalkit.gateway.standing import Standing
 from evalkit.ports import Session
 from evalkit.records.approval import Approval
 from evalkit.records.asset import Tool
@@ -17,10 +18,17 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.store.gateway_keys import GatewayKeys
 from evalkit.store.key_cache import KeyCache
 from evalkit.workflows.approving import ApprovalDesk
+from evalkit.workflows.gateway.standing import (
+    budgets_left,
+    check_ledger,
+    circuits_of,
+    loads_of,
+)
 from evalkit.workflows.project import Identity, Project
 
-# how long requests under way may still take once the server was told to stop
-DRAIN_S = 30
+_log = logging.getLogger("evalkit.gateway")
+# readiness is asked without a key: the disk is not, more often than that
+_READY_S = 1.0
 
 
 class ProjectService:
@@ -30,9 +38,9 @@ class ProjectService:
         """Its sessions are the project's, as programs open them. Raises ConfigError."""
         self._project = project
         self._tools = read_tools(WorkingTree(project.root))
-        self._keys = KeyCache(
-            GatewayKeys(project.root, now=_now).find, now=_now, monotonic=time.monotonic
-        )
+        self._key_file = GatewayKeys(project.root, now=_now)
+        self._keys = KeyCache(self._key_file.find, now=_now, monotonic=time.monotonic)
+        self._looked: tuple[float, str | None] | None = None
 
     @property
     def routes(self) -> Sequence[str]:
@@ -42,6 +50,36 @@ class ProjectService:
     def holder(self, key: str) -> GatewayKey | None:
         """Whose key it is. Raises StoreError."""
         return self._keys.find(key)
+
+    def problem(self) -> str | None:
+        """`keys` or `ledger` where that file cannot be read."""
+        at_s = time.monotonic()
+        if self._looked is None or self._looked[0] + _READY_S <= at_s:
+            self._looked = (at_s, self._look())
+        return self._looked[1]
+
+    def _look(self) -> str | None:
+        for name, check in (
+            ("keys", self._key_file.check),
+            ("ledger", lambda: check_ledger(self._project.root)),
+        ):
+            try:
+                check()
+            except StoreError as error:
+                _log.error("%s", error)
+                return name
+        return None
+
+    def standing(self) -> Standing:
+        """How it stands. Raises StoreError."""
+        traffic = self._project.traffic
+        config = self._project.assets.config
+        return Standing(
+            circuits=circuits_of(traffic),
+            providers=loads_of(traffic),
+            budgets=budgets_left(self._project.root, config, self._key_file.all(), now=_now()),
+            lost_traces=self._project.lost_traces,
+        )
 
     @asynccontextmanager
     async def session(
@@ -87,42 +125,3 @@ class ProjectService:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def serve_project(root: Path, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered before it returns.
-
-    `on_ready` is told the address. Raises UsageError without the extra, or where the address is
-    taken; ConfigError.
-    """
-    try:
-        import uvicorn
-
-        from evalkit.gateway.app import build_app
-    except ImportError as error:
-        raise UsageError(
-            f"`evalkit serve` needs the extra `gateway` ({error.name} is missing): "
-            "pip install 'evalkit[gateway]'"
-        ) from None
-    project = Project.load(root)
-
-    @asynccontextmanager
-    async def around() -> AsyncIterator[None]:
-        async with project:
-            yield
-
-    config = uvicorn.Config(
-        build_app(ProjectService(project), around=around),
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
-    try:
-        bound = config.bind_socket()
-    except SystemExit:  # it has told why in its log
-        raise UsageError(f"cannot listen at {host}:{port}; choose another --port") from None
-    on_ready(f"http://{host}:{bound.getsockname()[1]}")
-    with bound:
-        uvicorn.Server(config).run(sockets=[bound])
