@@ -1,6 +1,5 @@
 """One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
 from evalkit.store.attempt_lines import AttemptLines
-from evalkit.store.calls import CALLS, RunCalls, unfinished_spent
+from evalkit.store.calls import CALLS, Journalled, RunCalls, unfinished_spent
 from evalkit.store.file_spans import FileSpans
 from evalkit.store.files import explained, read_whole, write_whole
 from evalkit.store.journal import (
@@ -43,6 +42,7 @@ class _AttemptLine(msgspec.Struct, frozen=True):
     variant: str
     case: str
     trial: int
+    state: str = "error"
 
 
 class _JudgmentLine(msgspec.Struct, frozen=True):
@@ -137,21 +137,26 @@ class Bundle:
 
     def open_calls(self, calls: RunCalls) -> CallsLeft:
         """Go on with the calls of the run, whose journal is open; what was left of them."""
-        return calls.open(self._inside(CALLS), self._rounds)
+        return calls.open(self._inside(CALLS), self._journalled)
 
-    def _rounds(self) -> Counter[str]:
-        """How often each attempt was made, and each judgment asked for."""
-        rounds: Counter[str] = Counter()
-        for attempt in read_lines(
+    def _journalled(self) -> Journalled:
+        """What of the run's work the journal counts."""
+        told = Journalled()
+        attempts = read_lines(
             self._inside(ATTEMPTS), msgspec.json.Decoder(_AttemptLine), journal=True
-        ):
-            rounds[attempt_work((attempt.suite, attempt.variant, attempt.case, attempt.trial))] += 1
-        for judged in read_lines(
+        )
+        for line in attempts:
+            work = attempt_work((line.suite, line.variant, line.case, line.trial))
+            told.rounds[work] += 1
+            if line.state != "error":
+                told.done.add(work)
+        judgments = read_lines(
             self._inside(JUDGMENTS), msgspec.json.Decoder(_JudgmentLine), journal=True
-        ):
-            if not judged.shared:
-                rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
-        return rounds
+        )
+        for judged in judgments:
+            if not judged.shared:  # an opinion that was taken over asked nobody
+                told.rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
+        return told
 
     def attempts(self) -> AttemptLines:
         """One attempt a place, the last one that was journalled, in the order of first lines."""
@@ -161,7 +166,7 @@ class Bundle:
         """USD billed and tokens used by every line of the journal, also those made again, by its
         judges, and by calls for what was not finished."""
         decoder = msgspec.json.Decoder(Attempt)
-        usd, tokens = unfinished_spent(self._inside(CALLS), self._rounds)
+        usd, tokens = unfinished_spent(self._inside(CALLS), self._journalled)
         for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":
                 usd += attempt.billed_usd

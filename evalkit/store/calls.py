@@ -28,7 +28,15 @@ CALLS = "calls.jsonl"
 _LINES: msgspec.json.Decoder[CallLine] = msgspec.json.Decoder(CallLine)
 
 
-Rounds = Callable[[], Counter[str]]
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """What a run's journal tells of its work: how often each piece was made, and what is done."""
+
+    rounds: Counter[str] = field(default_factory=Counter)
+    done: set[str] = field(default_factory=set)
+
+
+Tell = Callable[[], Journalled]
 
 
 @dataclass(slots=True)
@@ -112,18 +120,18 @@ class RunCalls:
         self._last_id = 0
         self._encode = msgspec.json.Encoder().encode
 
-    def open(self, path: Path, rounds: Rounds) -> CallsLeft:
+    def open(self, path: Path, journalled: Tell) -> CallsLeft:
         """Go on in a run's file, whose lock is held. Raises StoreError.
 
-        `rounds` counts how often each piece of work was journalled.
-
-        Calls that were in flight when an earlier process was killed are written down as charged at
-        their upper bound, and told.
+        `journalled` tells what of the run's work is counted. Calls that were in flight when an
+        earlier process was killed are written down as charged at their upper bound, and told.
         """
         self._path = path
         if not path.exists():
             return CallsLeft()
-        self._rounds = rounds()
+        told = journalled()
+        # what is done is not made again: neither its rounds nor its replies are kept in memory
+        self._rounds = Counter({w: n for w, n in told.rounds.items() if w not in told.done})
         begun: dict[int, CallAsked] = {}
         answered = 0
         for line in read_lines(path, _LINES, journal=True):
@@ -133,13 +141,14 @@ class RunCalls:
                     self._last_id = max(self._last_id, line.id)
                 case CallEnded():
                     asked = begun.pop(line.id, None)
-                    if asked is not None:
+                    if asked is not None and asked.work not in told.done:
                         answered += self._take(asked, line)
-                case ModelGivenUp():
+                case ModelGivenUp() if line.work not in told.done:
                     self._known(line.work).answers.append((line.key, line))
         for asked in begun.values():
             lost = CallEnded(id=asked.id, usd=asked.usd, tokens=asked.tokens)
-            self._take(asked, lost)
+            if asked.work not in told.done:
+                self._take(asked, lost)
             self.write(lost)
         return CallsLeft(
             lost=len(begun),
@@ -198,12 +207,12 @@ class RunCalls:
             self._file = None
 
 
-def unfinished_spent(path: Path, rounds: Rounds) -> tuple[float, int]:
+def unfinished_spent(path: Path, journalled: Tell) -> tuple[float, int]:
     """USD and tokens charged for calls that no journalled attempt or judgment counts; those that
     have not ended count with their upper bound. Raises StoreError."""
     if not path.exists():
         return 0.0, 0
-    known = rounds()
+    known = journalled().rounds
     spent: dict[int, tuple[float, int]] = {}
     for line in read_lines(path, _LINES, journal=True):
         match line:

@@ -16,7 +16,7 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
-from evalkit.records.call_log import attempt_work, judgment_work
+from evalkit.records.call_log import judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import TraceRecord
 from evalkit.store.files import explain, explained, open_plain
@@ -99,7 +99,8 @@ class RunJournal:
     def __init__(self, folder: Path, *, finished: Callable[[str], None]) -> None:
         """Lock the run and open its files. Raises StoreError, also where the run is locked.
 
-        `finished` is told what was journalled, as `records.call_log` names work.
+        `finished` is told of every opinion that was journalled, as `records.call_log` names work:
+        one that is an error may be asked for again by this process. An attempt is made once.
         """
         self._finished = finished
         self._lock = RunLock(folder / LOCK)
@@ -136,7 +137,6 @@ class RunJournal:
             if attempt.spans or len(kept) != len(events):
                 attempt = msgspec.structs.replace(attempt, decisions=kept, spans=())
         self._attempts.append(self._encoder.encode(attempt) + b"\n")
-        self._finished(attempt_work(attempt.place))
 
     def append_judgment(self, judgment: Judgment) -> None:
         """Write what a judge said of an attempt that is in the journal. Raises StoreError."""

@@ -13,7 +13,7 @@ import pytest
 from evalkit.errors import ProviderError, StoreError
 from evalkit.records.call import Message, Request
 from evalkit.records.call_log import CallsLeft
-from evalkit.store.calls import RunCalls, unfinished_spent
+from evalkit.store.calls import Journalled, RunCalls, unfinished_spent
 from tests.unit.control.fakes import (
     PRICE,
     DictCache,
@@ -43,12 +43,13 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "calls.jsonl"
         self.journalled: Counter[str] = Counter()
+        self.done: set[str] = set()
         self.left = CallsLeft()
 
     def process(self, *outcomes: Any, **world: Any) -> World:
         """A process that goes on; its first model gives these outcomes."""
         calls = RunCalls()
-        self.left = calls.open(self.path, lambda: Counter(self.journalled))
+        self.left = calls.open(self.path, self._told)
         one = FakeProvider(*outcomes, name="first")
         return World(one=one, calls=calls, **world)
 
@@ -59,7 +60,10 @@ class Run:
 
     def spent_usd(self) -> float:
         """What no attempt counts yet."""
-        return unfinished_spent(self.path, lambda: Counter(self.journalled))[0]
+        return unfinished_spent(self.path, self._told)[0]
+
+    def _told(self) -> Journalled:
+        return Journalled(Counter(self.journalled), self.done)
 
 
 @pytest.fixture
@@ -147,6 +151,15 @@ def test_what_was_journalled_is_counted_there(run: Run) -> None:
     assert (session.billed_usd, run.left.answered) == (0, 0)
 
 
+def test_nothing_is_kept_of_what_is_done(run: Run) -> None:
+    ask(run.process(reply_of("said once")).open(work=WORK))
+    run.journalled[WORK] += 1
+    run.done.add(WORK)
+    world = run.process(reply_of("new"))
+    assert run.left == CallsLeft()
+    assert ask(world.open(work=WORK)).content == "new"
+
+
 def test_a_model_that_was_given_up_is_not_asked_again_for_the_answer_of_another(run: Run) -> None:
     down = error_of("server_error", retryable=True)
     world = run.process(down, two=FakeProvider(reply_of("the other"), name="second"))
@@ -206,7 +219,7 @@ def test_a_damaged_line_is_told_by_its_number(run: Run) -> None:
 
 def test_no_call_leaves_that_cannot_be_written_down(tmp_path: Path) -> None:
     calls = RunCalls()
-    calls.open(tmp_path / "gone" / "calls.jsonl", Counter)
+    calls.open(tmp_path / "gone" / "calls.jsonl", Journalled)
     world = World(calls=calls)
     with pytest.raises(StoreError, match="cannot open"):
         ask(world.open(work=WORK))
