@@ -24,9 +24,12 @@ from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.wiring import Wiring
 from tests.cli.agents import agent_project
 from tests.cli.project import RIGHT, WRONG, ProjectFiles
+from tests.cli.test_program_targets import application, http_project
 from tests.faults.conftest import serve
 from tests.faults.loopback_cluster import LoopbackCluster
 from tests.servers.openai_server import OpenAIServer, SeenRequest
+
+__all__ = ["application"]
 
 UNCACHED = RunRequest(cache="off")
 
@@ -260,6 +263,20 @@ def test_keys_are_looked_for_where_the_worker_is_and_are_not_in_the_parcel(
     cluster = LoopbackCluster(environ={"SERVED_KEY": openai_server.api_key})
     assert run_on(cluster, root, environ=mine).record.exit_code == 0
     assert all(b"0123456789abcdef" not in parcel for parcel in cluster.parcels)
+
+
+def test_an_application_over_http_is_asked_by_workers_with_their_own_secret_header(
+    tmp_path: Path, application: Any
+) -> None:
+    target = {"Authorization": "APP_TOKEN"}
+    project = http_project(tmp_path / "project", application.url, headers_env=target)
+    cluster = LoopbackCluster(environ={"APP_TOKEN": "Bearer of-the-worker"})
+
+    run = run_on(cluster, project.root, environ={"APP_TOKEN": "Bearer of-the-session"})
+
+    assert run.record.exit_code == 0
+    assert {header for _, header in application.seen} == {"Bearer of-the-worker"}
+    assert all(b"of-the-session" not in parcel for parcel in cluster.parcels)
 
 
 def test_what_needs_the_projects_folder_is_refused_by_name(tmp_path: Path) -> None:
