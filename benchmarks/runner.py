@@ -30,7 +30,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from floor import PROMPT, requests_seen, server  # noqa: E402 -- a sibling script, not a package
+from floor import PROMPT, requests_seen, server, server_counters  # noqa: E402 -- a sibling script, not a package
 
 EVALKIT = [sys.executable, "-m", "evalkit"]
 CONFIG = """\
@@ -134,21 +134,25 @@ def bench_run(root: Path, cases: int, concurrency: int, latency_ms: float, times
         with server(latency_ms) as url:
             make_project(root, url, cases, concurrency)
             seen.append(measure([*EVALKIT, "run", "--quiet", "--no-cache"], root))
-            requests = requests_seen(url)
+            counted = server_counters(url)
     # `plan` does what `run` does before its first call: import, load, render and price every case
     start = median([*EVALKIT, "plan", "--no-cache"], root, times)["wall_s"]
     imports = median([*EVALKIT, "plan", "--no-cache", "--case", "c0000000"], root, times)["wall_s"]
     run = {key: statistics.median(each[key] for each in seen) for key in seen[0]}
     ideal_s = cases * latency_ms / 1000 / concurrency
     cpu_ms = run["cpu_s"] * 1000 / cases
+    # of the last run: from the first request that the server saw to its last answer
+    calls_s = counted["last_answer_s"] - counted["first_request_s"]
     say(
         "run",
         {
             "cases": cases,
             "concurrency": concurrency,
             "latency_ms": latency_ms,
-            "requests": requests,
+            "requests": counted["requests"],
             "wall_s": run["wall_s"],
+            "calls_over_ideal": calls_s / ideal_s if ideal_s else None,
+            "mean_in_flight": counted["busy_s"] / calls_s,
             "start_up_s": start,
             "start_up_of_one_case_s": imports,
             "ideal_s": ideal_s,
