@@ -115,7 +115,7 @@ class IdIndex:
 
     def _grow(self) -> None:
         old = self._slots
-        self._mask = 4 * self._mask + 3
+        self._mask = 2 * self._mask + 1
         self._slots = array("I", bytes(4 * (self._mask + 1)))
         for taken in old:
             if taken:
