@@ -1,10 +1,9 @@
 """`evalkit show RUN`: one stored run, from what was asked for to why it came out so."""
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 
-from evalkit.records.attempt import Attempt
 from evalkit.records.comparison import Comparison, SideSummary, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, Totals, VariantRecord
 from evalkit.report.evidence import (
@@ -32,10 +31,13 @@ def run_summary(run: StoredRun, comparison: Comparison, *, screen: Screen | None
     put_verdict(page, record, comparison)
     _put_request(page, record)
     compared = {suite.suite: suite for suite in comparison.suites}
+    states: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for attempt in run.attempts:
+        states[attempt.suite, attempt.variant][attempt.state] += 1
     for suite in record.suites:
         page.line()
-        mine = [attempt for attempt in run.attempts if attempt.suite == suite.suite]
-        _put_suite(page, suite, mine, compared.get(suite.suite))
+        made = {each.variant: states[suite.suite, each.variant] for each in suite.variants}
+        _put_suite(page, suite, made, compared.get(suite.suite))
     if scripted_words(origins_of(comparison)):
         page.line()
         page.labelled("scripted", SCRIPTED_NOTE, indent=0, style="yellow")
@@ -72,7 +74,7 @@ def _put_request(page: Page, record: RunRecord) -> None:
 def _put_suite(
     page: Page,
     suite: SuiteRecord,
-    attempts: Sequence[Attempt],
+    states: Mapping[str, Counter[str]],
     compared: SuiteComparison | None,
 ) -> None:
     title = styled(one_line(suite.suite), "bold")
@@ -84,10 +86,10 @@ def _put_suite(
         page.line(styled(variant.variant, "bold"), indent=2)
         for label, text in _variant_rows(variant):
             page.labelled(label, one_line(text), indent=4, width=_LABEL)
-        made = [attempt for attempt in attempts if attempt.variant == variant.variant]
+        made = states[variant.variant]
         totals = suite.totals_of(variant.variant)
         # the record of a run that was killed is as old as its start: its journal knows more
-        told = totals if totals is not None and totals.attempts >= len(made) else None
+        told = totals if totals is not None and totals.attempts >= made.total() else None
         side = None if compared is None else _side_of(compared, variant.variant)
         rows = [*_attempt_rows(made, told, side), *_side_rows(compared, variant.variant)]
         for label, text in rows:
@@ -122,7 +124,7 @@ def _side_of(compared: SuiteComparison, variant: str) -> SideSummary | None:
 
 
 def _attempt_rows(
-    made: Sequence[Attempt], totals: Totals | None, side: SideSummary | None
+    made: Counter[str], totals: Totals | None, side: SideSummary | None
 ) -> list[tuple[str, str]]:
     """How attempts ended, from the record's `totals` or, without them, from the attempts."""
     states, modes = Counter[str](), Counter[str]()
@@ -130,7 +132,7 @@ def _attempt_rows(
         states.update(totals.states)
         modes.update(totals.failure_modes)
     else:
-        states.update(attempt.state for attempt in made)
+        states.update(made)
         modes.update({} if side is None else side.failure_modes)
     ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
     failed = ", ".join(f"{number:,} {mode}" for mode, number in modes.items())
