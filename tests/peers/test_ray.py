@@ -71,6 +71,7 @@ class Nodes:
 def cluster() -> Iterator[Nodes]:
     """Three nodes; skips where Ray is missing, or fails by EVALKIT_REQUIRE_RAY."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S"] = str(_PATIENCE_S)  # a busy machine
     try:
         import ray.cluster_utils  # noqa: F401
     except ImportError as error:

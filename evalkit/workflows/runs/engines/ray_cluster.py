@@ -143,13 +143,17 @@ class RayCluster:
             }
         if not self._address.startswith("ray://"):
             settings |= {"logging_level": logging.ERROR, "log_to_driver": False}
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)  # Ray sets its own loggers up meanwhile
         try:
             self._ray.init(address=self._address, **settings)
         except Exception as error:  # Ray has no tree of errors for this
             raise EngineError(
                 f"the Ray cluster at {self._address} cannot be used: {_words(error)}"
             ) from error
+        finally:
+            logging.disable(before)
+        logging.getLogger("ray").setLevel(logging.ERROR)
         self._mine = True
 
 
