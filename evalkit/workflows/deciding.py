@@ -5,7 +5,7 @@ Everything here works on what a bundle holds: redacted attempts and the suite's 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -154,8 +154,8 @@ def score_attempts(
 
 def decide(
     snapshots: Sequence[SuiteSnapshot],
-    attempts: Iterable[Attempt],
-    scores: Iterable[Score],
+    attempts: Collection[Attempt],
+    scores: Collection[Score],
     judgments: Iterable[Judgment] = (),
     labels: Iterable[LabelledItem] = (),
 ) -> Verdict:
@@ -199,12 +199,12 @@ class ResultTable:
     def __init__(
         self,
         snapshots: Iterable[SuiteSnapshot],
-        attempts: Iterable[Attempt],
-        scores: Iterable[Score],
+        attempts: Collection[Attempt],
+        scores: Collection[Score],
         judgments: Iterable[Judgment] = (),
         labels: Iterable[LabelledItem] = (),
     ) -> None:
-        """Reads every attempt once. An attempt at a case that its suite does not have is none."""
+        """Reads every attempt. An attempt at a case that its suite does not have is none."""
         self._attempts = find_attempts(attempts)
         self._scores = find_scores(scores)
         self._judgments = tuple(judgments)
