@@ -1,14 +1,12 @@
 """Flags of `run` and `plan` as a request."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from evalkit.config.changes import parse_change
 from evalkit.errors import UsageError
-from evalkit.records.shard import Shard
 from evalkit.workflows.setup.faults import parse_faults
-from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.request import RunRequest, parse_shard
 
 
 def build_request(
@@ -31,6 +29,7 @@ def build_request(
     allow_unexercised: bool,
     faults: Sequence[str] | None = None,
     shard: str | None = None,
+    shard_costs: str | None = None,
 ) -> RunRequest:
     """The request. Raises UsageError for flags that contradict each other."""
     if baseline and no_baseline:
@@ -43,6 +42,8 @@ def build_request(
         raise UsageError("--fault makes a drill, which stores no replies; leave --refresh out")
     if (cases_from is not None) != regressed:
         raise UsageError("--cases-from RUN and --regressed go together")
+    if shard_costs is not None and shard is None:
+        raise UsageError("--shard-costs balances shards; give --shard I/N with it")
     if shard is not None:
         _check_shardable(cases=cases, tags=tags, regressed=regressed, faults=faults)
     changes = [parse_change(text) for text in set_ or ()]
@@ -64,7 +65,8 @@ def build_request(
         faults=parse_faults(faults or ()),
         accept_gate_change=accept_gate_change,
         allow_unexercised=allow_unexercised,
-        shard=None if shard is None else _parse_shard(shard),
+        shard=None if shard is None else parse_shard(shard),
+        shard_costs=shard_costs,
     )
 
 
@@ -99,13 +101,3 @@ def _check_shardable(
                 f"{flag} makes a run that never gates, and the shards of a run are merged to gate "
                 "it; leave --shard or the other out"
             )
-
-
-def _parse_shard(text: str) -> Shard:
-    found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text.strip())
-    index, of = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= index <= of:
-        raise UsageError(
-            f"--shard {text}: expected I/N, the I-th of N shards with I from 1 to N, such as 2/4"
-        )
-    return Shard(index=index, of=of)

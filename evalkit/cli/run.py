@@ -46,6 +46,15 @@ def run(
             show_default=False,
         ),
     ] = None,
+    shard_costs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="With --shard: an earlier run (bundle or id) whose measured time says what each "
+            "case takes. The same one for all shards.",
+            show_default=False,
+        ),
+    ] = None,
     engine: options.Engine = None,
     engine_address: options.EngineAddress = None,
     accept_gate_change: options.AcceptGateChange = False,
@@ -89,6 +98,7 @@ def run(
         allow_unexercised=allow_unexercised,
         faults=faults,
         shard=shard,
+        shard_costs=shard_costs,
     )
     if resume is not None and request != RunRequest():
         raise UsageError(

@@ -10,6 +10,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from evalkit.records.attempt import Attempt
 from evalkit.records.plan import PlannedAttempt
 
 CaseKey = tuple[str, str]
@@ -48,6 +49,47 @@ def weigh_cases(attempts: Iterable[PlannedAttempt]) -> dict[CaseKey, int]:
         expected = sum(attempt.input_tokens.values()) + attempt.output_tokens // 2
         weights[attempt.suite, attempt.case] += max(1, expected)
     return dict(weights)
+
+
+def measure_cases(
+    attempts: Iterable[PlannedAttempt], measured: Iterable[Attempt]
+) -> dict[CaseKey, int]:
+    """What each case takes by what it took in an earlier run, over all its arms and trials of now.
+
+    Milliseconds of its models where every attempt of the suite was measured live, else tokens; a
+    case that was not measured counts as the suite's mean, one of a suite that was not measured as
+    `weigh_cases` says.
+    """
+    took: defaultdict[str, defaultdict[str, list[Attempt]]] = defaultdict(lambda: defaultdict(list))
+    for attempt in measured:
+        if attempt.has_result:
+            took[attempt.suite][attempt.case].append(attempt)
+    means: dict[CaseKey, int] = {}
+    of_suite: dict[str, int] = {}
+    for suite, cases in took.items():
+        for case, made in _in_one_unit(cases).items():
+            means[suite, case] = max(1, sum(made) // len(made))
+        known = [mean for (of, _), mean in means.items() if of == suite]
+        of_suite[suite] = max(1, sum(known) // len(known))
+    planned = list(attempts)
+    weights: defaultdict[CaseKey, int] = defaultdict(int)
+    for each in planned:
+        if each.suite in of_suite:
+            key = (each.suite, each.case)
+            weights[key] += means.get(key, of_suite[each.suite])
+    others = [each for each in planned if each.suite not in of_suite]
+    return {**weights, **weigh_cases(others)}
+
+
+def _in_one_unit(cases: Mapping[str, Sequence[Attempt]]) -> dict[str, list[int]]:
+    """What the attempts of each case took: all in milliseconds, or all in tokens."""
+    every = [attempt for made in cases.values() for attempt in made]
+    if all(each.origin == "live" and each.latency_s is not None for each in every):
+        return {
+            case: [round((each.latency_s or 0.0) * 1000) for each in made]
+            for case, made in cases.items()
+        }
+    return {case: [each.usage.total for each in made] for case, made in cases.items()}
 
 
 def price_cases(attempts: Iterable[PlannedAttempt]) -> dict[CaseKey, int] | None:

@@ -19,7 +19,7 @@ from evalkit.sources.assets import CONFIG_FILE, Assets, load_assets
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
 from evalkit.workflows.setup.faults import parse_faults
-from evalkit.workflows.setup.request import RunRequest
+from evalkit.workflows.setup.request import RunRequest, parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -182,12 +182,13 @@ class Project:
         set: Mapping[str, Any] | None = None,
         fault: Mapping[str, str] | None = None,
         live: bool = False,
+        shard: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Run:
         """Run suites (default: the project's) and gate them, as `evalkit run` does.
 
         `fault` drills the fallback as `run --fault` does: by provider, or `primary`, one of down,
-        slow and 429; such a run never gates.
+        slow and 429; such a run never gates. `shard` is I/N, the part of it to make.
         Raises ConfigError, UsageError or Refused where nothing was run.
         """
         from evalkit.workflows.runs.running import run_suites
@@ -199,6 +200,7 @@ class Project:
             changes=dict(set or {}),
             live=live,
             faults=parse_faults(f"{name}={kind}" for name, kind in (fault or {}).items()),
+            shard=None if shard is None else parse_shard(shard),
         )
         # what is broken on purpose must not open a circuit for anybody else
         traffic = None if fault else self._shared_traffic()

@@ -108,7 +108,7 @@ def test_merged_shards_are_the_run_that_was_not_divided(sharded: Sharded, ask: A
         assert merged[key] == whole[key], key
     assert [each["run"] for each in merged["merged"]] == list(sharded.shards)
     assert merged["shard"] is None and merged["request"] == {
-        key: value for key, value in whole["request"].items() if key != "shard"
+        key: value for key, value in whole["request"].items() if key not in ("shard", "shard_costs")
     }
     for file in ("assets/ask.json", "assets/ask.cases.jsonl"):
         a, b = (sharded.bundle(run) / file for run in (name, sharded.whole))
@@ -361,3 +361,33 @@ def test_a_stored_run_is_the_baseline_of_every_shard(sharded: Sharded, ask: Ask)
     record = json.loads(merged.out)
     assert record["verdict"] == sharded.record(whole)["verdict"]
     assert record["suites"][0]["totals"] == sharded.record(whole)["suites"][0]["totals"]
+
+
+def test_shards_are_balanced_by_what_an_earlier_run_took(sharded: Sharded, ask: Ask) -> None:
+    before = sharded.runs()
+    costs = ["--shard-costs", sharded.whole]
+    for index in (1, 2):
+        assert ask("run", *V2, "--shard", f"{index}/2", *costs, cwd=sharded.root).code == 0
+    one, two = sorted(sharded.runs() - before)
+    assert sharded.record(one)["plan"] == sharded.record(two)["plan"]
+    merged = ask("merge", one, two, "--json", cwd=sharded.root)
+    assert merged.code == 1
+    assert json.loads(merged.out)["verdict"] == sharded.record(sharded.whole)["verdict"]
+
+
+def test_shards_that_were_balanced_by_different_runs_are_not_merged(
+    sharded: Sharded, ask: Ask
+) -> None:
+    before = sharded.runs()
+    for index, costs in ((1, sharded.whole), (2, sharded.shards[0])):
+        done = ask("run", *V2, "--shard", f"{index}/2", "--shard-costs", costs, cwd=sharded.root)
+        assert done.code == 0
+    said = refusal(ask("merge", *sorted(sharded.runs() - before), cwd=sharded.root))
+    assert "what cases took in the run of --shard-costs" in said
+
+
+def test_costs_without_a_shard_or_of_no_run_are_refused(sharded: Sharded, ask: Ask) -> None:
+    assert ask("run", "--shard-costs", "latest", cwd=sharded.root).code == 2
+    said = ask("run", *V2, "--shard", "1/2", "--shard-costs", "nothing", cwd=sharded.root)
+    assert said.code == 2
+    assert "nothing" in said.err

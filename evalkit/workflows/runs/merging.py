@@ -37,6 +37,10 @@ _OPEN = (
 )
 
 
+# what is asked of one machine, and not of the run
+_OF_A_SHARD = ("shard", "shard_costs")
+
+
 def merge_shards(
     root: Path, names: Sequence[str], *, clock: Clock, command: Sequence[str] = ()
 ) -> tuple[StoredRun, tuple[str, ...]]:
@@ -182,7 +186,11 @@ def _started(
         budget_usd=cap,
         concurrency=sum(record.concurrency for record in records),
         failures=sum_failures(group for record in records for group in record.failures),
-        request={key: value for key, value in first.request.items() if key != "shard"},
+        request={
+            key: value
+            for key, value in first.request.items()
+            if key not in ("shard", "shard_costs")
+        },
         shard=None,
         merged=tuple(
             MergedShard(

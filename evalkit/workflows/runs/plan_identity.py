@@ -18,7 +18,7 @@ from evalkit.workflows.setup.request import RunRequest
 
 ASKED = "what the run was asked for"
 # how a machine works, and not what is measured
-_OWN = ("shard", "concurrency", "cache")
+_OWN = ("shard", "shard_costs", "concurrency", "cache")
 
 
 def identify_plan(

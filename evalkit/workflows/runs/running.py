@@ -136,7 +136,14 @@ async def _run(
             plan = None
             if request.shard is not None:
                 git = read_commit(wiring.root, wiring.environ)
-                prepared, plan = take_shard(prepared, request, request.shard, git)
+                costs = request.shard_costs
+                prepared, plan = take_shard(
+                    prepared,
+                    request,
+                    request.shard,
+                    git,
+                    measured=None if costs is None else store.open(costs).attempts(),
+                )
             record = started_record(prepared, request, wiring, run_id, command, before, plan)
             if before is not None:
                 check_same_plan(before, plan)

@@ -4,8 +4,9 @@ Every machine plans the whole run, so that each refuses what a whole run would r
 the same split and the same plan digest without asking another. Then it makes its part of it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -16,11 +17,13 @@ from evalkit.errors import Refused
 from evalkit.plan.sharding import (
     CaseKey,
     assign_shards,
+    measure_cases,
     price_cases,
     share_of,
     sum_shards,
     weigh_cases,
 )
+from evalkit.records.attempt import Attempt
 from evalkit.records.cases import Cases
 from evalkit.records.planned import select_attempts
 from evalkit.records.run import GitState, RunRecord, SuiteSnapshot
@@ -31,20 +34,27 @@ from evalkit.workflows.setup.request import RunRequest
 
 SPLIT = "the split of the cases"
 PRICES = "the prices"
+COSTS = "what cases took in the run of --shard-costs"
 # what differs as soon as something else does
 _FOLLOWING = (SPLIT, PRICES)
 
 
 def take_shard(
-    prepared: PreparedRun, request: RunRequest, shard: Shard, git: GitState
+    prepared: PreparedRun,
+    request: RunRequest,
+    shard: Shard,
+    git: GitState,
+    *,
+    measured: Iterable[Attempt] | None = None,
 ) -> tuple[PreparedRun, PlanIdentity]:
     """The part of a prepared run that is the shard's, held to its share of the run's budgets, and
     what the whole plan is.
 
-    Raises Refused for more shards than there are cases: one would have nothing to measure.
+    `measured` are the attempts of a run that says what cases take; all shards have to be given the
+    same. Raises Refused for more shards than there are cases: one would have nothing to measure.
     """
     attempts = prepared.plan.attempts
-    weights = weigh_cases(attempts)
+    weights = weigh_cases(attempts) if measured is None else measure_cases(attempts, measured)
     if shard.of > len(weights):
         cases = "1 case" if len(weights) == 1 else f"{len(weights):,} cases"
         raise Refused(
@@ -52,13 +62,15 @@ def take_shard(
             f"would have nothing to measure; make at most {len(weights):,}"
         )
     assigned = assign_shards(weights, shard.of)
-    tokens = sum_shards(weights, assigned, shard.of)
+    tokens = sum_shards(weights if measured is None else weigh_cases(attempts), assigned, shard.of)
     prices = price_cases(attempts)
     usd = tokens if prices is None else sum_shards(prices, assigned, shard.of)
-    split = {
+    split: dict[str, Any] = {
         SPLIT: sorted([*key, index] for key, index in assigned.items()),
         PRICES: usd,
     }
+    if measured is not None:
+        split[COSTS] = sorted([*key, weight] for key, weight in weights.items())
     plan = identify_plan(prepared, request, git, shards=shard.of, split=split)
     budgets = _share_budgets(prepared.config.budgets, shard, usd=usd, tokens=tokens)
     prepared.ledger.narrow(budgets)

@@ -1,11 +1,13 @@
 """What somebody asks of a run: the command line's flags, or the arguments of `Project.run`."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from evalkit.control.providers.faulty import Fault
+from evalkit.errors import UsageError
 from evalkit.records.shard import Shard
 
 
@@ -19,7 +21,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     re-runs what regressed in that run; a run that selects never gates. `faults` are broken
     providers by name (or `primary`), of a drill, which never gates and uses no cache.
     `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part
-    of the run that this machine makes: it decides nothing by itself, and is merged with the others.
+    of the run that this machine makes: it decides nothing by itself, and is merged with the others;
+    `shard_costs` names a run whose measured costs say how the parts are balanced.
     """
 
     suites: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     accept_gate_change: bool = False
     allow_unexercised: bool = False
     shard: Shard | None = None
+    shard_costs: str | None = None
 
     @property
     def selects(self) -> bool:
@@ -52,3 +56,14 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def counts(self) -> bool:
         """Whether a gate will be decided on what the run measures, by itself or once merged."""
         return not (self.selects or self.faults)
+
+
+def parse_shard(text: str) -> Shard:
+    """I/N as a shard. Raises UsageError."""
+    found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text.strip())
+    index, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= index <= of:
+        raise UsageError(
+            f"--shard {text}: expected I/N, the I-th of N shards with I from 1 to N, such as 2/4"
+        )
+    return Shard(index=index, of=of)

@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 from evalkit.plan.sharding import (
     CaseKey,
     assign_shards,
+    measure_cases,
     price_cases,
     share_of,
     sum_shards,
     weigh_cases,
 )
+from evalkit.records.attempt import Attempt
+from evalkit.records.call import Usage
 from evalkit.records.plan import PlannedAttempt
 
 weights = st.dictionaries(
@@ -92,3 +95,34 @@ def test_a_case_weighs_what_all_of_its_arms_and_trials_take() -> None:
 
 def test_prices_say_nothing_where_one_is_unknown() -> None:
     assert price_cases([attempt("one"), attempt("two", usd=None)]) is None
+
+
+def took(case: str, latency_s: float, *, suite: str = "s", tokens: int = 10) -> Attempt:
+    return Attempt(
+        at="2026-11-30T09:00:00.000+00:00",
+        variant="candidate",
+        suite=suite,
+        case=case,
+        trial=1,
+        key="k",
+        state="answered",
+        origin="live" if latency_s else "scripted",
+        usage=Usage(output_tokens=tokens),
+        latency_s=latency_s or None,
+    )
+
+
+def test_a_case_weighs_the_time_it_took_and_an_unmeasured_one_the_mean() -> None:
+    plan = [attempt("a"), attempt("b"), attempt("b", trial=2), attempt("new")]
+    weights = measure_cases(plan, [took("a", 1.0), took("a", 2.0), took("b", 0.5)])
+    assert weights == {("s", "a"): 1500, ("s", "b"): 1000, ("s", "new"): 1000}
+
+
+def test_without_times_a_case_weighs_the_tokens_it_took() -> None:
+    weights = measure_cases([attempt("a"), attempt("b")], [took("a", 0, tokens=7), took("b", 1.0)])
+    assert weights == {("s", "a"): 7, ("s", "b"): 10}
+
+
+def test_a_suite_that_was_not_measured_weighs_what_is_attempt() -> None:
+    plan = [attempt("a")]
+    assert measure_cases(plan, [took("x", 1.0, suite="other")]) == weigh_cases(plan)
