@@ -1,4 +1,4 @@
-"""`evalkit golden`: freeze golden sets and look at what is in them."""
+"""`evalkit golden`: cases out of production, frozen sets, and what is in them."""
 
 from typing import Annotated
 
@@ -6,12 +6,100 @@ import typer
 
 from evalkit.cli import options
 from evalkit.cli.output import print_result
+from evalkit.errors import UsageError
 
 EXAMPLE = "Example: evalkit golden freeze ticket_routing@v1"
 
-app = typer.Typer(name="golden", help="Golden sets: freeze, stats.", no_args_is_help=True)
+app = typer.Typer(name="golden", help="Golden sets: add, freeze, stats.", no_args_is_help=True)
 
 Reference = Annotated[str, typer.Argument(metavar="NAME@vN", help="The golden set.")]
+
+
+@app.command(
+    epilog="Example: evalkit golden add ticket_routing --from-trace 3f2a9c01",
+    short_help="Make a case of a session in production.",
+)
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The golden set.")],
+    from_trace: Annotated[
+        str,
+        typer.Option(metavar="ID", help="The session's trace, or the beginning of its id."),
+    ],
+    case_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Default: trace-<id>.", show_default=False),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A slice of the case. Repeatable.", show_default=False),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Cases that count as one.", show_default=False),
+    ] = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="FILE|-",
+            help="The case's input as JSON, instead of what the messages tell.",
+            show_default=False,
+        ),
+    ] = None,
+    expected: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-", help="What is expected, as JSON; default: empty.", show_default=False
+        ),
+    ] = None,
+    expect_answer: Annotated[
+        bool,
+        typer.Option("--expect-answer", help="Expect what production answered: a draft."),
+    ] = False,
+    allow_duplicate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Add a case that asks nearly what another one asks.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    json_: options.Json = False,
+) -> int:
+    """Turn a stored session into a case: redacted, with tool results and documents as fixtures.
+
+    It goes into the newest version if that is not frozen, else into a new one beside it. Nothing
+    gates on it before it was reviewed, and `expected` filled in.
+    """
+    from evalkit.report.golden import added_json, added_text
+    from evalkit.workflows.golden.adding import add_from_trace, read_object
+    from evalkit.workflows.golden.making import Wanted
+    from evalkit.workflows.project import find_root
+    from evalkit.workflows.wiring import SystemClock
+
+    if expected is not None and expect_answer:
+        raise UsageError("--expected says what is expected, and --expect-answer too; give one")
+    if expected == input_ == "-":
+        raise UsageError("--input and --expected cannot both be read from stdin")
+    added = add_from_trace(
+        find_root(),
+        name,
+        from_trace,
+        Wanted(
+            case_id=case_id,
+            tags=tuple(tag or ()),
+            group=group,
+            input=None if input_ is None else read_object(input_, "--input"),
+            expected=None if expected is None else read_object(expected, "--expected"),
+            answer_expected=expect_answer,
+        ),
+        today=SystemClock().now().date(),
+        allow_duplicate=allow_duplicate,
+        dry_run=dry_run,
+    )
+    print_result(added_json(added) if json_ else added_text(added))
+    return 0
 
 
 @app.command(epilog=EXAMPLE, short_help="Pin the cases by their digest.")
@@ -31,7 +119,7 @@ def freeze(reference: Reference) -> int:
 )
 def stats(reference: Reference, json_: options.Json = False) -> int:
     """Count cases, groups, tags and labels, and say what drop the set can see."""
-    from evalkit.workflows.golden import golden_stats, stats_json, stats_text
+    from evalkit.workflows.golden.stats import golden_stats, stats_json, stats_text
     from evalkit.workflows.project import find_root
 
     found = golden_stats(find_root(), reference)

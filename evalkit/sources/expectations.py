@@ -9,9 +9,10 @@ from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.scorers import PLAIN_DECIMAL
 from evalkit.config.suites import Suite
-from evalkit.errors import Problem
+from evalkit.errors import Problem, Severity
 from evalkit.records.case import Case
 
+DRAFT = "draft"
 KNOWN_KEYS = tuple(Expected.model_fields)
 
 Locate = Callable[[], Locator]
@@ -54,6 +55,8 @@ class Expectations:
             yield from self._unknown_tools(case, locate)
         yield from self._unasked(case, locate)
         yield from _values(case, locate)
+        if is_draft(case):
+            yield draft_problem(locate(), "warning")
         for prompt, keys in self.inputs.items():
             for key in keys:
                 if key not in case.input:
@@ -104,6 +107,22 @@ class Expectations:
                     expected=f"a tool in tools/: {listed(known)}",
                     suggestion=suggest(name, known),
                 )
+
+
+def is_draft(case: Case) -> bool:
+    """Whether what is expected is what production answered, which nobody has confirmed yet."""
+    return (case.source or {}).get("expected") == DRAFT
+
+
+def draft_problem(locator: Locator, severity: Severity) -> Problem:
+    """What is said of such a case."""
+    return locator.problem(
+        ("source", "expected"),
+        "nobody has confirmed what is expected: it is what production answered",
+        at_key=True,
+        suggestion="correct `expected`, and take this key out",
+        severity=severity,
+    )
 
 
 def _undecided(name: str, suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from evalkit.records.case import Case
 from evalkit.records.cases import Cases, CasesBuilder
 from evalkit.records.digest import canonical_json
 from evalkit.sources.case_lines import ReadCase, read_cases
+from evalkit.sources.expectations import draft_problem, is_draft
 from evalkit.sources.pinning import pin_digest
 from evalkit.sources.prompts import name_problems
 from evalkit.sources.reading import Reader
@@ -134,23 +135,33 @@ def freeze(root: Path, reference: str) -> str:
     """Pin the content of a golden set: its digest is written into set.yaml, and returned.
 
     The rest of the file stays as it is, byte for byte. Nothing is written where the set is frozen
-    already. Raises ConfigError for a set with problems, or whose file cannot take the line.
+    already. Raises ConfigError for a set with problems or with drafts that nobody has confirmed,
+    and for a file that cannot take the line.
     """
-    golden, version = _read_alone(WorkingTree(root), reference, keep_cases=False)
+    golden, version = _read_alone(
+        WorkingTree(root), reference, keep_cases=False, check=_check_confirmed
+    )
     path = f"{version.path}/{SET_FILE}"
     if not golden.frozen:
         pin_digest(Path(root) / path, path, golden.digest)
     return golden.digest
 
 
-def _read_alone(tree: FileTree, reference: str, *, keep_cases: bool) -> tuple[GoldenSet, Version]:
+def _check_confirmed(case: Case, locate: Callable[[], Locator]) -> Iterable[Problem]:
+    if is_draft(case):
+        yield draft_problem(locate(), "error")
+
+
+def _read_alone(
+    tree: FileTree, reference: str, *, keep_cases: bool, check: CheckCase | None = None
+) -> tuple[GoldenSet, Version]:
     reader = Reader(tree)
     try:
         version = GOLDEN_SETS.resolve(reader, reference)
     except UnknownReference as error:
         problem = Problem(message=str(error), expected=error.expected, suggestion=error.suggestion)
         raise ConfigError([*reader.problems, problem]) from error
-    golden = load_golden_set(reader, version, keep_cases=keep_cases)
+    golden = load_golden_set(reader, version, check=check, keep_cases=keep_cases)
     if golden is None:
         errors = [problem for problem in reader.problems if problem.severity == "error"]
         raise ConfigError(capped(errors, reader.unsaid))

@@ -13,7 +13,7 @@ from evalkit.records.digest import digest_of
 from evalkit.sources.reading import Explain, Reader
 from evalkit.sources.references import Version
 from evalkit.sources.schemas import load_schema
-from evalkit.sources.templates import template_problems
+from evalkit.sources.templates import fields_read, template_problems
 from evalkit.sources.tools import load_tool
 
 VARIABLES = ("input", "documents")
@@ -62,6 +62,13 @@ def build_prompt(
         digest=digest_of([document.data, tools, schema]),
         path=version.path,
     )
+
+
+def inputs_of(prompt: Prompt) -> list[str]:
+    """The keys of a case's `input` that a prompt cannot do without, sorted."""
+    sources = [message.content for message in prompt.messages]
+    sources += [prompt.retrieve.query] if prompt.retrieve is not None else []
+    return sorted({key for source in sources for key in fields_read(source, "input")})
 
 
 def files_of(data: Any) -> list[str]:

@@ -16,7 +16,7 @@ from evalkit.sources.agents import load_agent
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import CheckCase, load_golden_set
 from evalkit.sources.programs import load_program
-from evalkit.sources.prompts import load_prompt
+from evalkit.sources.prompts import inputs_of, load_prompt
 from evalkit.sources.quarantine import quarantine_problems
 from evalkit.sources.reading import Reader
 from evalkit.sources.references import (
@@ -30,7 +30,6 @@ from evalkit.sources.references import (
 )
 from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.schemas import load_schema
-from evalkit.sources.templates import fields_read
 from evalkit.sources.tools import tool_names
 
 
@@ -73,7 +72,7 @@ def load_suite_files(
             read=_keys_read(examined.config.suites, version.name),
             tools=names_of_tools,
             inputs={
-                each.prompt.reference: _inputs(each.prompt)
+                each.prompt.reference: inputs_of(each.prompt)
                 for each in users.values()
                 if each.prompt is not None
             },
@@ -330,12 +329,6 @@ def _keys_read(suites: Mapping[str, Suite], golden: str) -> list[str]:
         for entry in suite.scorers
         for key in entry.reads
     ]
-
-
-def _inputs(prompt: Prompt) -> list[str]:
-    sources = [message.content for message in prompt.messages]
-    sources += [prompt.retrieve.query] if prompt.retrieve is not None else []
-    return sorted({key for source in sources for key in fields_read(source, "input")})
 
 
 def _check_invariants(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,20 @@ import httpx
 import pytest
 
 from evalkit.store.traces import TraceStore
+from evalkit.workflows.golden.adding import add_from_trace
+from evalkit.workflows.golden.making import Wanted
 from tests.peers.gateway import Gateway, Upstream, gateway, upstream
 
 MORE = """
 approvers: {legal_ops: [kim]}
+telemetry: {content: redacted}
 """
 ROUTE = """\
   - name: agent
     models: {primary: one}
     max_tokens: 500
     max_tool_calls: 2
+    use: evaluation
     policies: {pii_redaction: true, disallow_actions: [wipe]}
     approvals: {on_execute: legal_ops}
     retrieval: {allow_indexes: [kb], max_chunks: 2}
@@ -205,3 +210,42 @@ def test_every_answer_names_the_trace_that_tells_of_it(
     traces = TraceStore(served[1].root)
     assert traces.find(named[0]).denied == 1
     assert traces.find(alone.headers["x-evalkit-trace"]).calls == 1
+
+
+def test_a_workflow_becomes_a_case_with_its_world(
+    up: Upstream, http: httpx.Client, served: tuple[Upstream, Gateway]
+) -> None:
+    root = served[1].root
+    (root / "goldensets/asks/v1").mkdir(parents=True)
+    (root / "goldensets/asks/v1/set.yaml").write_text("name: asks\nversion: 1\n")
+    one = {"id": "c1", "input": {"text": "Is the branch open?"}, "expected": {"output": "yes"}}
+    cases = root / "goldensets/asks/v1/cases.jsonl"
+    cases.write_text(json.dumps(one) + "\n")
+    text = "What does account 7 owe? Answer to kim@example.org."
+    call = {"id": "k1", "name": "lookup", "arguments": {"id": 7}}
+    about = {"route": "agent", "call": call}
+    up.says = [calls("lookup", '{"id": 7}'), "3 for bo@example.org"]
+    body = {"model": "agent", "messages": [{"role": "user", "content": text}], "tools": [READS]}
+    headers = in_session("to-golden")
+    trace = http.post("/chat/completions", json=body, headers=headers).headers["x-evalkit-trace"]
+    http.post("/evalkit/tools/authorize", json=about, headers=headers)
+    result = {"result": {"owes": 3, "mail": "bo@example.org"}}
+    http.post("/evalkit/tools/result", json=about | result, headers=headers)
+    document = {"id": "kb1", "text": "Fees are 1 a day. Ask jo@example.org."}
+    found = {"route": "agent", "index": "kb", "query": "fee", "documents": [document]}
+    http.post("/evalkit/retrieve/check", json=found, headers=headers)
+    http.post("/chat/completions", json=body, headers=headers)
+    http.delete("/evalkit/session", headers=headers)
+
+    wanted = Wanted(answer_expected=True)
+    case = add_from_trace(root, "asks", trace, wanted, today=date(2026, 12, 1)).case
+    mails = {name: f"[EMAIL_{n}]" for n, name in enumerate(("kim", "bo", "jo"), 1)}
+    assert case.input == {"text": text.replace("kim@example.org", mails["kim"])}
+    returned = {"owes": 3, "mail": mails["bo"]}
+    assert case.tools == {"lookup": [{"when": {"id": 7}, "returns": returned}]}
+    assert [each.text for each in case.documents] == [f"Fees are 1 a day. Ask {mails['jo']}."]
+    assert case.expected == {"output": f"3 for {mails['bo']}"}
+    assert case.source is not None
+    assert case.source["trace"] == trace
+    assert "example.org" not in cases.read_text()
+    assert '"u1"' not in cases.read_text()

@@ -1,0 +1,167 @@
+"""`evalkit golden add`: a session in production becomes a case, as a change to be reviewed."""
+
+import sys
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.config.assets import CaseFile
+from evalkit.config.json_document import parse_json
+from evalkit.config.load import examine_config
+from evalkit.config.problems import Locator, validate
+from evalkit.errors import ConfigError, Problem, Refused, UsageError
+from evalkit.records.asset import Prompt
+from evalkit.records.case import Case
+from evalkit.records.cases import Cases
+from evalkit.records.golden import AddedCase
+from evalkit.sources.agents import load_agent
+from evalkit.sources.assets import CONFIG_FILE
+from evalkit.sources.prompts import load_prompt
+from evalkit.sources.reading import Reader
+from evalkit.sources.references import AGENTS, PROMPTS, UnknownReference
+from evalkit.sources.tree import WorkingTree
+from evalkit.store.folder import private_folder
+from evalkit.store.private_lines import locked
+from evalkit.store.traces import TraceStore
+from evalkit.workflows.golden.likeness import NEAR, nearest
+from evalkit.workflows.golden.making import KIND, Users, Wanted, make_case
+from evalkit.workflows.golden.versions import change_of, find_draft, write_change
+from evalkit.workflows.traces.becoming_cases import check_may_become_case
+
+_LOCK = "golden.lock"
+
+
+def add_from_trace(
+    root: Path,
+    reference: str,
+    trace_id: str,
+    wanted: Wanted,
+    *,
+    today: date,
+    allow_duplicate: str | None = None,
+    dry_run: bool = False,
+) -> AddedCase:
+    """Make a case of a stored session, and put it into the draft of a golden set.
+
+    Raises UsageError for a trace that is not there, Refused for one that must not become a case,
+    is one already, or asks nearly what a case asks (unless `allow_duplicate` says why); ConfigError
+    for a golden set that does not load; StoreError.
+    """
+    trace = TraceStore(root).find(trace_id)
+    check_may_become_case(trace)
+    tree = WorkingTree(root)
+    with locked(private_folder(root) / _LOCK):
+        draft = find_draft(tree, reference)
+        known = draft.base.cases
+        _check_new(known, trace.trace_id)
+        suites, users = _users(tree, draft.base.name)
+        made = make_case(trace, wanted, known=known, users=users, today=today)
+        case = _check_unlike(made.case, known, allow_duplicate)
+        _check_form(case)
+        change = change_of(tree, draft, case)
+        if not dry_run:
+            write_change(root, draft, change)
+    return AddedCase(
+        golden=draft.reference,
+        path=draft.cases_path,
+        new_version=draft.new,
+        case=case,
+        lines=change.lines,
+        review=tuple(made.review),
+        pinned=tuple(
+            name
+            for name, golden in suites.items()
+            if golden not in (draft.reference, f"{draft.base.name}@latest")
+        ),
+        written=not dry_run,
+    )
+
+
+def read_object(name: str, option: str) -> dict[str, Any]:
+    """The JSON object of a file that an option names; `-` is standard input.
+
+    Raises UsageError for a file that cannot be read, and ConfigError for one that holds no object.
+    """
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{option} {name}: {error.strerror}") from error
+    file = "(stdin)" if name == "-" else name
+    document = parse_json(raw, file)
+    if not isinstance(document.data, dict):
+        raise ConfigError(
+            [Locator(document).problem((), "holds no object", expected="a JSON object")]
+        )
+    return document.data
+
+
+def _check_new(known: Cases, trace_id: str) -> None:
+    for case in known:
+        source = case.source or {}
+        if source.get("kind") == KIND and source.get("trace") == trace_id:
+            raise Refused(f"trace {trace_id[:8]} is a case of the set already: {case.id}")
+
+
+def _check_unlike(case: Case, known: Cases, allow: str | None) -> Case:
+    found = nearest(case, known)
+    if found is None or found[1] < NEAR:
+        return case
+    id_, alike = found
+    if case.group is not None and case.group == known.by_id(id_).group:
+        return case  # they count as one
+    if allow is None:
+        raise Refused(
+            f"the case would ask nearly what {id_} asks: they share {alike:.0%} of their runs of "
+            "words, so it would count twice and tell nothing new. --group puts it into the group "
+            "of that case, which counts once; --allow-duplicate REASON adds it all the same"
+        )
+    source = {**(case.source or {}), "like": id_, "reason": allow}
+    return msgspec.structs.replace(case, source=source)
+
+
+def _check_form(case: Case) -> None:
+    """Raise ConfigError for what a golden set would not take."""
+    locator = Locator(parse_json(msgspec.json.encode(case), f"(case {case.id})"))
+    _, problems = validate(CaseFile, locator)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _users(tree: WorkingTree, golden: str) -> tuple[dict[str, str], Users]:
+    """The suites that use a version of the set, and what they say of its cases."""
+    try:
+        raw = tree.read(CONFIG_FILE)
+    except FileNotFoundError as error:
+        raise ConfigError([Problem(file=CONFIG_FILE, message="is missing")]) from error
+    examined = examine_config(raw, file=CONFIG_FILE)
+    suites = {
+        name: suite
+        for name, suite in examined.config.suites.items()
+        if suite.golden.partition("@")[0] == golden
+    }
+    reader = Reader(tree)
+    prompts: dict[str, Prompt] = {}
+    for name, suite in suites.items():
+        missing = partial(examined.locator.problem, ("suites", name, "target"))
+        try:
+            if suite.target.prompt is not None:
+                prompt = load_prompt(reader, PROMPTS.resolve(reader, suite.target.prompt), missing)
+            elif suite.target.agent is not None:
+                agent = load_agent(reader, AGENTS.resolve(reader, suite.target.agent), missing)
+                prompt = None if agent is None else agent.prompt
+            else:
+                continue
+        except UnknownReference:
+            continue  # `check` says so; the case is made without that prompt
+        if prompt is not None:
+            prompts[prompt.path] = prompt
+    reads = dict.fromkeys(
+        key for suite in suites.values() for entry in suite.scorers for key in entry.reads
+    )
+    return (
+        {name: suite.golden for name, suite in suites.items()},
+        Users(prompts=tuple(prompts.values()), reads=tuple(reads)),
+    )
