@@ -199,7 +199,7 @@ def test_what_was_on_a_node_or_process_that_died_is_made_by_others(
     death: str, nodes: Nodes, served: ProjectFiles, openai_server: OpenAIServer
 ) -> None:
     root = served.write().root
-    reached = at_request(openai_server, 40, "slow:0.1")
+    reached = at_request(openai_server, 40, "slow:0.5")
     run = begin(root, "--no-cache", address=nodes.address)
     assert reached.wait(_PATIENCE_S)
     if death == "node":
@@ -212,7 +212,9 @@ def test_what_was_on_a_node_or_process_that_died_is_made_by_others(
     assert whole(root, record["id"])
     asked = Counter(request.prompt for request in openai_server.seen)
     assert set(asked.values()) <= {1, 2}
-    assert 1 <= sum(number - 1 for number in asked.values()) <= 16
+    # the workers of a node end after its raylet, and may have had nothing under way by then
+    least = 1 if death == "process" else 0
+    assert least <= sum(number - 1 for number in asked.values()) <= 16
 
 
 def test_a_control_session_that_was_killed_takes_its_workers_along_and_is_gone_on_with(
