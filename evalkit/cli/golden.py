@@ -118,10 +118,13 @@ def freeze(reference: Reference) -> int:
     short_help="Count what is in a set and what it can tell.",
 )
 def stats(reference: Reference, json_: options.Json = False) -> int:
-    """Count cases, groups, tags and labels, and say what drop the set can see."""
-    from evalkit.workflows.golden.stats import golden_stats, stats_json, stats_text
+    """Count cases by week against the set's quota, by slice, age and source; name those that never
+    fail, and say what drop the set can see."""
+    from evalkit.report.golden import stats_json, stats_text
+    from evalkit.workflows.golden.stats import golden_stats
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.wiring import SystemClock
 
-    found = golden_stats(find_root(), reference)
+    found = golden_stats(find_root(), reference, today=SystemClock().now().date())
     print_result(stats_json(found) if json_ else stats_text(found))
     return 0

@@ -207,6 +207,15 @@ class ToolFile(Part):
     ] = None
 
 
+class Quota(Part):
+    """How fast a golden set is to grow."""
+
+    start: Annotated[int, Field(ge=0, description="Cases to begin with.")] = 200
+    per_week: Annotated[int, Field(ge=0, description="Further cases in every week after that.")] = (
+        20
+    )
+
+
 class SetFile(Part):
     """goldensets/<name>/v<N>/set.yaml: what a golden set is, and whose."""
 
@@ -226,6 +235,9 @@ class SetFile(Part):
             "of a case needs a new version.",
         ),
     ] = None
+    quota: Annotated[
+        Quota, Field(description="What `evalkit golden stats` holds its growth against.")
+    ] = Quota()
 
 
 class DocumentFile(Part):

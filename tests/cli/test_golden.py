@@ -54,3 +54,78 @@ def test_a_set_that_is_not_there_is_refused_with_those_that_are(ask: Ask, gated:
             said = ask("golden", verb, reference, cwd=gated.root)
             assert (said.code, said.out) == (2, "")
             assert says in said.err
+
+
+def test_stats_hold_the_set_against_its_quota_and_its_slices(ask: Ask, tmp_path: Path) -> None:
+    project = ProjectFiles(tmp_path / "project", cases=12)
+    words = [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ]
+    project.case_changes = {
+        number: {"added": f"2025-01-{number + 1:02}", "tags": ["hours"] if number < 2 else []}
+        | ({"source": {"kind": "trace", "expected": "draft"}} if number == 0 else {})
+        | {"input": {"question": f"Is it {words[number]} or {words[number - 1]} o'clock?"}}
+        | ({"group": "g"} if number in (3, 4) else {})
+        | ({"input": {"question": "May dogs come in?"}} if number > 7 else {})
+        for number in range(12)
+    }
+    project.suite["gate"]["slices"] = {"hours": {"min_pass_rate": 0.9, "required": False}}
+    project.write()
+    (project.root / SET).write_text("name: ask\nversion: 1\nquota: {start: 5, per_week: 2}\n")
+    said = ask("golden", "stats", "ask@v1", cwd=project.root)
+    assert (said.code, said.err) == (0, "")
+    assert "5 to begin with, 2 a week" in said.out
+    assert "ask: hours" in said.out
+    assert "too few to pass" in said.out
+    assert "no stored run" in said.out
+    stats = json.loads(ask("golden", "stats", "ask@v1", "--json", cwd=project.root).out)
+    assert stats["schema"] == "evalkit.golden_stats/1"
+    assert (stats["untagged"], stats["drafts"]) == (10, 1)
+    assert stats["sources"] == {"not said": 11, "trace": 1}
+    assert stats["slices"] == [
+        {"suite": "ask", "tag": "hours", "groups": 2, "needed": 29, "required": False}
+    ]
+    assert stats["ages"]["oldest"] == "c0000"
+    assert stats["ages"]["old"] == 12
+    weeks = stats["quota"]["weeks"]
+    assert [row["week"] for row in weeks[:3]] == ["2025-W01", "2025-W02", "2025-W03"]
+    assert [(row["added"], row["total"], row["wanted"]) for row in weeks[:3]] == [
+        (5, 5, 5),
+        (7, 12, 7),
+        (0, 12, 9),
+    ]
+    assert stats["quota"]["owed"] == weeks[-1]["wanted"] - 12
+    assert len(stats["near"]) == 6, "every two of the four that ask the same"
+
+
+def test_stats_name_the_cases_that_never_fail(ask: Ask, gated_copy: Gated) -> None:
+    root = gated_copy.root
+    few = json.loads(ask("golden", "stats", "ask@v1", "--json", cwd=root).out)["outcomes"]
+    assert (few["runs"], few["measured"]) == (2, 0)
+    for _ in range(2):
+        ask("run", "--quiet", "--trials", "3", "--no-cache", cwd=root)
+    found = json.loads(ask("golden", "stats", "ask@v1", "--json", cwd=root).out)["outcomes"]
+    print(found)
+    assert found["runs"] == 4
+    failed = {f"c{number:04}" for number in range(12)}
+    assert not failed & set(found["never_failed"])
+    assert found["always_failed"] == []
+
+
+def test_a_quota_that_is_none_is_named_by_its_line(ask: Ask, tmp_path: Path) -> None:
+    project = ProjectFiles(tmp_path / "project", cases=3).write()
+    (project.root / SET).write_text("name: ask\nversion: 1\nquota: {start: -1}\n")
+    said = ask("golden", "stats", "ask@v1", cwd=project.root)
+    assert said.code == 2
+    assert "set.yaml:3" in said.err
