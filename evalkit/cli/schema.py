@@ -13,7 +13,8 @@ def schema(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="evalkit, prompt, goldenset, case, rubric, tool, waivers or run; default: all.",
+            help="evalkit, prompt, goldenset, case, rubric, tool, waivers or run; default: all. "
+            "openapi: the description of the gateway.",
             show_default=False,
         ),
     ] = None,

@@ -15,7 +15,7 @@ from evalkit.gateway.exchange import ClientLeft, Exchange
 from evalkit.gateway.identity import identify, opened_route
 from evalkit.gateway.refusals import Declined, Refusal, refusal_of, unreadable
 from evalkit.gateway.service import Decide, Service
-from evalkit.gateway.sessions import HEADER, SessionTable
+from evalkit.gateway.sessions import HEADER, SessionTable, session_name
 from evalkit.ports import Session
 from evalkit.records.call import ToolCall
 from evalkit.records.case import Document
@@ -52,7 +52,7 @@ class AgentDoors:
         """End the session that the header names: its trace is written."""
 
         async def end(holder: GatewayKey) -> Any:
-            name = exchange.headers.get(HEADER)
+            name = session_name(exchange)
             if name is None:
                 raise unreadable(f"{HEADER} has to name the session", HEADER)
             return {"ended": await self._sessions.end(holder, name)}

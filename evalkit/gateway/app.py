@@ -16,6 +16,7 @@ from evalkit.gateway.endpoint import DOORS, Around, Endpoint, Serve
 from evalkit.gateway.exchange import ErrorWriter, Exchange
 from evalkit.gateway.models_door import ModelsDoor
 from evalkit.gateway.nowhere import Nowhere
+from evalkit.gateway.openapi.document import openapi_document
 from evalkit.gateway.operation import Operation
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
@@ -50,6 +51,8 @@ def build_app(
     serving.watch("/healthz", lambda exchange, _: watch.alive(exchange))
     serving.watch("/readyz", lambda exchange, _: watch.ready(exchange))
     serving.watch("/metrics", lambda exchange, _: watch.metrics(exchange))
+    description = openapi_document()
+    serving.watch("/openapi.json", lambda exchange, _: exchange.answer(200, description, {}))
     nowhere = Nowhere(serving.routes)
     other = Endpoint(
         lambda exchange, at: nowhere.serve(exchange, f"/{at['path']}"),

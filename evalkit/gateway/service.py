@@ -29,6 +29,10 @@ class Service(Protocol):
     def routes(self) -> Sequence[str]:
         """The names of its routes."""
 
+    @property
+    def generation(self) -> int:
+        """Another number once the project was loaded anew: sessions that go on begin anew."""
+
     def holder(self, key: str) -> GatewayKey | None:
         """Whose key it is; None for one that opens nothing. Raises StoreError."""
 

@@ -2,7 +2,8 @@
 
 A client names its session in `x-evalkit-session`; without the header each request is a session of
 its own. A session belongs to the key and the route that began it, its requests follow each other,
-and it ends when it is told to, or was left alone for long: then its trace is written.
+and it ends when it is told to, or was left alone for long: then its trace is written. Once the
+project was loaded anew it begins anew, so that what is in force now holds for it, too.
 """
 
 import asyncio
@@ -39,7 +40,17 @@ class _Open:
     used_at: float = 0.0
     users: int = 0
     step: str = ""
+    generation: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+def session_name(exchange: Exchange) -> str | None:
+    """What a client calls its session; None for a request by itself. Raises Declined for an id that
+    is none."""
+    name = exchange.headers.get(HEADER)
+    if name is not None and not _ID.fullmatch(name):
+        raise unreadable(f"{HEADER} is 1 to 128 letters, digits, and any of _ . : -", HEADER)
+    return name
 
 
 class SessionTable:
@@ -80,7 +91,7 @@ class SessionTable:
         a step that the route does not have.
         """
         exchange.route = route
-        name = exchange.headers.get(HEADER)
+        name = session_name(exchange)
         step = exchange.headers.get(STEP, "")
         if name is None:
             async with self._service.session(route, holder, end_user=end_user) as session:
@@ -90,14 +101,16 @@ class SessionTable:
                         session.enter(step)
                     yield session
             return
-        if not _ID.fullmatch(name):
-            raise unreadable(f"{HEADER} is 1 to 128 letters, digits, and any of _ . : -", HEADER)
         await self.end_idle()
         mine = self._find(name, route, holder, end_user)
         mine.users += 1
         try:
             async with mine.turn:
+                if mine.session is not None and mine.generation != self._service.generation:
+                    mine.session, mine.step = None, ""
+                    await mine.stack.aclose()
                 if mine.session is None:
+                    mine.generation = self._service.generation
                     opened = self._service.session(route, holder, end_user=end_user)
                     mine.session = await mine.stack.enter_async_context(opened)
                 _tell_trace(exchange, mine.session)

@@ -6,6 +6,7 @@ from typing import Any
 
 from evalkit.config.schema import json_schemas
 from evalkit.errors import UsageError
+from evalkit.gateway.openapi.document import openapi_document
 from evalkit.report.schema import run_schema
 from evalkit.store.folder import private_folder
 
@@ -16,10 +17,13 @@ def all_schemas() -> dict[str, dict[str, Any]]:
 
 
 def schemas_json(name: str | None) -> str:
-    """One schema, or all of them in an object. Raises UsageError for an unknown name."""
+    """One schema or `openapi`, the description of the gateway, or all of them in an object.
+
+    Raises UsageError for an unknown name."""
     known = all_schemas()
     if name is None:
         return json.dumps(known, indent=2, ensure_ascii=False)
+    known["openapi"] = openapi_document()
     if name not in known:
         raise UsageError(f"there is no schema {name!r}; there is {', '.join(known)}")
     return json.dumps(known[name], indent=2, ensure_ascii=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.gateway.doors.params import check_param
 from evalkit.gateway.refusals import unreadable
 from evalkit.records.call import ToolCall
 from evalkit.records.json_text import decode_json
@@ -57,9 +58,11 @@ class Fields:
             yield f"{self.at(name)}[{number}]", item
 
     def move(self, names: Mapping[str, str], into: dict[str, Any]) -> None:
-        """Hand parameters on to the model under the core's names."""
+        """Hand parameters on to the model under the core's names. Raises Declined for a value of
+        another kind."""
         for name, there in names.items():
             if (value := self.take(name)) is not None:
+                check_param(there, value, self.at(name))
                 into[there] = value
 
     def only(self, name: str, *allowed: Any) -> None:

@@ -43,6 +43,11 @@ class ProjectService:
         self._looked: tuple[float, str | None] | None = None
 
     @property
+    def generation(self) -> int:
+        """A project that is loaded once has one."""
+        return 1
+
+    @property
     def routes(self) -> Sequence[str]:
         """The names of the project's routes."""
         return [route.name for route in self._project.assets.config.routes]

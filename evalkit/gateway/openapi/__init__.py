@@ -1,0 +1,1 @@
+"""What the gateway understands and answers, as an OpenAPI description."""
