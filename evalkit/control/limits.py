@@ -166,6 +166,14 @@ class Limiter:
                 self._ceiling = min(self._ceiling, limits.max_concurrency)
                 self._allowed = min(self._allowed, self._ceiling)
 
+    def forget_limits(self) -> None:
+        """Hold to none, until `tighten` is told of some. A concurrency that a 429 took back comes
+        back answer by answer."""
+        with self._lock:
+            if self._allowed >= self._ceiling:
+                self._allowed = math.inf
+            self._limits, self._ceiling = Limits(), math.inf
+
     def expected_wait_s(self, tokens: int) -> float:
         """How long a call that comes now would wait: exactly for pauses and for the limits of a
         minute, by the mean time of a call for those before it."""

@@ -71,6 +71,12 @@ class Traffic:
             place = (provider, identity, model, breaker)
             return Lane(limiter, self._breakers.setdefault(place, Breaker(breaker, self._clock)))
 
+    def forget_limits(self) -> None:
+        """Let the next configuration say what the limits are; who waits and what was used stays."""
+        with self._lock:
+            for each in self._limiters.values():
+                each.forget_limits()
+
     def limiters(self) -> list[tuple[str, Limiter]]:
         """The limiter of each provider, by its name."""
         with self._lock:

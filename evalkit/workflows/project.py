@@ -169,6 +169,24 @@ class Project:
         """The limits and circuits that all its sessions share."""
         return self._shared_traffic()
 
+    def take_over(self, other: "Project") -> None:
+        """Go on with the limits and circuits of the project as it was loaded before, under the
+        limits that are configured now. Only before its first session."""
+        from evalkit.workflows.wiring import Wiring
+
+        self._traffic = other.traffic
+        self._traffic.forget_limits()
+        config = self.assets.config
+        wiring = Wiring(self.root, live=True, traffic=self._traffic)
+        for name, model in config.models.items():
+            wiring.lane(config, name, model)
+
+    def enter_policies(self) -> None:
+        """Enter what is in force on every route into the audit log."""
+        books = self._open_books()
+        for route in self.assets.config.routes:
+            books.hear(route, {})
+
     @property
     def lost_traces(self) -> int:
         """Traces of sessions that could not be written."""

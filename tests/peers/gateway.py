@@ -147,6 +147,8 @@ class Gateway:
     url: str
     key: str
     process: subprocess.Popen[str]
+    told: list[str]
+    heard: threading.Event
 
     def add_key(self, *flags: str) -> str:
         """A further key."""
@@ -174,13 +176,23 @@ def gateway(
         CONFIG.format(url=url, routes=routes, more=more), encoding="utf-8"
     )
     key = add_key(root, "--user", "u1", "--team", "support")
-    with serving(root, *flags) as (address, process):
-        yield Gateway(root, address, key, process)
+    told: list[str] = []
+    heard = threading.Event()
+    with serving(root, *flags, told=told, heard=heard) as (address, process):
+        yield Gateway(root, address, key, process, told, heard)
 
 
 @contextmanager
-def serving(root: Path, *flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A process that serves the project; its address ends with /v1."""
+def serving(
+    root: Path,
+    *flags: str,
+    told: list[str] | None = None,
+    heard: threading.Event | None = None,
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A process that serves the project; its address ends with /v1. What it says goes into `told`,
+    and `heard` is set."""
+    told = [] if told is None else told
+    heard = heard or threading.Event()
     process = subprocess.Popen(
         [*EVALKIT, "serve", "--port", "0", *flags],
         cwd=root,
@@ -189,14 +201,19 @@ def serving(root: Path, *flags: str) -> Iterator[tuple[str, subprocess.Popen[str
         env=os.environ | {"NO_COLOR": "1"},
     )
     assert process.stderr is not None
-    told: list[str] = []
     for line in process.stderr:
         told.append(line)
         if found := re.search(r"listening at (https?://\S+?);", line):
             break
     else:
         raise AssertionError("".join(told))
-    drain = threading.Thread(target=lambda: told.extend(process.stderr or ()), daemon=True)
+
+    def listen() -> None:
+        for line in process.stderr or ():
+            told.append(line)
+            heard.set()
+
+    drain = threading.Thread(target=listen, daemon=True)
     drain.start()
     try:
         yield f"{found.group(1)}/v1", process

@@ -52,6 +52,12 @@ def door(served: tuple[Upstream, Gateway]) -> Gateway:
 HTTP = httpx.Client(timeout=60)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _close() -> Iterator[None]:
+    with HTTP:
+        yield
+
+
 def base(door: Gateway) -> str:
     return door.url.removesuffix("/v1")
 

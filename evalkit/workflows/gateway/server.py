@@ -6,7 +6,7 @@ stops at once.
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,16 +32,17 @@ class GatewayServer(uvicorn.Server):
         *,
         tell: Callable[[str], None],
         on_ready: Callable[[], None],
-        reload: Callable[[], None],
+        reload: Callable[[], Coroutine[None, None, None]],
     ) -> None:
         """`tell` gets what an operator should know; `on_ready` is called once it listens, `reload`
-        for a SIGHUP."""
+        runs for a SIGHUP."""
         super().__init__(config)
         self.whole = True
         self._operation = operation
         self._tell = tell
         self._on_ready = on_ready
         self._reload = reload
+        self._reloads: set[asyncio.Task[None]] = set()
         self._draining: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -50,7 +51,7 @@ class GatewayServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for each in _STOPS:
             loop.add_signal_handler(each, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_now)
         try:
             yield
         finally:
@@ -69,6 +70,12 @@ class GatewayServer(uvicorn.Server):
             return
         self.whole = self.whole and not self._operation.in_flight
         self.should_exit = self.force_exit = True
+
+    def _reload_now(self) -> None:
+        if self._draining is None:
+            task = asyncio.get_running_loop().create_task(self._reload())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
 
     async def _drain(self) -> None:
         count, drain_s = self._operation.in_flight, self._operation.rules.drain_s

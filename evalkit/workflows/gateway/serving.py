@@ -2,8 +2,7 @@
 
 import ipaddress
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,26 +36,21 @@ def serve_project(
         from evalkit.gateway.app import build_app
         from evalkit.gateway.metrics import Metrics
         from evalkit.gateway.operation import Operation
+        from evalkit.workflows.gateway.reloading import ReloadingService
         from evalkit.workflows.gateway.server import GatewayServer, configure
-        from evalkit.workflows.gateway.service import ProjectService
     except ImportError as error:
         raise UsageError(
             f"`evalkit serve` needs the extra `gateway` ({error.name} is missing): "
             "pip install 'evalkit[gateway]'"
         ) from None
     project = Project.load(root)
-
-    @asynccontextmanager
-    async def around() -> AsyncIterator[None]:
-        async with project:
-            yield
-
+    service = ReloadingService(project)
     operation = Operation(
         project.assets.config.gateway,
         metrics=Metrics(),
         log=AccessLog(_to_stderr, now=lambda: datetime.now(UTC)),
     )
-    app = build_app(ProjectService(project), operation, around=around)
+    app = build_app(service, operation, around=service.open)
     config = configure(app, listening, operation)
     try:
         bound = config.bind_socket()
@@ -70,7 +64,7 @@ def serve_project(
         operation,
         tell=tell,
         on_ready=lambda: tell(f"listening at {address}; Ctrl-C drains and stops"),
-        reload=lambda: None,
+        reload=lambda: service.reload(root, operation, tell),
     )
     with bound:
         server.run(sockets=[bound])
