@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import threading
 from collections.abc import Iterator
@@ -267,6 +268,34 @@ def test_a_second_signal_stops_at_once_and_says_that_something_was_cut_off(
         door.process.send_signal(signal.SIGINT)
         assert door.process.wait(30) == 130
         assert up.broken.wait(20)
+
+
+def test_what_does_not_end_in_time_is_cut_off_and_its_hold_is_settled(tmp_path: Path) -> None:
+    more = "gateway: {drain_s: 0.1}\nbudgets: [{scope: user, max_tokens: 100000}]\n"
+    with (
+        upstream(hold=threading.Event()) as up,
+        gateway(tmp_path, up.url, more) as door,
+        streaming(door),
+    ):
+        door.process.send_signal(signal.SIGTERM)
+        assert door.process.wait(30) == 130
+        assert up.broken.wait(20)
+    with closing(sqlite3.connect(tmp_path / ".evalkit" / "ledger.db")) as ledger:
+        assert ledger.execute("SELECT count(*) FROM holds").fetchone() == (0,)
+        ((spent, held),) = ledger.execute("SELECT spent_tokens, held_tokens FROM accounts")
+    assert held == 0
+    assert 0 < spent < 500, "what was written until then, and not the bound"
+
+
+def test_one_connection_too_many_is_told_to_come_again(tmp_path: Path) -> None:
+    limits = "gateway: {max_connections: 1, header_timeout_s: 60}\n"
+    with gateway(tmp_path, "http://127.0.0.1:9/v1", limits) as door:
+        at = httpx.URL(door.url)
+        with closing(socket.create_connection((at.host, at.port or 0), timeout=30)):
+            answer = raw(door, b"")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in answer
+        assert b"too_many_connections" in answer
 
 
 def test_tls(tmp_path: Path) -> None:
