@@ -1,5 +1,6 @@
 """The ASGI application: which door is at which path."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,6 +24,7 @@ from evalkit.gateway.sessions import SessionTable
 from evalkit.gateway.watching import WatchDoors
 
 OURS = "/v1/evalkit"
+_SWEEP_S = 30.0
 
 
 def build_app(
@@ -38,9 +40,11 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with around():
+            sweeping = asyncio.create_task(sessions.sweep(_SWEEP_S))
             try:
                 yield
             finally:
+                sweeping.cancel()
                 await operation.ended()
                 await sessions.end_all()
 

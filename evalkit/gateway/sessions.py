@@ -174,6 +174,12 @@ class SessionTable:
         ]
         await self._end(idle)
 
+    async def sweep(self, every_s: float) -> None:
+        """End those again and again: nobody may come any more who would notice."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.end_idle()
+
     async def end_all(self) -> None:
         """End all of them: the gateway stops."""
         await self._end(list(self._open))
