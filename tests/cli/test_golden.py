@@ -1,8 +1,10 @@
 """`evalkit golden`: freezing a set, and what is in one."""
 
 import json
+from datetime import date
 from pathlib import Path
 
+from evalkit.workflows.golden.stats import golden_stats
 from tests.cli.conftest import Ask, Gated
 from tests.cli.project import ProjectFiles
 
@@ -109,18 +111,12 @@ def test_stats_hold_the_set_against_its_quota_and_its_slices(ask: Ask, tmp_path:
     assert len(stats["near"]) == 6, "every two of the four that ask the same"
 
 
-def test_stats_name_the_cases_that_never_fail(ask: Ask, gated_copy: Gated) -> None:
-    root = gated_copy.root
-    few = json.loads(ask("golden", "stats", "ask@v1", "--json", cwd=root).out)["outcomes"]
-    assert (few["runs"], few["measured"]) == (2, 0)
-    for _ in range(2):
-        ask("run", "--quiet", "--trials", "3", "--no-cache", cwd=root)
-    found = json.loads(ask("golden", "stats", "ask@v1", "--json", cwd=root).out)["outcomes"]
-    print(found)
-    assert found["runs"] == 4
-    failed = {f"c{number:04}" for number in range(12)}
-    assert not failed & set(found["never_failed"])
-    assert found["always_failed"] == []
+def test_stats_name_the_cases_that_never_fail(ask: Ask, gated: Gated) -> None:
+    said = ask("golden", "stats", "ask@v1", cwd=gated.root)
+    assert "2 newest runs: 0 cases with 5 results or more" in said.out
+    found = golden_stats(gated.root, "ask@v1", today=date(2026, 12, 1), fewest=2).outcomes
+    assert (found.runs, found.measured, found.always_failed) == (2, 120, ())
+    assert found.never_failed == tuple(f"c{number:04}" for number in range(12, 120))
 
 
 def test_a_quota_that_is_none_is_named_by_its_line(ask: Ask, tmp_path: Path) -> None:

@@ -41,8 +41,10 @@ MOST_COMPARED = 20_000
 _WEEK = timedelta(weeks=1)
 
 
-def golden_stats(root: Path, reference: str, *, today: date) -> GoldenStats:
-    """Look through a golden set and the newest runs of it.
+def golden_stats(
+    root: Path, reference: str, *, today: date, fewest: int = FEWEST_RESULTS
+) -> GoldenStats:
+    """Look through a golden set and the newest runs of it; `fewest` results tell of a case.
 
     Raises ConfigError for a set or an evalkit.yaml that does not load.
     """
@@ -71,7 +73,7 @@ def golden_stats(root: Path, reference: str, *, today: date) -> GoldenStats:
         quota=quota_standing([case.added for case in cases], quota, today),
         slices=tuple(_slices(cases, gates)),
         ages=_ages(cases, today),
-        outcomes=_outcomes(root, golden.name, cases),
+        outcomes=_outcomes(root, golden.name, cases, fewest),
         near=_near(cases),
         sources=dict(Counter(map(_kind, cases)).most_common()),
         drafts=sum(map(is_draft, cases)),
@@ -149,7 +151,7 @@ def _ages(cases: Cases, today: date) -> Ages:
     )
 
 
-def _outcomes(root: Path, golden: str, cases: Cases) -> Outcomes:
+def _outcomes(root: Path, golden: str, cases: Cases, fewest: int) -> Outcomes:
     """What the newest runs found, candidates too: a case that only bad changes fail does its work.
 
     Runs that cannot be read are left out, and so are drills, in which things fail on purpose.
@@ -176,10 +178,10 @@ def _outcomes(root: Path, golden: str, cases: Cases) -> Outcomes:
             if attempt.suite in suites and passed is not None and known not in seen:
                 seen.add(known)
                 counts[attempt.case][passed] += 1
-    measured = {case: counts[case] for case in cases.ids() if sum(counts[case]) >= FEWEST_RESULTS}
+    measured = {case: counts[case] for case in cases.ids() if sum(counts[case]) >= fewest}
     return Outcomes(
         runs=runs,
-        fewest=FEWEST_RESULTS,
+        fewest=fewest,
         measured=len(measured),
         never_failed=tuple(case for case, (failed, _) in measured.items() if not failed),
         always_failed=tuple(case for case, (_, passed) in measured.items() if not passed),
