@@ -74,8 +74,8 @@ def add(
     """
     from evalkit.report.golden import added_json, added_text
     from evalkit.workflows.golden.adding import add_from_trace, read_object
-    from evalkit.workflows.golden.making import Wanted
     from evalkit.workflows.project import find_root
+    from evalkit.workflows.traces.making import Wanted
     from evalkit.workflows.wiring import SystemClock
 
     if expected is not None and expect_answer:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from evalkit.config.changes import parse_change
 from evalkit.errors import UsageError
@@ -46,13 +47,10 @@ def build_request(
         raise UsageError("--shard-costs balances shards; give --shard I/N with it")
     if shard is not None:
         _check_shardable(cases=cases, tags=tags, regressed=regressed, faults=faults)
-    changes = [parse_change(text) for text in set_ or ()]
-    twice = [key for key, count in Counter(key for key, _ in changes).items() if count > 1]
-    if twice:
-        raise UsageError(f"--set gives {twice[0]} more than one value; give one")
+    changes = parse_changes(set_)
     return RunRequest(
         suites=tuple(dict.fromkeys(suites or ())),
-        changes=dict(changes),
+        changes=changes,
         baseline=baseline,
         no_baseline=no_baseline,
         live=live,
@@ -68,6 +66,15 @@ def build_request(
         shard=None if shard is None else parse_shard(shard),
         shard_costs=shard_costs,
     )
+
+
+def parse_changes(set_: Sequence[str] | None) -> dict[str, Any]:
+    """What `--set` asks for. Raises UsageError for a key that is given twice."""
+    changes = [parse_change(text) for text in set_ or ()]
+    twice = [key for key, count in Counter(key for key, _ in changes).items() if count > 1]
+    if twice:
+        raise UsageError(f"--set gives {twice[0]} more than one value; give one")
+    return dict(changes)
 
 
 def _check_offline(*, no_cache: bool, refresh: bool, live: bool, faults: bool) -> None:

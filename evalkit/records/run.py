@@ -186,6 +186,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return bool(self.request.get("faults"))
 
     @property
+    def replay(self) -> bool:
+        """Whether its cases are sessions of production (`evalkit replay`)."""
+        return bool(self.request.get("traces"))
+
+    @property
     def why_ungated(self) -> str:
         """Why it does not gate, as it follows the run's name."""
         if self.drill:

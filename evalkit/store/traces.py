@@ -4,7 +4,7 @@ The day is the one on which a session began, in UTC. Everything in it is redacte
 are pseudonyms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -72,6 +72,11 @@ class TraceStore:
             f"there is no trace {name!r}; `evalkit trace list` shows which there are, and "
             "`evalkit show RUN CASE` shows an attempt of a run"
         )
+
+    def find_all(self, ids: Collection[str]) -> dict[str, SessionTrace]:
+        """The traces of those whole ids, as far as they are there."""
+        wanted = frozenset(ids)
+        return {trace.trace_id: trace for trace in self.newest() if trace.trace_id in wanted}
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> tuple[int, int]:
         """Remove traces that began before that moment: how many, and how many bytes they took.

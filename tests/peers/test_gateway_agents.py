@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.golden.adding import add_from_trace
-from evalkit.workflows.golden.making import Wanted
+from evalkit.workflows.traces.making import Wanted
 from tests.peers.gateway import Gateway, Upstream, gateway, upstream
 
 MORE = """

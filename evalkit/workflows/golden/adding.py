@@ -27,9 +27,9 @@ from evalkit.store.folder import private_folder
 from evalkit.store.private_lines import locked
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.golden.likeness import NEAR, nearest
-from evalkit.workflows.golden.making import KIND, Users, Wanted, make_case
 from evalkit.workflows.golden.versions import change_of, find_draft, write_change
 from evalkit.workflows.traces.becoming_cases import check_may_become_case
+from evalkit.workflows.traces.making import KIND, Users, Wanted, make_case
 
 _LOCK = "golden.lock"
 

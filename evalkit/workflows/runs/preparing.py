@@ -31,6 +31,7 @@ from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
+from evalkit.workflows.replay.arms import with_traffic
 from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
@@ -129,7 +130,12 @@ async def prepare_run(
     if wiring.offline:
         refuse_unheld(setups)
     base = find_base(wiring.root, wiring.environ)
-    guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
+    guards: Mapping[str, Sequence[str]] = {}
+    warnings: Sequence[str] = ()
+    if not request.traces:  # no merge waits for a replay
+        guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
+    if request.traces:
+        setups = tuple(with_traffic(setup, request, wiring.root) for setup in setups)
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
     book = ledger(assets.config)
@@ -156,6 +162,8 @@ async def prepare_run(
     }
     check_faults(request.faults, wiring.broken, assets.config)
     waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
+    if request.traces:
+        waivers = ()  # what was accepted was accepted of a golden set
     snapshots = tuple(
         take_snapshot(
             setup,

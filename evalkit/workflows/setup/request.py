@@ -22,7 +22,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     providers by name (or `primary`), of a drill, which never gates and uses no cache.
     `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part
     of the run that this machine makes: it decides nothing by itself, and is merged with the others;
-    `shard_costs` names a run whose measured costs say how the parts are balanced.
+    `shard_costs` names a run whose measured costs say how the parts are balanced. `traces` are
+    stored sessions that take the place of golden set and baseline: a replay.
     """
 
     suites: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     allow_unexercised: bool = False
     shard: Shard | None = None
     shard_costs: str | None = None
+    traces: tuple[str, ...] = ()
 
     @property
     def selects(self) -> bool:

@@ -167,6 +167,8 @@ def _set_up(
         assets=suite,
         tree=WorkingTree(trees.root),
     )
+    if request.traces:
+        return SuiteSetup(assets=suite, candidate=candidate)  # its baseline comes with its cases
     if request.no_baseline:
         alone = "alone" if suite.suite.gate.anchor is None else "alone, and not against its anchor"
         return _on_floors(suite, candidate, f"--no-baseline: gated on its floors {alone}")

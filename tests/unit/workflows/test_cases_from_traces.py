@@ -15,10 +15,10 @@ from evalkit.records.call import Message
 from evalkit.records.case import Case, Document
 from evalkit.records.cases import Cases
 from evalkit.records.span import SessionTrace
-from evalkit.workflows.golden.inputs import fit_prompt
 from evalkit.workflows.golden.likeness import NEAR, likeness, near_pairs, runs_of
-from evalkit.workflows.golden.making import MadeCase, Users, Wanted, make_case
-from evalkit.workflows.golden.observed import observe
+from evalkit.workflows.traces.inputs import fit_prompt
+from evalkit.workflows.traces.making import MadeCase, Users, Wanted, make_case
+from evalkit.workflows.traces.observed import observe
 from tests.stored_traces import act, chat, said, told, trace_of
 
 LOOKUP = {"id": "k1", "name": "lookup", "arguments": {"id": 7}}

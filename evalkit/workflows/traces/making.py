@@ -17,8 +17,8 @@ from evalkit.records.digest import digest_of
 from evalkit.records.json_text import decode_json, may_be_container
 from evalkit.records.span import SessionTrace
 from evalkit.sources.expectations import DRAFT
-from evalkit.workflows.golden.inputs import fit_prompt, only_text_key
-from evalkit.workflows.golden.observed import Observed, observe
+from evalkit.workflows.traces.inputs import fit_prompt, only_text_key
+from evalkit.workflows.traces.observed import Observed, observe
 
 KIND = "trace"
 MESSAGES = "messages"

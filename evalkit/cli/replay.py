@@ -1,0 +1,96 @@
+"""`evalkit replay`: production traffic against a candidate."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from evalkit.cli import options
+from evalkit.cli.output import print_note, print_result
+
+EXAMPLE = (
+    "Example: evalkit replay ticket_routing --since 7d "
+    "--set routes.ticket_routing.models.primary=small"
+)
+
+
+def replay(
+    suite: Annotated[str, typer.Argument(help="The suite whose target, scorers and gate hold.")],
+    set_: options.Set = None,
+    trace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="This session; default: the newest. Repeatable.", show_default=False
+        ),
+    ] = None,
+    route: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Sessions on this route; default: the suite's.", show_default=False
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE|TIME",
+            help="Begun since: 30m, 2h, 7d, 2026-11-01, or an ISO 8601 time.",
+            show_default=False,
+        ),
+    ] = None,
+    last: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="N", help="The newest N sessions.")
+    ] = 200,
+    live: options.Live = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, and the verdict line only.")
+    ] = False,
+    json_: options.Json = False,
+) -> int:
+    """Play stored sessions through a candidate that no user sees, and gate it like a run.
+
+    The baseline is what production answered. Only sessions marked `use: evaluation`, with content,
+    are played. Exit codes are those of `evalkit run`.
+    """
+    from evalkit.cli.requests import parse_changes
+    from evalkit.report.progress import progress_display
+    from evalkit.report.run_json import run_json
+    from evalkit.report.terminal import run_text
+    from evalkit.workflows.project import find_root
+    from evalkit.workflows.reading import compare_arms
+    from evalkit.workflows.replay.selecting import select_traces
+    from evalkit.workflows.runs.last_run import remember_end
+    from evalkit.workflows.runs.running import run_suites
+    from evalkit.workflows.setup.request import RunRequest
+    from evalkit.workflows.traces.listing import moment_of
+    from evalkit.workflows.wiring import SystemClock, Wiring
+
+    root = find_root()
+    clock, command = SystemClock(), tuple(sys.argv[1:])
+    request = RunRequest(
+        suites=(suite,),
+        changes=parse_changes(set_),
+        live=live,
+        traces=select_traces(
+            root,
+            suite,
+            named=tuple(trace or ()),
+            route=route,
+            since=None if since is None else moment_of(since, now=clock.now()),
+            last=last,
+        ),
+    )
+    with (
+        remember_end(root, clock=clock, command=command) as ending,
+        progress_display(sys.stderr, clock=clock, quiet=quiet or json_) as progress,
+    ):
+        stored = run_suites(
+            request, wiring=Wiring(root, live=live), on_event=progress, command=command
+        )
+        ending.take(stored)
+    if json_:
+        print_result(run_json(stored.record))
+    else:
+        print_result(run_text(stored, compare_arms(stored), quiet=quiet))
+    if stored.record.state != "complete" and (quiet or json_):
+        print_note(f"to go on: evalkit run --resume {stored.record.id}")
+    return stored.record.exit_code
