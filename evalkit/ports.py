@@ -172,6 +172,9 @@ class Accounts(Protocol):
         """Go on with a run: charge in full what its earlier processes held, and see to it that its
         account says at least `spent`."""
 
+    def settle(self) -> None:
+        """Write what calls were charged that have ended. Raises StoreError."""
+
     @property
     def shared(self) -> bool:
         """Whether other processes may count here too, so that waiting means looking again."""

@@ -172,6 +172,13 @@ class SqliteAccounts:
         with self._lock:
             self._waiting(lambda entries: entries.open_run(account, spent))
 
+    def settle(self) -> None:
+        """Write what calls were charged that have ended: an end waits for the next transaction, for
+        a moment. Raises StoreError."""
+        with self._lock:
+            if self._ends:
+                self._waiting(lambda entries: None)
+
     def close(self) -> None:
         """Settle what is left to settle and give the file back; it is opened again if need be.
 

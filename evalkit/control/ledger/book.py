@@ -147,6 +147,13 @@ class Ledger:
         caps = (cap.max_tokens for cap in self._budgets if cap.scope == "run")
         return min((cap for cap in caps if cap is not None), default=None)
 
+    def settle(self) -> None:
+        """Have all that has ended written down, so that nothing of it is lost with the process.
+
+        Raises StoreError.
+        """
+        self._accounts.settle()
+
     def go_on(self) -> None:
         """Take over from earlier processes of this run: what they held is charged in full, for the
         calls may have been answered. Raises StoreError."""

@@ -259,6 +259,8 @@ async def _execute(
                     ended = await escalate(
                         prepared, first, results=results, execute=make, emit=emit
                     )
+        # a run that counts as complete is not gone on with, so no hold of it may be left
+        prepared.ledger.settle()
         stored = finish_run(
             prepared,
             record,

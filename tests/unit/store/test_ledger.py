@@ -327,6 +327,21 @@ def test_what_ends_in_the_last_tick_of_a_loop_is_settled_when_the_ledger_is_clos
     assert spent(SqliteAccounts(tmp_path, clock=clock, run="r-2")) == (3, 0)
 
 
+def test_what_has_ended_can_be_written_at_once(
+    accounts: SqliteAccounts, tmp_path: Path, clock: SetClock
+) -> None:
+    other = SqliteAccounts(tmp_path, clock=clock, run="r-2")
+
+    async def run() -> tuple[int, int]:
+        hold = held(await accounts.hold(tokens(9), [cap(DAY, 10)]))
+        accounts.end(hold, tokens(3), nothing)
+        accounts.settle()
+        return spent(other)
+
+    assert asyncio.run(run()) == (3, 0)
+    other.close()
+
+
 def test_a_loop_goes_on_while_another_process_writes(accounts: SqliteAccounts) -> None:
     held(accounts.hold_now(tokens(1), [cap(DAY, 10)]))
     writer = sqlite3.connect(accounts.path, isolation_level=None)
