@@ -110,12 +110,19 @@ def test_what_cannot_be_replayed_is_counted_by_why(ask: Ask, project: ProjectFil
         trace_of(asked("No text?"), trace_id="0" * 31 + "1", content=False),
         trace_of(chat([said("user", "another prompt")], "yes"), trace_id="0" * 31 + "2"),
         trace_of(asked("Two?"), asked("Two!"), trace_id="0" * 31 + "3"),
+        trace_of(chat(["odd"], "yes"), trace_id="0" * 31 + "5"),  # type: ignore[list-item]
         trace_of(asked("Elsewhere?"), trace_id="0" * 31 + "4", route="other"),
     )
     done = ask("replay", "ask", cwd=project.root)
     assert done.code == 0, done.err
-    assert "replay of 15 of 19 stored sessions" in done.out
-    for why in ("use: none", "no content", "does not render to", "several answers"):
+    assert "replay of 15 of 20 stored sessions" in done.out
+    for why in (
+        "use: none",
+        "no content",
+        "does not render to",
+        "several answers",
+        "cannot be read",
+    ):
         assert why in " ".join(done.out.split())
     for flags in (("--trace", "0" * 32), ("--route", "other", "--since", "2026-12-01")):
         refused = ask("replay", "ask", *flags, cwd=project.root)

@@ -65,6 +65,11 @@ def with_traffic(setup: SuiteSetup, request: RunRequest, root: Path) -> SuiteSet
         "drop is how often the candidate no longer answers as production did",
         "inputs are as redacted as traces are; sessions that asked the same count as one",
     ]
+    if traffic.other_tools:
+        notes.append(
+            f"in {traffic.other_tools:,} of them production's model was offered other tools than "
+            "the prompt has"
+        )
     without = [name for name in ("slices", "invariants", "anchor") if getattr(suite.gate, name)]
     without += [f"metrics.{name}" for name in suite.gate.metrics if name in _TIMES]
     if without:

@@ -26,12 +26,14 @@ from evalkit.workflows.traces.observed import Observed, observe
 
 @dataclass(slots=True)
 class Traffic:
-    """Sessions that can be replayed. `left_out` counts the others by why."""
+    """Sessions that can be replayed. `left_out` counts the others by why, `other_tools` those in
+    which the model was offered other tools than the prompt has."""
 
     cases: list[Case] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     models: dict[str, str] = field(default_factory=dict)
+    other_tools: int = 0
 
 
 def read_traffic(
@@ -60,7 +62,11 @@ def _take(
     chats = [span for span in trace.spans if span.operation == "chat" and span.error is None]
     if len(chats) > 1:
         return "several answers in one session"
-    seen = observe(trace)
+    try:
+        seen = observe(trace)
+        usage, cost_usd = _spent(chats[0].attributes)
+    except (Refused, msgspec.ValidationError):
+        return "content that cannot be read"
     if seen.cut:
         return "too long to stand in a trace whole"
     if seen.lost:
@@ -88,7 +94,9 @@ def _take(
         },
     )
     traffic.cases.append(case)
-    traffic.attempts.append(_attempt(trace, chats[0], seen, case, name, prompt))
+    attempt = _attempt(trace, chats[0], seen, case, name, prompt)
+    traffic.attempts.append(msgspec.structs.replace(attempt, usage=usage, cost_usd=cost_usd))
+    traffic.other_tools += _tools_of(chats[0]) != {tool.name for tool in prompt.tools}
     traffic.models[seen.model] = str(chats[0].attributes.get(names.REQUEST_MODEL, seen.model))
     return None
 
@@ -125,8 +133,6 @@ def _attempt(
         planned_model=seen.model,
         model_id=str(about.get(names.RESPONSE_MODEL, "")),
         decisions=trace.decisions,
-        usage=_usage(about),
-        cost_usd=about.get(names.COST_USD),
         latency_s=chat.duration_s,
         tries=trace.calls,
         finish_reason=next(iter(about.get(names.RESPONSE_FINISH_REASONS, ())), None),
@@ -143,15 +149,23 @@ def _attempt(
     return attempt
 
 
-def _usage(about: dict[str, Any]) -> Usage:
-    return Usage(
-        input_tokens=about.get(names.INPUT_TOKENS, 0),
-        output_tokens=about.get(names.OUTPUT_TOKENS, 0),
-        cached_tokens=about.get(names.CACHE_READ_TOKENS, 0),
-        cache_write_tokens=about.get(names.CACHE_CREATION_TOKENS, 0),
-        reasoning_tokens=about.get(names.REASONING_TOKENS, 0),
-        estimated=about.get(names.USAGE_ESTIMATED, False),
-    )
+def _spent(about: dict[str, Any]) -> tuple[Usage, float | None]:
+    """Tokens and list price of a call. Raises msgspec.ValidationError."""
+    told = {
+        "input_tokens": about.get(names.INPUT_TOKENS, 0),
+        "output_tokens": about.get(names.OUTPUT_TOKENS, 0),
+        "cached_tokens": about.get(names.CACHE_READ_TOKENS, 0),
+        "cache_write_tokens": about.get(names.CACHE_CREATION_TOKENS, 0),
+        "reasoning_tokens": about.get(names.REASONING_TOKENS, 0),
+        "estimated": about.get(names.USAGE_ESTIMATED, False),
+    }
+    return msgspec.convert(told, Usage), msgspec.convert(about.get(names.COST_USD), float | None)
+
+
+def _tools_of(chat: Span) -> set[str]:
+    """What production's model was offered."""
+    offered = chat.attributes.get(names.TOOL_DEFINITIONS, ())
+    return {str(each.get("name")) for each in offered if isinstance(each, dict)}
 
 
 def _parsed(text: str) -> tuple[Any, bool]:

@@ -1,13 +1,15 @@
 """What a stored session showed, as a case needs it: what was asked, what the world answered."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from evalkit.control.telemetry import attributes as names
 from evalkit.control.telemetry.describing import MOST_CONTENT
+from evalkit.errors import Refused
+from evalkit.records.asset import Role
 from evalkit.records.call import Message, ToolCall
 from evalkit.records.case import Document
 from evalkit.records.json_text import decode_json, may_be_container
@@ -51,8 +53,47 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     cut: tuple[str, ...] = ()
 
 
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A text, a tool call, or a tool's result, as spans hold parts of messages."""
+
+    type: str
+    content: str = ""
+    id: str = ""
+    name: str = ""
+    arguments: Any = None
+    result: str = ""
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    role: Role
+    parts: tuple[_Part, ...] = ()
+
+
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    index: str
+    text: str
+
+
 def observe(trace: SessionTrace) -> Observed:
-    """What the session showed. It has content and an answered call (`check_may_become_case`)."""
+    """What the session showed. It has content and an answered call (`check_may_become_case`).
+
+    Raises Refused for content that is not of the form that sessions write.
+    """
+    try:
+        return _observe(trace)
+    except msgspec.ValidationError as error:
+        raise Refused(
+            f"trace {trace.trace_id[:8]} holds content that cannot be read ({error}), so nothing "
+            "can be made of it"
+        ) from error
+
+
+def _observe(trace: SessionTrace) -> Observed:
     chats = [span for span in trace.spans if span.operation == "chat" and span.error is None]
     first = _messages(chats[0].attributes.get(names.INPUT_MESSAGES))
     last = _messages(chats[-1].attributes.get(names.INPUT_MESSAGES))
@@ -82,24 +123,20 @@ def _prompt(trace: SessionTrace) -> str:
 
 
 def _messages(stored: Any) -> tuple[Message, ...]:
-    return tuple(_message(each) for each in stored or ())
+    """Messages as spans hold them, back as such. Raises msgspec.ValidationError."""
+    return tuple(map(_message, msgspec.convert(stored or [], list[_Said])))
 
 
-def _message(stored: Mapping[str, Any]) -> Message:
-    """A message as spans hold it, back as one."""
+def _message(said: _Said) -> Message:
     text, calls, answers = "", [], ""
-    for part in stored.get("parts", ()):
-        if part["type"] == "text":
-            text += part["content"]
-        elif part["type"] == "tool_call":
-            calls.append(
-                ToolCall(id=part["id"], name=part["name"], arguments=_object(part["arguments"]))
-            )
+    for part in said.parts:
+        if part.type == "text":
+            text += part.content
+        elif part.type == "tool_call":
+            calls.append(ToolCall(id=part.id, name=part.name, arguments=_object(part.arguments)))
         else:
-            text, answers = part["result"], part["id"]
-    return Message(
-        role=stored["role"], content=text, tool_calls=tuple(calls), tool_call_id=answers or ""
-    )
+            text, answers = part.result, part.id
+    return Message(role=said.role, content=text, tool_calls=tuple(calls), tool_call_id=answers)
 
 
 def _object(value: Any) -> dict[str, Any] | None:
@@ -152,13 +189,12 @@ def _documents(trace: SessionTrace) -> tuple[tuple[Document, ...], tuple[str, ..
     for span in trace.spans:
         if span.operation != "retrieval":
             continue
-        for each in span.attributes.get(names.RETRIEVED, ()):
-            named[str(each.get("id", ""))] = None
-        for each in span.attributes.get(names.RETRIEVED_TEXTS, ()):
+        about = span.attributes
+        for one in msgspec.convert(about.get(names.RETRIEVED, []), list[_Named]):
+            named[one.id] = None
+        for each in msgspec.convert(about.get(names.RETRIEVED_TEXTS, []), list[_Read]):
             # without its scopes: whoever had them is only known by a pseudonym
-            found.setdefault(
-                each["id"], Document(id=each["id"], index=each["index"], text=each["text"])
-            )
+            found.setdefault(each.id, Document(id=each.id, index=each.index, text=each.text))
     return tuple(found.values()), tuple(name for name in named if name not in found)
 
 

@@ -1,5 +1,6 @@
 """What a stored session shows, and how it becomes the input and the fixtures of a case."""
 
+import contextlib
 import random
 from datetime import date
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.control.telemetry import attributes as names
 from evalkit.control.telemetry.describing import MOST_CONTENT
 from evalkit.errors import Refused
 from evalkit.records.asset import Prompt, PromptMessage
@@ -104,6 +106,34 @@ def test_the_draft_has_what_scorers_read() -> None:
     ):
         found = made(trace, {"t": "x"}, answer_expected=True, users=Users(reads=reads))
         assert found.case.expected == expected
+
+
+SCRAPS: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["role", "parts", "type", "content", "id", "arguments", "result"]),
+            inner | st.sampled_from(["user", "text", "tool_call", "tool"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(SCRAPS, SCRAPS, SCRAPS)
+def test_content_of_another_form_is_refused_and_never_a_crash(
+    asked: Any, answered: Any, found: Any
+) -> None:
+    about = {names.INPUT_MESSAGES: asked, names.OUTPUT_MESSAGES: answered}
+    spans = (
+        act("retrieval", "kb", retrieved=found, retrieved_texts=answered),
+        chat([], "", **about),
+        act("execute_tool", "t", tool_name="t", tool_arguments=asked, tool_result=found),
+    )
+    with contextlib.suppress(Refused):
+        made(trace_of(*spans), {"messages": []})
 
 
 def test_messages_that_tell_no_input_are_refused_with_the_way_out() -> None:
