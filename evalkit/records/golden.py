@@ -86,7 +86,8 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class NearPair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Two cases of different groups that ask nearly the same; `alike` is at most 1."""
+    """A case, `other`, that asks nearly what an earlier `one` of another group asks; `alike` is at
+    most 1."""
 
     one: str
     other: str

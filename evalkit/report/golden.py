@@ -79,9 +79,9 @@ def _facts(stats: GoldenStats) -> Iterator[tuple[str, str]]:
     if stats.near is None:
         yield "near", "too many cases to be compared with each other"
     elif stats.near:
-        pairs = ", ".join(f"{each.one} and {each.other}" for each in stats.near[:_NAMED])
+        pairs = ", ".join(f"{each.other} ({each.one})" for each in stats.near[:_NAMED])
         more = f", and {len(stats.near) - _NAMED:,} more" if len(stats.near) > _NAMED else ""
-        yield "near", f"{count(len(stats.near), 'pair')} nearly the same: {pairs}{more}"
+        yield "near", f"{count(len(stats.near), 'case')} like an earlier one: {pairs}{more}"
     yield (
         "power",
         f"a margin of 3 pp needs at least {stats.cases_to_pass} independent cases to ever pass",

@@ -61,7 +61,8 @@ def nearest(case: Case, cases: Iterable[Case]) -> tuple[str, float] | None:
 
 
 def near_pairs(cases: Sequence[Case]) -> list[tuple[str, str, float]]:
-    """Every two cases that are near each other, without comparing each with each.
+    """Every case that asks nearly what an earlier one of another group asks, behind the id of the
+    first such one, without comparing each with each.
 
     Of two sets of runs that are near, the rarest fifth of either meets the rarest fifth of the
     other, so only cases that meet there are compared.
@@ -69,15 +70,20 @@ def near_pairs(cases: Sequence[Case]) -> list[tuple[str, str, float]]:
     all_runs = [runs_of(case) for case in cases]
     often = Counter(run for runs in all_runs for run in runs)
     at: dict[tuple[str, ...], list[int]] = {}
+    stands: set[tuple[Runs, str | None]] = set()
     pairs = []
-    for place, runs in enumerate(all_runs):
+    for place, (case, runs) in enumerate(zip(cases, all_runs, strict=True)):
         kept = len(runs) - math.ceil(NEAR * len(runs)) + 1
         rare = sorted(runs, key=lambda run: (often[run], run))[:kept]
-        met = {other for run in rare for other in at.get(run, ())}
-        for other in sorted(met):
+        for other in sorted({other for run in rare for other in at.get(run, ())}):
+            if case.group is not None and case.group == cases[other].group:
+                continue
             alike = likeness(runs, all_runs[other])
             if alike >= NEAR:
-                pairs.append((cases[other].id, cases[place].id, alike))
-        for run in rare:
-            at.setdefault(run, []).append(place)
+                pairs.append((cases[other].id, case.id, alike))
+                break
+        if (runs, case.group) not in stands:  # what is equal to another is found by that one
+            stands.add((runs, case.group))
+            for run in rare:
+                at.setdefault(run, []).append(place)
     return pairs

@@ -37,7 +37,7 @@ DEFAULT_MARGIN, DEFAULT_ALPHA = "0.03", 0.05
 OLD_DAYS = 180
 FEWEST_RESULTS = 5
 NEWEST_RUNS = 20
-MOST_COMPARED = 20_000
+MOST_COMPARED = 10_000
 _WEEK = timedelta(weeks=1)
 
 
@@ -195,11 +195,8 @@ def _name_of(reference: str) -> str:
 def _near(cases: Cases) -> tuple[NearPair, ...] | None:
     if len(cases) > MOST_COMPARED:
         return None
-    group = {case.id: case.group for case in cases}
     return tuple(
-        NearPair(one=one, other=other, alike=alike)
-        for one, other, alike in near_pairs(list(cases))
-        if group[one] is None or group[one] != group[other]
+        NearPair(one=one, other=other, alike=alike) for one, other, alike in near_pairs(list(cases))
     )
 
 

@@ -177,16 +177,27 @@ def test_near_pairs_are_those_that_comparing_each_with_each_finds() -> None:
     words = [f"w{n}" for n in range(12)]
     texts = [" ".join(draw.choices(words, k=draw.randint(0, 9))) for _ in range(120)]
     texts += [f"{text} more" for text in texts[:40]] + texts[:10]
-    cases = [Case(id=str(n), input={"t": text}) for n, text in enumerate(texts)]
+    cases = [
+        Case(id=str(n), input={"t": text}, group=draw.choice((None, "g", "h")))
+        for n, text in enumerate(texts)
+    ]
     runs = [runs_of(case) for case in cases]
-    every = {
-        (one, other)
-        for other in range(len(cases))
-        for one in range(other)
-        if likeness(runs[one], runs[other]) >= NEAR
+    first: dict[int, int] = {}
+    for other, case in enumerate(cases):
+        for one in range(other):
+            together = case.group is not None and case.group == cases[one].group
+            if not together and likeness(runs[one], runs[other]) >= NEAR:
+                first.setdefault(other, one)
+    found = near_pairs(cases)
+    assert len(first) > 10
+    assert {int(other): runs[int(one)] for one, other, _ in found} == {
+        other: runs[one] for other, one in first.items()
     }
-    assert len(every) > 10
-    assert {(int(one), int(other)) for one, other, _ in near_pairs(cases)} == every
+
+
+def test_a_thousand_times_the_same_question_is_told_in_a_line_each() -> None:
+    cases = [Case(id=str(n), input={"t": "the very same words"}) for n in range(1_000)]
+    assert near_pairs(cases) == [("0", str(n), 1.0) for n in range(1, 1_000)]
 
 
 def test_a_system_message_and_capitals_do_not_make_cases_alike_or_unlike() -> None:
