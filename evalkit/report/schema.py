@@ -12,6 +12,7 @@ from evalkit.records.audit_log import AuditEntry
 from evalkit.records.calibration import CALIBRATION_SCHEMA, Calibration
 from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
+from evalkit.records.golden import AddedCase, GoldenStats
 from evalkit.records.history import HistoryView
 from evalkit.records.judgment import Judgment
 from evalkit.records.last_run import LastRun
@@ -55,6 +56,8 @@ def bundle_schemas() -> dict[str, dict[str, Any]]:
         "audit-entry": _schema(AuditEntry, "evalkit.audit_log/1"),
         "approvals": _schema(ApprovalsListed, "evalkit.approvals/1"),
         "prune": _schema(PruneReport, "evalkit.prune/1"),
+        "golden-add": _schema(AddedCase, "evalkit.golden_add/1"),
+        "golden-stats": _schema(GoldenStats, "evalkit.golden_stats/1"),
         "last": _schema(LastRun, "evalkit.last/1"),
     }
 

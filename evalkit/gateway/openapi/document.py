@@ -27,7 +27,12 @@ _HEADERS: dict[str, Any] = {
         "required": True,
     }
 }
+_TRACE: dict[str, Any] = {
+    "description": "The trace that tells of the session, once one was opened.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+}
 _REFUSAL_HEADERS: dict[str, Any] = _HEADERS | {
+    "x-evalkit-trace": _TRACE,
     "x-should-retry": {
         "description": "`false` where asking again would be refused again.",
         "schema": {"enum": ["false"]},
@@ -35,6 +40,7 @@ _REFUSAL_HEADERS: dict[str, Any] = _HEADERS | {
     "retry-after": {"description": "Seconds, where that is known.", "schema": {"type": "string"}},
 }
 _ANSWER_HEADERS: dict[str, Any] = _HEADERS | {
+    "x-evalkit-trace": _TRACE,
     "x-evalkit-model": {
         "description": "The configured name of the model that answered.",
         "schema": {"type": "string"},

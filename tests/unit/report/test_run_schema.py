@@ -19,6 +19,17 @@ from evalkit.records.calibration import (
     LabelCounts,
     Share,
 )
+from evalkit.records.case import Case
+from evalkit.records.golden import (
+    AddedCase,
+    Ages,
+    GoldenStats,
+    NearPair,
+    Outcomes,
+    QuotaStanding,
+    SliceCoverage,
+    WeekRow,
+)
 from evalkit.records.history import HistoryView, Trend, TrendPoint
 from evalkit.records.last_run import LastRun
 from evalkit.records.power import PowerRow, SuitePower
@@ -29,6 +40,7 @@ from evalkit.records.verdict import Outcome
 from evalkit.report.approvals import approvals_json
 from evalkit.report.comparison import compare_run
 from evalkit.report.diff import diff_json
+from evalkit.report.golden import added_json, stats_json
 from evalkit.report.history import history_json
 from evalkit.report.power import power_json
 from evalkit.report.prune import prune_json
@@ -155,6 +167,44 @@ APPROVAL = Approval(
 )
 PRUNED = PruneReport(dry_run=True, pruned=(Pruned(kind="runs", count=1, names=("r",)),))
 
+ADDED = AddedCase(
+    golden="asks@v2",
+    path="goldensets/asks/v2/cases.jsonl",
+    new_version=True,
+    case=Case(id="trace-1", input={"text": "x"}, source={"kind": "trace"}),
+    lines=("+{}",),
+    review=("expected: empty",),
+    pinned=("asks",),
+    written=False,
+)
+GOLDEN = GoldenStats(
+    reference="asks@v1",
+    digest="sha256:0",
+    frozen=True,
+    cases=2,
+    groups=2,
+    tags={"a": 1},
+    untagged=1,
+    expected_keys={"output": 2},
+    flip_share=0.1,
+    detectable_drop=None,
+    cases_to_pass=88,
+    quota=QuotaStanding(
+        start=200,
+        per_week=20,
+        owed=198,
+        weeks=(WeekRow(week="2026-W49", added=2, total=2, wanted=200),),
+    ),
+    slices=(SliceCoverage(suite="asks", tag="a", groups=1, needed=29, required=True),),
+    ages=Ages(
+        dated=2, undated=0, median_days=1.5, oldest_days=2, oldest="a", bound_days=180, old=0
+    ),
+    outcomes=Outcomes(runs=1, fewest=5, measured=1, never_failed=("a",), always_failed=()),
+    near=(NearPair(one="a", other="b", alike=1.0),),
+    sources={"trace": 2},
+    drafts=0,
+)
+
 
 @pytest.mark.parametrize("name", sorted(bundle_schemas()))
 def test_every_schema_is_one(name: str) -> None:
@@ -187,6 +237,8 @@ def test_what_is_written_meets_its_schema(make_run: MakeRun) -> None:
         "audit-entry": [json.loads(line_of(ENTRY))],
         "approvals": [json.loads(approvals_json([APPROVAL])), json.loads(approvals_json([]))],
         "prune": [json.loads(prune_json(PRUNED))],
+        "golden-add": [json.loads(added_json(ADDED))],
+        "golden-stats": [json.loads(stats_json(GOLDEN))],
         "last": [json.loads(msgspec.json.encode(LAST))],
     }
     schemas = bundle_schemas()
