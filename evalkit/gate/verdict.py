@@ -4,6 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evalkit.gate.exit_codes import (
+    EXIT_FAIL,
+    EXIT_INCOMPLETE,
+    EXIT_INCONCLUSIVE,
+    EXIT_PASS,
+)
 from evalkit.gate.multiplicity import holm
 from evalkit.gate.settings import Rule
 from evalkit.gate.suite import combine_outcomes, combine_parts, counted
@@ -16,7 +22,6 @@ from evalkit.records.verdict import (
 )
 from evalkit.statistics.distributions import normal_quantile
 
-EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INCOMPLETE = 0, 1, 3, 4
 # the first that any suite has is the run's
 _PRECEDENCE = (EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE, EXIT_PASS)
 _MAPPED: dict[OnInconclusive, int] = {

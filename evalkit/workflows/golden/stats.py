@@ -29,9 +29,9 @@ from evalkit.sources.expectations import is_draft
 from evalkit.sources.golden import SET_FILE, read_golden_set
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.golden.likeness import near_pairs
 from evalkit.workflows.runs.forecasting import ASSUMED_FLIP_SHARE
+from evalkit.workflows.scoring import SuiteScoring
 
 DEFAULT_MARGIN, DEFAULT_ALPHA = "0.03", 0.05
 OLD_DAYS = 180

@@ -16,7 +16,6 @@ from evalkit.sources.calibrations import read_calibration
 from evalkit.sources.labels import read_labels
 from evalkit.sources.verdicts import read_recorded_verdicts
 from evalkit.workflows.judges.opening import OpenedJudge, configured_digest, is_scripted
-from evalkit.workflows.judges.standing import standing_of
 from evalkit.workflows.setup.content import arm_contents
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -76,6 +75,8 @@ def read_standing(
 
     Raises ConfigError for a calibration or recorded verdicts that are none, and for unknown routes.
     """
+    from evalkit.workflows.judges.standing import standing_of
+
     digest = configured_digest(rubric, config)
     calibration = read_calibration(tree, rubric)
     recorded = _recorded(rubric, calibration, tree)
@@ -95,6 +96,8 @@ def _told(standing: JudgeStanding, *, scripted: bool) -> JudgeStanding:
 def _standing(
     rubric: Rubric, calibration: Calibration | None, digest: str, tree: FileTree
 ) -> JudgeStanding:
+    from evalkit.workflows.judges.standing import standing_of  # few suites have a judge
+
     labels = read_labels(tree, rubric) if calibration is not None else ()
     recorded = _recorded(rubric, calibration, tree)
     return standing_of(rubric, calibration, labels, judge_digest=digest, recorded=recorded)

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from evalkit.execute.workers import ExecutionEnd
-from evalkit.gate.verdict import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE, EXIT_PASS
+from evalkit.gate.exit_codes import EXIT_FAIL, EXIT_INCOMPLETE, EXIT_INCONCLUSIVE, EXIT_PASS
 from evalkit.records.run import CallFailures, RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words

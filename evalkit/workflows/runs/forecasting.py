@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evalkit.gate.forecasts import forecast_power
 from evalkit.records.plan import PlannedSuite, RunPlan
 from evalkit.records.run import SuiteSnapshot
-from evalkit.workflows.deciding import gate_settings
+from evalkit.workflows.gate_settings import gate_settings
 
 # what flips between identical runs where nothing is known about the suite yet
 ASSUMED_FLIP_SHARE = 0.1
@@ -40,6 +39,8 @@ def _powered(suite: PlannedSuite, snapshot: SuiteSnapshot) -> PlannedSuite:
     settings = gate_settings(snapshot)
     if not snapshot.has_baseline or settings.margin is None:
         return suite
+    from evalkit.gate.forecasts import forecast_power
+
     groups = snapshot.cases.groups
     alpha = snapshot.looks[0].alpha if snapshot.looks else settings.alpha
     forecast = forecast_power(

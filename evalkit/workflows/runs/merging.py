@@ -8,7 +8,7 @@ import msgspec
 
 from evalkit._version import __version__
 from evalkit.errors import Refused, UsageError
-from evalkit.gate.verdict import EXIT_INCOMPLETE
+from evalkit.gate.exit_codes import EXIT_INCOMPLETE
 from evalkit.ports import Clock
 from evalkit.records.attempt import Attempt
 from evalkit.records.cases import Cases

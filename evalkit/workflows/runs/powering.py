@@ -15,7 +15,7 @@ from evalkit.records.plan import PlannedSuite
 from evalkit.records.power import SuitePower
 from evalkit.records.run import SuiteSnapshot
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import gate_settings
+from evalkit.workflows.gate_settings import gate_settings
 from evalkit.workflows.runs.forecasting import ASSUMED_FLIP_SHARE
 from evalkit.workflows.runs.planning import prepared_only
 from evalkit.workflows.runs.preparing import PreparedRun

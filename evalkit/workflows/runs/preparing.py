@@ -26,7 +26,6 @@ from evalkit.sources.assets import read_config
 from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
@@ -39,6 +38,7 @@ from evalkit.workflows.runs.judge_planning import with_judging
 from evalkit.workflows.runs.judging import RunJudges
 from evalkit.workflows.runs.offline import refuse_unheld
 from evalkit.workflows.runs.snapshots import take_snapshot
+from evalkit.workflows.scoring import SuiteScoring
 from evalkit.workflows.setup.aging import aged_cache
 from evalkit.workflows.setup.base_ref import find_base
 from evalkit.workflows.setup.content import arm_contents

@@ -1,6 +1,7 @@
 """What a run knows so far: attempts in its journal, their scores in a spool, judgments."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from evalkit.records.attempt import Attempt, Place
 from evalkit.records.judgment import Judgment
@@ -11,8 +12,11 @@ from evalkit.store.attempt_lines import AttemptLines
 from evalkit.store.bundle import Bundle
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
-from evalkit.workflows.deciding import ResultTable, SuiteScoring
 from evalkit.workflows.runs.fruitless import RetrievalCount
+from evalkit.workflows.scoring import SuiteScoring
+
+if TYPE_CHECKING:
+    from evalkit.workflows.deciding import ResultTable
 
 
 class RunResults:
@@ -66,8 +70,11 @@ class RunResults:
         """Every judgment so far."""
         return tuple(each for place in self.judgments.values() for each in place.values())
 
-    def table(self, snapshots: Sequence[SuiteSnapshot]) -> ResultTable:
+    def table(self, snapshots: Sequence[SuiteSnapshot]) -> "ResultTable":
         """What became of every attempt so far."""
+        # loaded when calls have been made: what decides is as much as all that makes the first one
+        from evalkit.workflows.deciding import ResultTable
+
         attempts = self.attempts
         spooled = self._spool.read(attempts)
         scores = spooled if self._whole(spooled) else tuple(self._scored(spooled))

@@ -7,7 +7,7 @@ import msgspec
 
 from evalkit._version import __version__
 from evalkit.errors import Refused
-from evalkit.gate.verdict import EXIT_INCOMPLETE
+from evalkit.gate.exit_codes import EXIT_INCOMPLETE
 from evalkit.records.run import (
     JudgingTotals,
     RunRecord,

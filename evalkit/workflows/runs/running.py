@@ -19,11 +19,8 @@ from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
 from evalkit.store.runs import RunStore
-from evalkit.workflows.auditing import audit_run
-from evalkit.workflows.deciding import SuiteScoring
 from evalkit.workflows.history.keeping import open_synced, record_run
 from evalkit.workflows.interrupting import passing_signals
-from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.borrowing import borrow_attempts
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.call_failures import FailureCount
@@ -34,8 +31,6 @@ from evalkit.workflows.runs.engines.choosing import (
     EngineInUse,
     opened_engine,
 )
-from evalkit.workflows.runs.escalating import Escalated, escalate
-from evalkit.workflows.runs.finishing import finish_run
 from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
@@ -46,8 +41,8 @@ from evalkit.workflows.runs.resuming import (
     left_words,
 )
 from evalkit.workflows.runs.run_record import check_judges, check_unchanged, started_record
-from evalkit.workflows.runs.sharding import check_same_plan, take_shard
 from evalkit.workflows.runs.stalling import StallWatch
+from evalkit.workflows.scoring import SuiteScoring
 from evalkit.workflows.setup.commit import read_commit
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.traces.exporting import TracedJournal, exporting
@@ -135,6 +130,8 @@ async def _run(
             check_plan(prepared)
             plan = None
             if request.shard is not None:
+                from evalkit.workflows.runs.sharding import take_shard
+
                 git = read_commit(wiring.root, wiring.environ)
                 costs = request.shard_costs
                 prepared, plan = take_shard(
@@ -146,6 +143,8 @@ async def _run(
                 )
             record = started_record(prepared, request, wiring, run_id, command, before, plan)
             if before is not None:
+                from evalkit.workflows.runs.sharding import check_same_plan
+
                 check_same_plan(before, plan)
                 check_unchanged(before, record)
                 check_judges(_started_with(resumed), prepared.snapshots)
@@ -244,6 +243,9 @@ async def _execute(
             return made if judged.reason is None else judged
 
         def tell_others(stored: StoredRun) -> None:
+            from evalkit.workflows.auditing import audit_run
+            from evalkit.workflows.judges.queueing import queue_spot_checks
+
             for trouble in (
                 audit_run(wiring.root, stored, clock=wiring.clock),
                 queue_spot_checks(wiring.root, stored),
@@ -254,6 +256,10 @@ async def _execute(
         with passing_signals(stop, emit):
             async with watch.running(timeout_s=prepared.config.run.timeout_s):
                 first = await make(prepared.plan.attempts)
+                # what decides and reports is loaded when the calls were made, not before the first
+                from evalkit.workflows.runs.escalating import Escalated, escalate
+                from evalkit.workflows.runs.finishing import finish_run
+
                 ended = Escalated(prepared.snapshots, first)
                 if record.gates:
                     ended = await escalate(

@@ -7,12 +7,11 @@ import yaml
 
 from evalkit.control.redaction import Redactor
 from evalkit.errors import Refused
-from evalkit.gate.looks import plan_looks
 from evalkit.gate.settings import margin_of
 from evalkit.records.cases import Cases
 from evalkit.records.run import Flake, JudgeSetting, SuiteSnapshot
 from evalkit.records.verdict import Look, Quarantined, Waiver
-from evalkit.workflows.deciding import gate_settings
+from evalkit.workflows.gate_settings import gate_settings
 from evalkit.workflows.guards.guarding import guard_part
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup, Variant
@@ -84,6 +83,8 @@ def _looks(setup: SuiteSetup, request: RunRequest, trials: int) -> tuple[Look, .
     once = not request.gates or request.trials is not None or not setup.has_baseline
     if once or gate.on_inconclusive != "escalate":
         return ()
+    from evalkit.gate.looks import plan_looks
+
     return plan_looks(
         trials=trials,
         alpha=gate.alpha,

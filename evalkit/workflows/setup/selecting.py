@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from evalkit.errors import Refused
 from evalkit.records.cases import Cases
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import ResultTable
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -39,6 +38,8 @@ def _select(setup: SuiteSetup, request: RunRequest, store: RunStore) -> Cases:
 
 def _broken_cases(store: RunStore, name: str, suite: str) -> set[str]:
     """Cases of a suite that the stored run's candidate failed and its baseline, if any, passed."""
+    from evalkit.workflows.deciding import ResultTable  # most runs select nothing by a stored one
+
     stored = store.open(name).load_whole()
     table = ResultTable(stored.snapshots, stored.attempts, stored.scores, stored.judgments)
     passes = table.outcomes.passes
