@@ -19,17 +19,22 @@ from evalkit.errors import EvalkitError
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="evalkit",
-    help="The CI gate for LLM systems. Exit codes: 0 pass, 1 fail, 2 usage or configuration, "
-    "3 inconclusive, 4 incomplete, 70 bug, 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # its panels cost more to import than everything else of --help
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-verbs.register(app)
+
+def build_app(asked: str | None = None) -> typer.Typer:
+    """The application: with every verb, or where `asked` names one, with that one alone."""
+    app = typer.Typer(
+        name="evalkit",
+        help="The CI gate for LLM systems. Exit codes: 0 pass, 1 fail, 2 usage or configuration, "
+        "3 inconclusive, 4 incomplete, 70 bug, 130 interrupted.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its panels cost more to import than everything else of --help
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    verbs.register(app, asked)
+    app.callback()(_about)
+    return app
 
 
 def _print_version(asked: bool) -> None:
@@ -38,7 +43,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _about(
     version: Annotated[
         bool,
@@ -75,6 +79,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of one command line."""
     try:
+        app = build_app(arguments[0] if arguments else None)
         result = app(arguments, prog_name="evalkit", standalone_mode=False)
     except typer.TyperException as error:
         error.show(sys.stderr)  # type: ignore[attr-defined]  # every one of typer's has it

@@ -7,13 +7,14 @@ import typer
 from rich.cells import cell_len
 
 from evalkit import __version__
-from evalkit.cli.main import app
+from evalkit.cli.main import build_app
 from tests.cli.conftest import Ask, Evalkit
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
     """Every verb, and those below `golden`, `judge`, `local` and `route`."""
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    whole = typer.main.get_command(build_app())
+    for name, command in whole.commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         if below is None:
             yield (name,)
