@@ -62,7 +62,7 @@ class IdIndex:
     asked for where the hashes are equal, so that what is found is certain.
     """
 
-    __slots__ = ("_hashes", "_id_at", "_mask", "_slots", "repeated")
+    __slots__ = ("_hashes", "_id_at", "_last", "_mask", "_slots", "repeated")
 
     def __init__(self, id_at: Callable[[int], str]) -> None:
         """Nothing is indexed yet."""
@@ -70,6 +70,8 @@ class IdIndex:
         self._hashes = array("I")
         self._mask = 63
         self._slots = array("I", bytes(4 * 64))
+        # what was found last: lines about one case follow each other
+        self._last: tuple[str, int] | None = None
         # the first position whose id stands at an earlier one, too
         self.repeated: int | None = None
 
@@ -97,7 +99,12 @@ class IdIndex:
 
     def find(self, id_: str) -> int | None:
         """The position of the id, the first where it was added twice; None where it was not."""
-        return self._find(id_, hash(id_) & 0xFFFFFFFF)
+        if self._last is not None and self._last[0] == id_:
+            return self._last[1]
+        found = self._find(id_, hash(id_) & 0xFFFFFFFF)
+        if found is not None:
+            self._last = id_, found
+        return found
 
     def _find(self, id_: str, short: int) -> int | None:
         slot = short & self._mask

@@ -35,6 +35,14 @@ class FindsScores(Protocol):
         """The scores of one attempt."""
 
 
+@runtime_checkable
+class ScoresAttempts(FindsScores, Protocol):
+    """Scores that are made of an attempt when they are asked for."""
+
+    def of_attempt(self, attempt: Attempt) -> Sequence[Score]:
+        """The scores of an attempt that is at hand."""
+
+
 class HeldAttempts:
     """Implements FindsAttempts for attempts in memory."""
 
@@ -83,6 +91,10 @@ def with_scores(
     attempts: Iterable[Attempt], scores: Iterable[Score]
 ) -> Iterator[tuple[Attempt, Sequence[Score]]]:
     """Every attempt with its scores; those that stand in order are read along with them."""
+    if isinstance(scores, ScoresAttempts):
+        for attempt in attempts:
+            yield attempt, scores.of_attempt(attempt)
+        return
     found = find_scores(scores)
     groups = _groups(scores) if found.in_order else iter(())
     ahead = next(groups, None)

@@ -1,7 +1,6 @@
 """Verdicts without a run: on frames of results and on stored runs (`result_files`: on files)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +8,14 @@ import msgspec
 
 from evalkit.errors import Refused, UsageError
 from evalkit.gate import compare_results
-from evalkit.records.attempt import Attempt, VariantName
-from evalkit.records.judgment import Judgment
 from evalkit.records.results import ResultRow
 from evalkit.records.run import StoredRun, SuiteSnapshot
-from evalkit.records.score import Score
 from evalkit.records.verdict import Verdict
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import decide, score_attempts
+from evalkit.workflows.deciding import decide
 from evalkit.workflows.judged.thresholds import decided_alike
+from evalkit.workflows.paired_arms import Arm, PairedAttempts, PairedScores, paired_judgments
+from evalkit.workflows.scored_anew import ScoredAnew
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +52,7 @@ def decide_stored(root: Path, base: str, cand: str | None) -> Verdict:
         if not run.record.gates:
             raise Refused(f"run {run.record.id} {run.record.why_ungated}, so it cannot gate")
         # scored anew: what somebody wrote into scores.jsonl does not decide
-        scores = tuple(score_attempts(run.snapshots, run.attempts, run.judgments))
+        scores = ScoredAnew(run.snapshots, run.attempts, run.judgments)
         return decide(run.snapshots, run.attempts, scores, run.judgments, run.labels)
     return decide_between(run, _whole(store.open(cand).load_whole()))
 
@@ -85,64 +83,17 @@ def decide_between(run: StoredRun, other: StoredRun) -> Verdict:
     ]
     # both arms by the threshold of the one judge that decides
     run = msgspec.structs.replace(run, judgments=decided_alike(run.judgments, other.snapshots))
-    before, after = _candidate_of(run, "baseline"), _candidate_of(other, "candidate")
+    suites = {snapshot.suite for snapshot in snapshots}
+    arms = {
+        "baseline": Arm(run, "baseline", suites),
+        "candidate": Arm(other, "candidate", suites),
+    }
     return decide(
         snapshots,
-        (*before.attempts, *after.attempts),
-        (*before.scores, *after.scores),
-        (*before.judgments, *after.judgments),
+        PairedAttempts(arms),
+        PairedScores(arms),
+        paired_judgments(arms.values()),
         (*run.labels, *other.labels),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """What a run knows of its candidate, under the name it has in a comparison."""
-
-    attempts: tuple[Attempt, ...]
-    scores: tuple[Score, ...]
-    judgments: tuple[Judgment, ...]
-
-
-def _candidate_of(run: StoredRun, name: VariantName) -> _Arm:
-    """The candidate of a run, scored anew. A pair was judged against another baseline, so that its
-    judge says nothing here."""
-    pairs = {
-        (snapshot.suite, judge.scorer)
-        for snapshot in run.snapshots
-        for judge in snapshot.judges
-        if judge.rubric.compare == "pair"
-    }
-    scores = score_attempts(run.snapshots, run.attempts, run.judgments)
-    return _Arm(
-        attempts=tuple(
-            msgspec.structs.replace(each, variant=name)
-            for each in run.attempts
-            if each.variant == "candidate"
-        ),
-        scores=tuple(
-            _said_nothing(each, name)
-            if (each.suite, each.scorer) in pairs
-            else msgspec.structs.replace(each, variant=name)
-            for each in scores
-            if each.variant == "candidate"
-        ),
-        judgments=tuple(
-            msgspec.structs.replace(each, variant=name)
-            for each in run.judgments
-            if each.variant == "candidate" and (each.suite, each.scorer) not in pairs
-        ),
-    )
-
-
-def _said_nothing(score: Score, name: VariantName) -> Score:
-    return msgspec.structs.replace(
-        score,
-        variant=name,
-        state="not_applicable",
-        passed=None,
-        found=None,
-        message="judged against another baseline",
     )
 
 

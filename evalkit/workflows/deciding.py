@@ -4,7 +4,7 @@ Everything here works on what a bundle holds: redacted attempts and the suite's 
 `evalkit score RUN` and `evalkit gate RUN` give the verdict that the run gave, without a model.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from evalkit.gate import CaseResult, add_parts, decide_verdict
 from evalkit.gate.looks import decide_looks
@@ -37,14 +37,15 @@ def score_attempts(
 
 def decide(
     snapshots: Sequence[SuiteSnapshot],
-    attempts: Collection[Attempt],
-    scores: Collection[Score],
+    attempts: Iterable[Attempt],
+    scores: Iterable[Score],
     judgments: Iterable[Judgment] = (),
     labels: Iterable[LabelledItem] = (),
 ) -> Verdict:
     """The verdict over the suites. An attempt that is missing is unknown, never left out.
 
-    `labels` were given to outputs of this very run.
+    Attempts and scores are gone over several times. `labels` were given to outputs of this very
+    run.
     """
     return decide_table(snapshots, ResultTable(snapshots, attempts, scores, judgments, labels))
 
@@ -82,8 +83,8 @@ class ResultTable:
     def __init__(
         self,
         snapshots: Iterable[SuiteSnapshot],
-        attempts: Collection[Attempt],
-        scores: Collection[Score],
+        attempts: Iterable[Attempt],
+        scores: Iterable[Score],
         judgments: Iterable[Judgment] = (),
         labels: Iterable[LabelledItem] = (),
     ) -> None:

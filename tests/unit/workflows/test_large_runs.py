@@ -11,10 +11,11 @@ import pytest
 from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.records.cases import Cases
-from evalkit.records.run import SuiteSnapshot
+from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.store.attempt_lines import AttemptLines
 from evalkit.store.score_lines import ScoreLines
+from evalkit.workflows.compare import decide_between
 from evalkit.workflows.deciding import ResultTable, decide, score_attempts
 
 CASES = 6_000
@@ -131,3 +132,51 @@ def test_a_run_of_files_holds_less_than_110_bytes_an_attempt(files: Path) -> Non
     tracemalloc.stop()
     assert table.outcomes.passes.get(("many", "candidate", "c00001", 1)) is True
     assert held < 110 * len(attempts)
+
+
+def run_of(files: Path, name: str) -> StoredRun:
+    """The files as a whole run."""
+    attempts = AttemptLines(files / "attempts.jsonl", held_bytes=0)
+    suite = SuiteRecord(
+        suite="many",
+        golden="many@v1",
+        golden_digest="sha256:golden",
+        scorers=SNAPSHOT.scorers,
+        scorers_digest="sha256:scorers",
+        gate=SNAPSHOT.gate,
+        variants=(),
+        totals=(),
+        cases=CASES,
+        trials=1,
+    )
+    record = RunRecord(
+        schema="evalkit.run/1",
+        id=name,
+        evalkit="1",
+        state="complete",
+        started_at="2026-11-30T08:00:00+00:00",
+        finished_at="2026-11-30T09:00:00+00:00",
+        duration_s=1.0,
+        command=(),
+        suites=(suite,),
+        verdict=None,
+        exit_code=0,
+    )
+    return StoredRun(
+        path=str(files),
+        record=record,
+        snapshots=(SNAPSHOT,),
+        attempts=attempts,
+        scores=(),
+    )
+
+
+def test_the_verdict_between_two_runs_is_that_of_both_in_memory(files: Path) -> None:
+    tested = [
+        each for each in AttemptLines(files / "attempts.jsonl") if each.variant == "candidate"
+    ]
+    both = [msgspec.structs.replace(each, variant="baseline") for each in tested] + tested
+    alike = msgspec.structs.replace(SNAPSHOT, baseline_trials=1)
+    expected = decide([alike], both, tuple(score_attempts([SNAPSHOT], both)))
+    assert expected.suites[0].unknown > 0
+    assert decide_between(run_of(files, "a"), run_of(files, "b")) == expected
