@@ -136,7 +136,7 @@ class Cases(Sequence[Case]):
     cases come from, from 1; 0 for a case that has none.
     """
 
-    __slots__ = ("_held", "_index", "_lines", "_sizes", "_starts", "_texts")
+    __slots__ = ("_held", "_index", "_lines", "_positions", "_sizes", "_starts", "_texts")
 
     def __init__(
         self, texts: Texts, starts: "array[int]", sizes: "array[int]", lines: "array[int]"
@@ -148,6 +148,7 @@ class Cases(Sequence[Case]):
         self._lines = lines
         self._held: dict[int, Case] | None = {} if len(starts) <= _HELD else None
         self._index: IdIndex | None = None
+        self._positions: dict[str, int] | None = None  # of cases that are held
 
     @classmethod
     def of(cls, cases: Iterable[Case], lines: Mapping[str, int] | None = None) -> "Cases":
@@ -210,7 +211,12 @@ class Cases(Sequence[Case]):
 
     def position(self, id_: str) -> int | None:
         """Where the case of that id stands, the first one; None where there is none."""
-        return self._indexed().find(id_)
+        if self._held is None:
+            return self._indexed().find(id_)
+        if self._positions is None:
+            # backwards, so that the first one of an id is what remains
+            self._positions = {self.id_at(at): at for at in reversed(range(len(self)))}
+        return self._positions.get(id_)
 
     def _indexed(self) -> IdIndex:
         if self._index is None:
