@@ -1,5 +1,6 @@
 """The `evalkit` command, and `python -m evalkit`: what a signal means while modules are loaded."""
 
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and some shells set it
             signal.signal(each, _leave)
+    # now and then instead of every 700 objects: loading makes many, and none of them is garbage
+    gc.set_threshold(15_000, 20, 20)
     from evalkit.cli.main import main as run
 
     run()

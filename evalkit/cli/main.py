@@ -1,6 +1,5 @@
 """The `evalkit` command: its verbs, and what every way of ending means as an exit code."""
 
-import gc
 import io
 import os
 import signal
@@ -56,8 +55,6 @@ def _about(
 
 def main() -> None:
     """Run a verb and leave with its exit code."""
-    # now and then instead of every 700 objects: loading makes many, and none of them is garbage
-    gc.set_threshold(15_000, 20, 20)
     for each, meaning in (
         (signal.SIGINT, signal.default_int_handler),  # which an event loop looks for
         (signal.SIGTERM, _interrupt),

@@ -106,14 +106,18 @@ class PromptFile(Part):
     messages: Annotated[
         list[PromptMessageFile], Field(min_length=1, description="The conversation to send.")
     ]
-    params: Annotated[PromptParams, Field(description="Sampling and length.")] = PromptParams()
+    params: Annotated[PromptParams, Field(description="Sampling and length.")] = (
+        PromptParams.model_construct()
+    )
     tools: Annotated[
         list[ProjectPath], Field(description="Files of the tools the model may ask for.")
     ] = []
     retrieve: Annotated[
         RetrieveFile | None, Field(description="What to look up for `documents`.")
     ] = None
-    output: Annotated[OutputFile, Field(description="The form of the reply.")] = OutputFile()
+    output: Annotated[OutputFile, Field(description="The form of the reply.")] = (
+        OutputFile.model_construct()
+    )
 
 
 class SearchFile(Part):
@@ -237,7 +241,7 @@ class SetFile(Part):
     ] = None
     quota: Annotated[
         Quota, Field(description="What `evalkit golden stats` holds its growth against.")
-    ] = Quota()
+    ] = Quota.model_construct()
 
 
 class DocumentFile(Part):
@@ -423,7 +427,9 @@ class CaseFile(Part):
     input: Annotated[
         dict[str, Any], Field(min_length=1, description="What the prompt's templates see.")
     ]
-    expected: Annotated[Expected, Field(description="What the suite's scorers read.")] = Expected()
+    expected: Annotated[Expected, Field(description="What the suite's scorers read.")] = (
+        Expected.model_construct()
+    )
     tags: Annotated[list[Words], Field(description="Slices that the case belongs to.")] = []
     group: Annotated[
         Words | None,
@@ -446,7 +452,7 @@ class CaseFile(Part):
         dict[str, Approval], Field(description="Approvals that stand already, by tool.")
     ] = {}
     identity: Annotated[IdentityFile, Field(description="For whom the workflow runs.")] = (
-        IdentityFile()
+        IdentityFile.model_construct()
     )
     source: Annotated[
         dict[str, Any] | None, Field(description="Where the case comes from; free form.")

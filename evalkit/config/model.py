@@ -37,7 +37,9 @@ class RunDefaults(Part):
         int,
         Field(ge=0, le=20, description="More tries of a call after an infrastructure error."),
     ] = 3
-    engine: Annotated[Engine, Field(description="Where the attempts are made.")] = Engine()
+    engine: Annotated[Engine, Field(description="Where the attempts are made.")] = (
+        Engine.model_construct()
+    )
 
 
 class Config(Part):
@@ -60,10 +62,10 @@ class Config(Part):
     ] = {}
     scopes: Annotated[
         Scopes, Field(description="Who may read what an index or a document keeps to a scope.")
-    ] = Scopes()
+    ] = Scopes.model_construct()
     prices: Annotated[
         PriceList, Field(description="Where the prices come from that no model names.")
-    ] = PriceList()
+    ] = PriceList.model_construct()
     budgets: Annotated[
         list[Budget], Field(description="Caps on what calls spend; every one of them holds.")
     ] = []
@@ -72,7 +74,7 @@ class Config(Part):
         Field(
             description="When a model that keeps failing is left alone for a while; null: never."
         ),
-    ] = BreakerRules()
+    ] = BreakerRules.model_construct()
     approvers: Annotated[
         dict[Name, list[Text]] | None,
         Field(
@@ -93,17 +95,17 @@ class Config(Part):
     ] = None
     run: Annotated[
         RunDefaults, Field(description="How runs are made unless flags say otherwise.")
-    ] = RunDefaults()
+    ] = RunDefaults.model_construct()
     telemetry: Annotated[
         Telemetry, Field(description="What sessions tell of themselves, and to whom.")
-    ] = Telemetry()
+    ] = Telemetry.model_construct()
     retention: Annotated[
         Retention, Field(description="How long private state is kept, for `evalkit prune`.")
-    ] = Retention()
+    ] = Retention.model_construct()
 
     gateway: Annotated[
         GatewayRules, Field(description="What `evalkit serve` allows its clients.")
-    ] = GatewayRules()
+    ] = GatewayRules.model_construct()
 
     @field_validator("version", mode="before")
     @classmethod

@@ -113,7 +113,7 @@ class Policies(Part):
     tool_arguments: Annotated[
         ToolArguments,
         Field(description="Arguments are held to the tool's JSON Schema; here with which mode."),
-    ] = ToolArguments()
+    ] = ToolArguments.model_construct()
     blocked_phrases: Annotated[
         list[Phrase],
         Field(description="What may not be said: literal texts, or entries with a mode."),
@@ -262,17 +262,17 @@ class Route(Part):
     ] = {}
     retrieval: Annotated[
         Retrieval, Field(description="What may be looked up, and how much of it.")
-    ] = Retrieval()
+    ] = Retrieval.model_construct()
     policies: Annotated[
         Policies, Field(description="What may pass in and out, and which tools are denied.")
-    ] = Policies()
+    ] = Policies.model_construct()
     require_citations: Annotated[
         bool | Citations,
         Field(description="A reply has to cite documents that this session retrieved."),
     ] = False
     approvals: Annotated[
         Approvals, Field(description="Who has to agree before something happens.")
-    ] = Approvals()
+    ] = Approvals.model_construct()
     use: Annotated[
         Literal["evaluation", "training", "none"],
         Field(

@@ -134,8 +134,8 @@ class JudgePrompt(Part):
             "whatever stands in it cannot end its block."
         ),
     ] = ""
-    params: Annotated[PromptParams, Field(description="Sampling and length.")] = PromptParams(
-        temperature=0
+    params: Annotated[PromptParams, Field(description="Sampling and length.")] = (
+        PromptParams.model_construct(temperature=0.0)
     )
 
     @model_validator(mode="after")
@@ -218,7 +218,7 @@ class RubricFile(Part):
     judge: Annotated[JudgePrompt, Field(description="Who judges, and how it is asked.")]
     calibration: Annotated[
         CalibrationSettings, Field(description="What it takes before the judge may gate.")
-    ] = CalibrationSettings()
+    ] = CalibrationSettings.model_construct()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RubricFile":

@@ -245,7 +245,7 @@ class Suite(Part):
             "the `baseline` of the file."
         ),
     ] = None
-    gate: Annotated[Gate, Field(description="What it takes to pass.")] = Gate()
+    gate: Annotated[Gate, Field(description="What it takes to pass.")] = Gate.model_construct()
     owner: Annotated[str | None, Field(description="Shown wherever the suite fails.")] = None
     fallback: Annotated[
         Literal["error", "accept"],
@@ -260,7 +260,7 @@ class Suite(Part):
     ] = False
     quarantine: Annotated[
         Quarantine, Field(description="Flaky cases that do not count for a while.")
-    ] = Quarantine()
+    ] = Quarantine.model_construct()
     evidence: Annotated[
         Literal["any", "live"],
         Field(description="live: a verdict never rests on recordings or scripts."),

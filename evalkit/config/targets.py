@@ -57,7 +57,7 @@ class HttpTarget(Part):
     timeout_s: _Timeout = None
     fields: Annotated[
         HttpFields, Field(description="Where a reply of another form holds its parts.")
-    ] = HttpFields()
+    ] = HttpFields.model_construct()
     gateway: _Gateway = False
 
 

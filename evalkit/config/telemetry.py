@@ -126,4 +126,6 @@ class Retention(Part):
         Age | None,
         Field(description="Approvals that were used or denied; those that wait stay."),
     ] = None
-    cache: Annotated[CacheRetention, Field(description="The reply cache.")] = CacheRetention()
+    cache: Annotated[CacheRetention, Field(description="The reply cache.")] = (
+        CacheRetention.model_construct()
+    )

@@ -7,6 +7,7 @@ of a private key no place counts until it ends.
 """
 
 import re
+from functools import cache
 
 from evalkit.control.redaction.spoken import NUMBER_WORDS
 
@@ -16,17 +17,23 @@ LONGEST_STRETCH = 16_384
 CONTEXT = 96
 
 _IDEOGRAPH = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-_PLACE = re.compile(
-    r"(?<!\w)(?P<before>[^\W\d_]{2,24})[.,;!?]?[ \n](?=(?P<after>[^\W\d_][^\W\d_A-Z]{1,23})[^\w])"
-    r"|(?:(?<=[}\]>;])\r?\n|(?<=\d)\r?\n(?=[\d{\[\"]))"
-    rf"|(?<={_IDEOGRAPH})[。！？；，、](?={_IDEOGRAPH})"
-)
 # A place is known once the next word is, so that many characters later.
 _LOOKED_AHEAD = 64
 _NOT_PLAIN = NUMBER_WORDS | {"dot", "at", "uh", "um", "er"}
 _BLOCK = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 BLOCK_END = re.compile(r"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BLOCK_LITERAL = "-----BEGIN"
+
+
+@cache
+def _place() -> re.Pattern[str]:
+    """The pattern of places, compiled for the first text that comes in pieces."""
+    return re.compile(
+        r"(?<!\w)(?P<before>[^\W\d_]{2,24})[.,;!?]?[ \n]"
+        r"(?=(?P<after>[^\W\d_][^\W\d_A-Z]{1,23})[^\w])"
+        r"|(?:(?<=[}\]>;])\r?\n|(?<=\d)\r?\n(?=[\d{\[\"]))"
+        rf"|(?<={_IDEOGRAPH})[。！？；，、](?={_IDEOGRAPH})"
+    )
 
 
 def last_place(text: str, start: int, end: int, *, seen: int = 0) -> int:
@@ -38,7 +45,7 @@ def last_place(text: str, start: int, end: int, *, seen: int = 0) -> int:
     span = _LOOKED_AHEAD
     while True:
         first = max(lowest, end - span)
-        for match in reversed(list(_PLACE.finditer(text, first, end))):
+        for match in reversed(list(_place().finditer(text, first, end))):
             if match.end() <= end and _is_plain(match):
                 block = open_block(text, start, match.end())
                 if block is None:

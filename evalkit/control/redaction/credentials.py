@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 from evalkit.control.redaction.finding import Finding
 
@@ -11,57 +12,54 @@ _PEM = r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _PEM_END = r"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 # A literal that has to be in the text before its pattern is tried at all, and the pattern; what is
 # secret is the first group, or all of it. The prefixes are those that vendors publish for scanners.
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (literal, re.compile(pattern, re.DOTALL))
-    for literal, pattern in (
-        ("-----BEGIN", rf"{_PEM}.*?(?:{_PEM_END}|\Z)"),
-        ("eyJ", r"(?<!\w)eyJ[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]{4,}"),
-        ("sk-", r"(?<![\w\-])sk-(?=[\w\-]*\d)[\w\-]{16,}"),  # OpenAI, Anthropic and others
-        ("_live_", r"(?<!\w)[a-z]{2,12}_live_\w{8,}"),  # Stripe
-        ("_test_", r"(?<!\w)[a-z]{2,12}_test_(?=\w*\d)\w{8,}"),
-        *((f"gh{kind}_", rf"(?<!\w)gh{kind}_\w{{20,}}") for kind in "pousr"),  # GitHub
-        ("github_pat_", r"(?<!\w)github_pat_\w{20,}"),
-        ("glpat-", r"(?<!\w)glpat-[\w\-]{16,}"),  # GitLab
-        ("AKIA", r"(?<!\w)AKIA[0-9A-Z]{16}(?!\w)"),  # Amazon
-        ("ASIA", r"(?<!\w)ASIA[0-9A-Z]{16}(?!\w)"),
-        ("xox", r"(?<!\w)xox[abceoprs]-[\w\-]{8,}"),  # Slack
-        ("xapp-", r"(?<!\w)xapp-[\w\-]{8,}"),
-        ("hooks.slack.com/", r"hooks\.slack\.com/(services/T\w+/B\w+/\w{8,})"),
-        ("AIza", r"(?<!\w)AIza[\w\-]{30,}"),  # Google
-        ("ya29.", r"(?<!\w)ya29\.[\w\-]{16,}"),
-        ("GOCSPX-", r"(?<!\w)GOCSPX-[\w\-]{20,}"),
-        ("npm_", r"(?<!\w)npm_[A-Za-z0-9]{30,}"),
-        ("pypi-", r"(?<!\w)pypi-[\w\-]{32,}"),
-        ("hf_", r"(?<!\w)hf_[A-Za-z0-9]{30,}"),  # Hugging Face
-        ("SG.", r"(?<!\w)SG\.[\w\-]{16,}\.[\w\-]{16,}"),  # SendGrid
-        ("SK", r"(?<!\w)SK[0-9a-f]{32}(?!\w)"),  # Twilio
-        ("key-", r"(?<![\w\-])key-[0-9a-f]{32}(?!\w)"),  # Mailgun
-        ("whsec_", r"(?<!\w)whsec_\w{16,}"),
-        ("do", r"(?<!\w)do[opr]_v1_[0-9a-f]{40,}"),  # DigitalOcean
-        ("shp", r"(?<!\w)shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32,}"),  # Shopify
-        ("gsk_", r"(?<!\w)gsk_\w{32,}"),  # Groq
-        ("xai-", r"(?<!\w)xai-\w{32,}"),
-        ("pplx-", r"(?<!\w)pplx-\w{32,}"),
-        ("r8_", r"(?<!\w)r8_\w{32,}"),  # Replicate
-        ("dapi", r"(?<!\w)dapi[0-9a-f]{32}(?!\w)"),  # Databricks
-        ("lin_api_", r"(?<!\w)lin_api_\w{32,}"),
-        ("ntn_", r"(?<!\w)ntn_\w{32,}"),  # Notion
-        ("PMAK-", r"(?<!\w)PMAK-[\w\-]{32,}"),  # Postman
-        ("glsa_", r"(?<!\w)glsa_\w{32,}"),  # Grafana
-        ("hvs.", r"(?<!\w)hvs\.[\w\-]{24,}"),  # Vault
-        ("dp.", r"(?<!\w)dp\.(?:st|pt|ct)\.[\w.\-]{32,}"),  # Doppler
-        ("sq0", r"(?<!\w)sq0[a-z]{3}-[\w\-]{20,}"),  # Square
-        ("ATATT3", r"(?<!\w)ATATT3[\w\-=]{32,}"),  # Atlassian
-        ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
-        (":AA", r"(?<!\w)\d{8,10}:AA[\w\-]{33}(?![\w\-])"),  # Telegram
-        ("://", r"://([^\s/:@\[\]\"]{0,100}:[^\s/@\[\]\"]{1,200})@"),
-        ("earer ", r"[Bb]earer ([A-Za-z0-9._~+/\-]{16,}=*)"),
-        ("asic ", r"[Bb]asic ([A-Za-z0-9+/]{16,}=*)"),
-    )
+_PATTERNS = (
+    ("-----BEGIN", rf"{_PEM}.*?(?:{_PEM_END}|\Z)"),
+    ("eyJ", r"(?<!\w)eyJ[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]{4,}"),
+    ("sk-", r"(?<![\w\-])sk-(?=[\w\-]*\d)[\w\-]{16,}"),  # OpenAI, Anthropic and others
+    ("_live_", r"(?<!\w)[a-z]{2,12}_live_\w{8,}"),  # Stripe
+    ("_test_", r"(?<!\w)[a-z]{2,12}_test_(?=\w*\d)\w{8,}"),
+    *((f"gh{kind}_", rf"(?<!\w)gh{kind}_\w{{20,}}") for kind in "pousr"),  # GitHub
+    ("github_pat_", r"(?<!\w)github_pat_\w{20,}"),
+    ("glpat-", r"(?<!\w)glpat-[\w\-]{16,}"),  # GitLab
+    ("AKIA", r"(?<!\w)AKIA[0-9A-Z]{16}(?!\w)"),  # Amazon
+    ("ASIA", r"(?<!\w)ASIA[0-9A-Z]{16}(?!\w)"),
+    ("xox", r"(?<!\w)xox[abceoprs]-[\w\-]{8,}"),  # Slack
+    ("xapp-", r"(?<!\w)xapp-[\w\-]{8,}"),
+    ("hooks.slack.com/", r"hooks\.slack\.com/(services/T\w+/B\w+/\w{8,})"),
+    ("AIza", r"(?<!\w)AIza[\w\-]{30,}"),  # Google
+    ("ya29.", r"(?<!\w)ya29\.[\w\-]{16,}"),
+    ("GOCSPX-", r"(?<!\w)GOCSPX-[\w\-]{20,}"),
+    ("npm_", r"(?<!\w)npm_[A-Za-z0-9]{30,}"),
+    ("pypi-", r"(?<!\w)pypi-[\w\-]{32,}"),
+    ("hf_", r"(?<!\w)hf_[A-Za-z0-9]{30,}"),  # Hugging Face
+    ("SG.", r"(?<!\w)SG\.[\w\-]{16,}\.[\w\-]{16,}"),  # SendGrid
+    ("SK", r"(?<!\w)SK[0-9a-f]{32}(?!\w)"),  # Twilio
+    ("key-", r"(?<![\w\-])key-[0-9a-f]{32}(?!\w)"),  # Mailgun
+    ("whsec_", r"(?<!\w)whsec_\w{16,}"),
+    ("do", r"(?<!\w)do[opr]_v1_[0-9a-f]{40,}"),  # DigitalOcean
+    ("shp", r"(?<!\w)shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32,}"),  # Shopify
+    ("gsk_", r"(?<!\w)gsk_\w{32,}"),  # Groq
+    ("xai-", r"(?<!\w)xai-\w{32,}"),
+    ("pplx-", r"(?<!\w)pplx-\w{32,}"),
+    ("r8_", r"(?<!\w)r8_\w{32,}"),  # Replicate
+    ("dapi", r"(?<!\w)dapi[0-9a-f]{32}(?!\w)"),  # Databricks
+    ("lin_api_", r"(?<!\w)lin_api_\w{32,}"),
+    ("ntn_", r"(?<!\w)ntn_\w{32,}"),  # Notion
+    ("PMAK-", r"(?<!\w)PMAK-[\w\-]{32,}"),  # Postman
+    ("glsa_", r"(?<!\w)glsa_\w{32,}"),  # Grafana
+    ("hvs.", r"(?<!\w)hvs\.[\w\-]{24,}"),  # Vault
+    ("dp.", r"(?<!\w)dp\.(?:st|pt|ct)\.[\w.\-]{32,}"),  # Doppler
+    ("sq0", r"(?<!\w)sq0[a-z]{3}-[\w\-]{20,}"),  # Square
+    ("ATATT3", r"(?<!\w)ATATT3[\w\-=]{32,}"),  # Atlassian
+    ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
+    (":AA", r"(?<!\w)\d{8,10}:AA[\w\-]{33}(?![\w\-])"),  # Telegram
+    ("://", r"://([^\s/:@\[\]\"]{0,100}:[^\s/@\[\]\"]{1,200})@"),
+    ("earer ", r"[Bb]earer ([A-Za-z0-9._~+/\-]{16,}=*)"),
+    ("asic ", r"[Bb]asic ([A-Za-z0-9+/]{16,}=*)"),
 )
 # Those that have a beginning of their own; the first is a block, and "://" needs an @.
 TOKEN_PATTERNS = tuple(
-    pattern.pattern for literal, pattern in _PATTERNS if literal not in ("-----BEGIN", "://")
+    pattern for literal, pattern in _PATTERNS if literal not in ("-----BEGIN", "://")
 )
 # password: hunter2000 -- a value with letters and digits, so that "token: expired" is none, and
 # neither is one that stands for a value: ${TOKEN}, {{ token }}, <token>, ****.
@@ -110,11 +108,17 @@ _HASH = re.compile(
 _DRAWN_BITS, _DRAWN_LENGTH = 3.5, 20
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern, compiled for the first text that holds its literal."""
+    return re.compile(pattern, re.DOTALL)
+
+
 def find_credentials(text: str, lowered: str) -> Iterator[Finding]:
     """Secrets in a text; `lowered` is the same text in lower case."""
     for literal, pattern in _PATTERNS:
         if literal in text:
-            for match in pattern.finditer(text):
+            for match in _compiled(pattern).finditer(text):
                 yield _finding(match)
     for name in ASSIGNED_NAMES:
         at = lowered.find(name)

@@ -227,22 +227,28 @@ _BY_WORD: dict[str, list[int]] = {}
 for _place, _each in enumerate(NATIONAL_IDS):
     for _name in _each.words.split("|"):
         _BY_WORD.setdefault(re.sub(r"[ _\-]", "", _name), []).append(_place)
-# Longest first, so that "sin number" is not read as "sin". A letter of an alphabet may not stand
-# next to a word; Chinese and Japanese run on.
-_WORDS = re.compile(
-    "(?:"
-    + "|".join(
-        _word(name) if name[0] >= "\u2e80" else rf"(?<![^\W_]){_word(name)}(?![^\W_])"
-        for name in sorted(
-            {name for each in NATIONAL_IDS for name in each.words.split("|")}, key=len, reverse=True
-        )
-    )
-    + ")"
-)
 _GAP = r"[^\d\n]{0,24}?(?<![^\W_])"
 _ALONE_IDS = tuple(each for each in NATIONAL_IDS if each.alone)
 ALONE_SHAPES = tuple(each.alone for each in _ALONE_IDS if each.alone)
 ID_WORDS = tuple(name for each in NATIONAL_IDS for name in each.words.split("|"))
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """The pattern of words that announce a number, compiled for the first text that may hold one.
+
+    Longest first, so that "sin number" is not read as "sin". A letter of an alphabet may not stand
+    next to a word; Chinese and Japanese run on.
+    """
+    words = sorted(
+        {name for each in NATIONAL_IDS for name in each.words.split("|")}, key=len, reverse=True
+    )
+    return re.compile(
+        "|".join(
+            _word(name) if name[0] >= "\u2e80" else rf"(?<![^\W_]){_word(name)}(?![^\W_])"
+            for name in words
+        )
+    )
 
 
 @cache
@@ -266,7 +272,7 @@ def find_announced_ids(text: str, lowered: str, lead: str) -> Iterator[Finding]:
     if len(before) != len(lead):
         before = lead
     words, whole = before + lowered, lead + text
-    for match in _WORDS.finditer(words):
+    for match in _words().finditer(words):
         for place in _BY_WORD[re.sub(r"[ _\-]", "", match[0])]:
             found = _announced(place).match(whole, match.end())
             if found is None or found.start(1) < len(lead):

@@ -7,7 +7,7 @@ Everything else of that length is reported as uncertain, see `Finding`.
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from evalkit.control.redaction.finding import Finding
@@ -68,11 +68,6 @@ _CALLED_NUMBER = (
 )
 # fmt: on
 ANNOUNCING = (*_PHONE_WORDS, *_RUNNING_WORDS, *_CALLED_NUMBER)
-_CONTEXT = re.compile(
-    rf"(?P<phone>\b(?:{'|'.join(_PHONE_WORDS)})(?![^\W_])|{'|'.join(_RUNNING_WORDS)})"
-    rf"|(?P<other>\b(?:{'|'.join(_OTHER_WORDS)})(?![^\W_]))"
-    rf"|(?P<number>\b(?:{'|'.join(_CALLED_NUMBER)})(?![^\W_]))"
-)
 _CONTEXT_LENGTH = 32
 # Between the word and a number that could as well be an amount there is next to nothing.
 _CLOSE = 8
@@ -84,6 +79,16 @@ class _Context(NamedTuple):
     announced: bool
     denied: bool
     distance: int
+
+
+@cache
+def _words_before() -> re.Pattern[str]:
+    """The pattern of words before a number, compiled for the first text with one."""
+    return re.compile(
+        rf"(?P<phone>\b(?:{'|'.join(_PHONE_WORDS)})(?![^\W_])|{'|'.join(_RUNNING_WORDS)})"
+        rf"|(?P<other>\b(?:{'|'.join(_OTHER_WORDS)})(?![^\W_]))"
+        rf"|(?P<number>\b(?:{'|'.join(_CALLED_NUMBER)})(?![^\W_]))"
+    )
 
 
 def find_phones(text: str, lead: str) -> Iterator[Finding]:
@@ -143,7 +148,7 @@ def _belongs_to_another(before: str) -> bool:
     if before[-1] in ",." and before[-2:-1].isdigit():
         return True
     name = _NAME_BEFORE.search(before)
-    return name is not None and not _CONTEXT.fullmatch(name[1].casefold())
+    return name is not None and not _words_before().fullmatch(name[1].casefold())
 
 
 def _possible_ends(text: str, groups: list[tuple[int, int]], first: int) -> list[int]:
@@ -249,7 +254,7 @@ def _context(before: str) -> _Context:
     """What the words between the last digit or line end and the number say."""
     words = re.split(r"[\d\n]", before.casefold())[-1].replace("_", " ")
     kind, end = "", 0
-    for match in _CONTEXT.finditer(words):
+    for match in _words_before().finditer(words):
         if match.lastgroup == "number" and kind == "other":
             continue
         kind, end = match.lastgroup or "", match.end()
