@@ -3,8 +3,8 @@
 Schema history: `evalkit.run/1` is the first.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -289,7 +289,10 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.suite, self.variant, self.case, self.trial
 
 
-class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
+Made = TypeVar("Made")
+
+
+class StoredRun(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A whole bundle: one attempt a place (the last one journalled) and its scores.
 
     Those of a large run are read from their files whenever they are gone over, so that going over
@@ -305,6 +308,19 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     scores: Sequence[Score]
     judgments: Sequence[Judgment] = ()
     labels: tuple[LabelledItem, ...] = ()
+
+    def once(self, make: "Callable[[StoredRun], Made]") -> Made:
+        """What `make`, a function of a module, makes of the run: worked out once and held as long
+        as this very object. A copy with other fields knows nothing of it."""
+        known: dict[Any, Made] = self.__dict__
+        if make not in known:
+            known[make] = make(self)
+        return known[make]
+
+    def keep(self, make: "Callable[[StoredRun], Made]", made: Made) -> None:
+        """Say what `make` would make of the run, where that is known already."""
+        known: dict[Any, Made] = self.__dict__
+        known[make] = made
 
     @property
     def made(self) -> int:

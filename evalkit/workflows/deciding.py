@@ -14,7 +14,7 @@ from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
 from evalkit.records.lookup import find_attempts, find_scores, group_judgments, with_scores
 from evalkit.records.outcomes import Outcomes, SuiteOutcomes
-from evalkit.records.run import SuiteSnapshot
+from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.workflows.gate_settings import gate_settings
@@ -123,3 +123,8 @@ class ResultTable:
     def cases(self, snapshot: SuiteSnapshot, trials: int) -> Sequence[CaseResult]:
         """Every case in every arm after `trials` trials, with what other runs lent."""
         return TabledCases(snapshot, self.outcomes.suites[snapshot.suite], trials)
+
+
+def table_of(run: StoredRun) -> ResultTable:
+    """What became of every attempt of a stored run; `StoredRun.once` holds it."""
+    return ResultTable(run.snapshots, run.attempts, run.scores, run.judgments, run.labels)

@@ -10,12 +10,12 @@ from evalkit.records.case_view import CaseView
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import StoredRun
 from evalkit.report.case_view import build_case_view
-from evalkit.report.comparison import compare_run, compare_runs
+from evalkit.report.comparison import compare_runs
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.compare import decide_between
-from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts
-from evalkit.workflows.runs.reporting import write_reports
+from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts, table_of
+from evalkit.workflows.runs.reporting import compared, write_reports
 
 
 def load_run(root: Path, name: str) -> StoredRun:
@@ -36,13 +36,12 @@ def view_case(run: StoredRun, case: str) -> CaseView:
     Raises UsageError for a case that the run does not have.
     """
     traces = Bundle(Path(run.path)).traces(case=case)
-    return build_case_view(run, case, traces=traces, passes=_table(run).outcomes.passes)
+    return build_case_view(run, case, traces=traces, passes=run.once(table_of).outcomes.passes)
 
 
 def compare_arms(run: StoredRun) -> Comparison:
     """Baseline against candidate of one run."""
-    known = _table(run).outcomes
-    return compare_run(run, known.passes, known.modes)
+    return run.once(compared)
 
 
 def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
@@ -57,7 +56,7 @@ def compare_stored(a: StoredRun, b: StoredRun) -> Comparison:
     if {a.record.state, b.record.state} == {"complete"}:
         with suppress(Refused):  # not measured alike: the comparison's notes say so
             verdict = decide_between(a, b)
-    known_a, known_b = _table(a).outcomes, _table(b).outcomes
+    known_a, known_b = a.once(table_of).outcomes, b.once(table_of).outcomes
     return compare_runs(
         a,
         known_a.passes,
@@ -93,9 +92,10 @@ def rescore_run(root: Path, name: str) -> StoredRun:
         bundle.write_scores(score_attempts(run.snapshots, attempts, run.judgments))
         scores = bundle.read_scores(attempts)
         scored = msgspec.structs.replace(run, attempts=attempts, scores=scores)
-        table = _table(scored)
+        table = table_of(scored)
         decided = _decided(scored, table)
-        write_reports(bundle, decided, table.outcomes)
+        decided.keep(table_of, table)
+        write_reports(bundle, decided)
         bundle.write_record(decided.record)
     return decided
 
@@ -105,7 +105,7 @@ def decide_again(run: StoredRun) -> StoredRun:
 
     A run that selected cases stays without a verdict, one that did not finish keeps its exit code.
     """
-    return _decided(run, _table(run))
+    return _decided(run, run.once(table_of))
 
 
 def _decided(run: StoredRun, table: ResultTable) -> StoredRun:
@@ -118,7 +118,3 @@ def _decided(run: StoredRun, table: ResultTable) -> StoredRun:
         run.record, verdict=verdict, exit_code=code, why=tuple(verdict.reasons)
     )
     return msgspec.structs.replace(run, record=record)
-
-
-def _table(run: StoredRun) -> ResultTable:
-    return ResultTable(run.snapshots, run.attempts, run.scores, run.judgments, run.labels)

@@ -20,7 +20,6 @@ from evalkit.records.verdict import Outcome
 from evalkit.store.archive import RUN_ID, RunArchive
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
-from evalkit.workflows.deciding import ResultTable
 from evalkit.workflows.forges.artifacts import Artifact, Artifacts
 from evalkit.workflows.forges.fetching_github import GitHubArtifacts
 from evalkit.workflows.forges.fetching_gitlab import GitLabArtifacts
@@ -114,8 +113,7 @@ def fetch_run(
     placed = found.archive.place(found.folder, store, main=found.artifact.own)
     if placed.fresh:
         run = placed.bundle.load_whole()
-        table = ResultTable(run.snapshots, run.attempts, run.scores, run.judgments)
-        write_reports(placed.bundle, run, table.outcomes)
+        write_reports(placed.bundle, run)
         # where it cannot be written now, it reads the bundle the next time
         with suppress(StoreError), open_synced(root):
             pass

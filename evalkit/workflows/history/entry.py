@@ -10,7 +10,7 @@ from evalkit.records.digest import digest_of
 from evalkit.records.history import ArmEntry, CaseTally, RunEntry
 from evalkit.records.lookup import find_attempts
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
-from evalkit.workflows.deciding import ResultTable
+from evalkit.workflows.deciding import ResultTable, table_of
 
 Tallies = Mapping[tuple[str, str], Iterable[CaseTally]]
 
@@ -28,7 +28,7 @@ def entry_of(
     scored = record.state != "running" and not record.drill and record.shard is None
     table = None
     if scored:
-        table = ResultTable(run.snapshots, run.attempts, run.scores, run.judgments)
+        table = run.once(table_of)
     entry = RunEntry(
         id=Path(run.path).resolve().name,
         path=_relative(Path(run.path), root),

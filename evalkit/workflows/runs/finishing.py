@@ -11,7 +11,7 @@ from evalkit.records.run import CallFailures, RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
-from evalkit.workflows.deciding import ResultTable, decide_table
+from evalkit.workflows.deciding import ResultTable, decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.runs.arm_sums import sum_arms
 from evalkit.workflows.runs.escalating import Escalated
@@ -87,7 +87,8 @@ def finish_run(
     )
     for snapshot in snapshots:
         bundle.write_snapshot(snapshot)
-    write_reports(bundle, stored, table.outcomes)
+    stored.keep(table_of, table)
+    write_reports(bundle, stored)
     before_last(stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(finished)

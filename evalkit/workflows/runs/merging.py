@@ -19,7 +19,7 @@ from evalkit.records.verdict import Outcome, Verdict
 from evalkit.store.bundle import Bundle
 from evalkit.store.runs import RunStore
 from evalkit.workflows.auditing import audit_run
-from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts
+from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts, table_of
 from evalkit.workflows.history.keeping import record_run
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.judges.queueing import queue_spot_checks
@@ -89,7 +89,8 @@ def merge_shards(
         scores=scores,
         judgments=judgments,
     )
-    write_reports(bundle, stored, table.outcomes)
+    stored.keep(table_of, table)
+    write_reports(bundle, stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(record)
     troubles = (

@@ -1,18 +1,24 @@
 """The report files of a bundle, all from one stored run."""
 
-from evalkit.records.outcomes import Outcomes
+from evalkit.records.comparison import Comparison
 from evalkit.records.run import StoredRun
 from evalkit.report.comparison import compare_run
 from evalkit.report.html import html_pieces
 from evalkit.report.junit import junit_pieces
 from evalkit.report.markdown import report_markdown
 from evalkit.store.bundle import Bundle
+from evalkit.workflows.deciding import table_of
 
 
-def write_reports(bundle: Bundle, run: StoredRun, outcomes: Outcomes) -> None:
+def compared(run: StoredRun) -> Comparison:
+    """Baseline against candidate; `StoredRun.once` holds it."""
+    outcomes = run.once(table_of).outcomes
+    return compare_run(run, outcomes.passes, outcomes.modes)
+
+
+def write_reports(bundle: Bundle, run: StoredRun) -> None:
     """Write report.md, report.html and junit.xml."""
-    passes, modes = outcomes.passes, outcomes.modes
-    comparison = compare_run(run, passes, modes)
+    outcomes, comparison = run.once(table_of).outcomes, run.once(compared)
     bundle.write_report("report.html", html_pieces(run, comparison, traces=bundle.decisions_at))
     bundle.write_report("report.md", report_markdown(run, comparison))
-    bundle.write_report("junit.xml", junit_pieces(run, passes, modes))
+    bundle.write_report("junit.xml", junit_pieces(run, outcomes.passes, outcomes.modes))

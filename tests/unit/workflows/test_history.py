@@ -19,6 +19,7 @@ from evalkit.store.bundle import RECORD
 from evalkit.store.history import history_path, open_history
 from evalkit.store.history_file import bundle_stamp
 from evalkit.store.runs import RunStore
+from evalkit.workflows.deciding import table_of
 from evalkit.workflows.history.entry import entry_of
 from evalkit.workflows.history.keeping import (
     open_synced,
@@ -46,6 +47,17 @@ def known(root: Path) -> set[int]:
 
 def hour(number: int) -> str:
     return f"20261124T{number:02}0000Z-0000"
+
+
+def test_what_became_of_a_run_is_worked_out_once_and_anew_for_a_copy(tmp_path: Path) -> None:
+    stored = write_run(tmp_path, 1, BOTH)
+    table = stored.once(table_of)
+    assert stored.once(table_of) is table
+    emptied = msgspec.structs.replace(stored, attempts=())
+    place = stored.attempts[0].place
+    assert table.outcomes.passes.get(place) is True
+    assert emptied.once(table_of).outcomes.passes.get(place) is None
+    assert stored == msgspec.structs.replace(stored)
 
 
 def test_an_entry_holds_what_the_bundle_says_of_each_arm(tmp_path: Path) -> None:
