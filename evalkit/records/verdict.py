@@ -242,3 +242,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     exit_code: int
     suites: tuple[SuiteVerdict, ...]
     reasons: tuple[str, ...]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a suite has more attempts without a result than its gate allows.
+
+        So it may be beside a failure that was measured, which decides the exit code.
+        """
+        return any(
+            part.outcome is Outcome.INCOMPLETE for suite in self.suites for part in suite.parts
+        )

@@ -3,7 +3,7 @@
 import os
 import random
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from evalkit.store.folder import PRIVATE, private_folder
 LATEST = "latest"
 _SHOWN = 5
 _LAST = 0xFFFF
+_STAMP = "%Y%m%dT%H%M%SZ"
+_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 _ID_START = re.compile(r"\d{8}T")
 
 
@@ -30,15 +32,20 @@ class RunStore:
     def new_id(self, now: datetime, chance: random.Random | None = None) -> str:
         """An id that no run has: the second in UTC and four random hex digits; ids sort by time.
 
-        After other runs of the same second it sorts behind them, so that it is the latest.
+        It sorts behind all there are, so that it is the latest: after other runs of the same
+        second, and after runs that were made before the clock was set back, whose second it takes.
         """
         chance = chance or random.SystemRandom()
-        stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        taken = [name for name in self._ids() if re.fullmatch(stamp + "-[0-9a-f]{4}", name)]
-        least = int(taken[-1][-4:], 16) + 1 if taken else 0
+        second, least = now.astimezone(UTC).replace(microsecond=0), 0
+        for name in reversed(self._ids()):
+            taken = _second_of(name)
+            if taken is not None:
+                if taken >= second:
+                    second, least = taken, int(name[-4:], 16) + 1
+                break
         if least > _LAST:
-            return self.new_id(now + timedelta(seconds=1), chance)
-        return f"{stamp}-{chance.randint(least, _LAST):04x}"
+            second, least = second + timedelta(seconds=1), 0
+        return f"{second:{_STAMP}}-{chance.randint(least, _LAST):04x}"
 
     def create(self, record: RunRecord) -> Bundle:
         """Make the run's folder with its run.json. Raises StoreError, also for an id in use."""
@@ -115,3 +122,12 @@ class RunStore:
 
     def _starting(self, name: str) -> tuple[Bundle, ...]:
         return tuple(Bundle(self.folder / each) for each in self._ids() if each.startswith(name))
+
+
+def _second_of(name: str) -> datetime | None:
+    """The second that an id begins with; None of what is no id, and of the end of all time."""
+    try:
+        at = datetime.strptime(name[:-5], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return at if _ID.fullmatch(name) and at.year < MAXYEAR else None

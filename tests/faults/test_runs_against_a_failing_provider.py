@@ -80,6 +80,34 @@ def test_half_the_calls_failing_is_incomplete(
     assert done.returncode == 4, done.stderr + done.stdout
 
 
+def test_a_measured_failure_beside_an_incomplete_suite_fails_and_can_be_resumed(
+    evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.cases = 24
+    served.config["run"]["retries"] = 0
+    other = {**served.suite, "baseline": {"set": {"suites.other.target.prompt": "ask@v1"}}}
+    served.config["suites"]["other"] = {**other, "route": "other"}
+    served.config["routes"].append({**served.route, "name": "other", "max_tokens": 19})
+    openai_server.answer = lambda request: "yes" if "v1" in request.prompt else "no"
+    # what the suite `other` asks is told by its cap
+    openai_server.decide = lambda request: (
+        "status:503" if request.body.get("max_tokens") == 19 and fails(request) else None
+    )
+    served.write()
+    assert evalkit("run", "--no-cache", *V2, cwd=served.root).returncode == 1
+    run = bundles(served)[-1]
+    record = record_of(run)
+    assert {s["suite"]: s["outcome"] for s in record["verdict"]["suites"]} == {
+        "ask": "fail",
+        "other": "incomplete",
+    }
+    assert (record["state"], record["exit_code"]) == ("incomplete", 1)
+    openai_server.decide = lambda request: None
+    done = evalkit("run", "--resume", run.name, cwd=served.root)
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert record_of(run)["state"] == "complete"
+
+
 def test_an_incomplete_run_can_be_resumed_to_a_verdict(
     evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
 ) -> None:

@@ -113,10 +113,11 @@ def _exit_code(verdict: Verdict | None, end: ExecutionEnd, record: RunRecord) ->
 
 
 def _state(verdict: Verdict | None, end: ExecutionEnd) -> RunState:
-    """A run with more errors than its gate allows is as incomplete as one that stopped early."""
+    """A run with more errors than its gate allows is as incomplete as one that stopped early, also
+    where another suite failed."""
     if end.reason == "interrupted":
         return "interrupted"
-    errors = verdict is not None and verdict.exit_code == EXIT_INCOMPLETE
+    errors = verdict is not None and verdict.incomplete
     return "incomplete" if end.reason is not None or errors else "complete"
 
 

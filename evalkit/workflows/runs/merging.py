@@ -72,7 +72,7 @@ def merge_shards(
     record = msgspec.structs.replace(
         started,
         finished_at=clock.now().isoformat(),
-        state="incomplete" if verdict.exit_code == EXIT_INCOMPLETE else "complete",
+        state="incomplete" if verdict.incomplete else "complete",
         suites=tuple(_merge_suite(shards, snapshot, sums, judgments) for snapshot in snapshots),
         verdict=verdict,
         exit_code=verdict.exit_code,

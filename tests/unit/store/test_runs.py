@@ -64,6 +64,24 @@ def test_a_run_of_the_same_second_sorts_behind_the_others(
     assert made == sorted(made)
 
 
+def test_a_run_made_after_the_clock_was_set_back_is_the_latest(
+    store: RunStore, now: datetime, record: Build
+) -> None:
+    for seed in range(20):  # more than fit into one second at random
+        made = store.new_id(now - timedelta(days=400), random.Random(seed))
+        store.create(record(id=made))
+        assert store.open("latest").id == made
+
+
+@pytest.mark.parametrize(
+    "name", ["99999999T999999Z-ffff", "99991231T235959Z-ffff", "copy", "zzzzz"]
+)
+def test_a_name_that_no_clock_gives_moves_no_id(store: RunStore, now: datetime, name: str) -> None:
+    (store.folder / name).mkdir()
+    (store.folder / name / "run.json").write_text("{}")
+    assert store.new_id(now).startswith("20261124T193301Z-")
+
+
 def test_a_run_is_made_only_once(store: RunStore, record: Build) -> None:
     with pytest.raises(StoreError, match=f"there is a run {IDS[0]} already"):
         store.create(record(id=IDS[0], state="complete"))
