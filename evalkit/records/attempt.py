@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evalkit.records.call import Decision, Fallback, Origin, ToolCall, Usage
+from evalkit.records.call import Decision, Fallback, Origin, ToolCall, Usage, Usd
 from evalkit.records.span import Span
 
 AttemptState = Literal["answered", "blocked", "refused", "error", "invalid"]
@@ -142,7 +142,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     refused: tuple[str, ...] = ()
     step: str = ""
     usage: Usage = Usage()
-    cost_usd: float | None = None
+    cost_usd: Usd | None = None
     latency_s: float | None = None
     approved_by: str | None = None
 
@@ -185,8 +185,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     fallbacks: tuple[Fallback, ...] = ()
     decisions: tuple[Decision, ...] = ()
     usage: Usage = Usage()
-    cost_usd: float | None = None
-    billed_usd: float = 0.0
+    cost_usd: Usd | None = None
+    billed_usd: Usd = 0.0
     latency_s: float | None = None
     tries: int = 0
     finish_reason: str | None = None

@@ -43,7 +43,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 # what is counted of calls together still fits into a float, and into what JSON readers hold
-Tokens = Annotated[int, msgspec.Meta(le=2**53)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+# nothing that was paid for makes room in a budget
+Usd = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,8 +164,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     model: str
     planned_model: str
     key: str
-    cost_usd: float | None
-    billed_usd: float
+    cost_usd: Usd | None
+    billed_usd: Usd
     fallbacks: tuple[Fallback, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from evalkit.records.attempt import Place
-from evalkit.records.call import Reply
+from evalkit.records.call import Reply, Tokens, Usd
 
 
 class CallAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="asked"):
@@ -19,8 +19,8 @@ class CallAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     work: str
     round: int
     key: str
-    usd: float
-    tokens: int
+    usd: Usd
+    tokens: Tokens
 
 
 class CallEnded(
@@ -37,8 +37,8 @@ class CallEnded(
     """
 
     id: int
-    usd: float
-    tokens: int
+    usd: Usd
+    tokens: Tokens
     reply: Reply | None = None
 
 

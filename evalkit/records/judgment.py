@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from evalkit.records.attempt import FailureMode, Place, VariantName
-from evalkit.records.call import Decision, Origin, Usage
+from evalkit.records.call import Decision, Origin, Usage, Usd
 from evalkit.records.case import Document
 
 JudgmentState = Literal["judged", "abstained", "unparseable", "refused", "error"]
@@ -60,8 +60,8 @@ class JudgeCall(
     model_id: str = ""
     origin: Origin | None = None
     usage: Usage = Usage()
-    cost_usd: float | None = None
-    billed_usd: float = 0.0
+    cost_usd: Usd | None = None
+    billed_usd: Usd = 0.0
     latency_s: float | None = None
     error: str | None = None
     failure_mode: FailureMode | None = None

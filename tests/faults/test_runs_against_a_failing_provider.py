@@ -85,6 +85,7 @@ def test_a_measured_failure_beside_an_incomplete_suite_fails_and_can_be_resumed(
 ) -> None:
     served.cases = 24
     served.config["run"]["retries"] = 0
+    served.suite["gate"] = {"min_pass_rate": 0.9}
     other = {**served.suite, "baseline": {"set": {"suites.other.target.prompt": "ask@v1"}}}
     served.config["suites"]["other"] = {**other, "route": "other"}
     served.config["routes"].append({**served.route, "name": "other", "max_tokens": 19})

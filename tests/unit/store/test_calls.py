@@ -1,6 +1,7 @@
 """What a killed process was answered is not asked again, and what it had in flight is charged."""
 
 import asyncio
+import json
 import os
 import stat
 from collections import Counter
@@ -213,6 +214,15 @@ def test_a_torn_last_line_is_a_call_that_was_in_flight(run: Run) -> None:
 def test_a_damaged_line_is_told_by_its_number(run: Run) -> None:
     ask(run.process(reply_of("said once")).open(work=WORK))
     run.path.write_bytes(b"{}\n" + run.path.read_bytes())
+    with pytest.raises(StoreError, match=r"calls.jsonl:1: not a line that evalkit wrote"):
+        run.process()
+
+
+@pytest.mark.parametrize("amount", ["usd", "tokens"])
+def test_no_call_of_an_earlier_process_gives_anything_back(run: Run, amount: str) -> None:
+    ask(run.process(reply_of("said once")).open(work=WORK))
+    lines = [json.loads(line) for line in run.path.read_text().splitlines()]
+    run.path.write_text("".join(json.dumps(line | {amount: -40}) + "\n" for line in lines))
     with pytest.raises(StoreError, match=r"calls.jsonl:1: not a line that evalkit wrote"):
         run.process()
 
