@@ -7,6 +7,15 @@ from evalkit.records.run import GitState
 from evalkit.sources.git_command import GitFailed, run_git
 
 _MAIN_BRANCHES = ("main", "master", "trunk")
+# commit, branch and files with one process: on a small machine each costs as much as 30 cases
+_STATUS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--no-ahead-behind",
+    "-z",
+    "--untracked-files=normal",
+)
 
 
 def git_state(root: Path) -> GitState:
@@ -16,14 +25,31 @@ def git_state(root: Path) -> GitState:
     there is no git or `root` is in no repository.
     """
     try:
-        run_git(root, "rev-parse", "--show-toplevel")
+        raw = run_git(root, *_STATUS)
     except GitFailed as error:
         raise _no_repository(root, error) from error
+    lines = [line.decode(errors="replace") for line in raw.split(b"\0") if line]
+    told = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+    sha, branch = told.get("branch.oid"), told.get("branch.head")
     return GitState(
-        sha=_optional(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"),
-        branch=_optional(root, "symbolic-ref", "--quiet", "--short", "HEAD"),
-        dirty=bool(run_git(root, "status", "--porcelain", "-z", "--untracked-files=normal")),
+        sha=None if sha == "(initial)" else sha,
+        branch=None if branch == "(detached)" else branch,
+        dirty=any(not line.startswith("# ") for line in lines),
     )
+
+
+def head_commit(root: Path) -> str | None:
+    """The full id of the commit that is checked out; None before the first one.
+
+    Raises Refused as `git_state` does, which looks at every file besides.
+    """
+    try:
+        told = run_git(root, "rev-parse", "--show-toplevel", "--verify", "--quiet", "HEAD^{commit}")
+    except GitFailed as error:
+        if error.reason:
+            raise _no_repository(root, error) from error
+        return None
+    return told.decode(errors="replace").rstrip("\n").rpartition("\n")[2]
 
 
 def read_git_state(root: Path) -> GitState:
@@ -69,10 +95,15 @@ def default_branch(root: Path) -> str | None:
         *(f"origin/{name}" for name in names),
         *names,
     ]
-    for candidate in candidates:
-        if _optional(root, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
-            return candidate
-    return None
+    feed = "".join(f"{candidate}^{{commit}}\n" for candidate in candidates).encode()
+    try:
+        told = run_git(root, "cat-file", "--batch-check=%(objecttype)", feed=feed).splitlines()
+    except GitFailed:
+        return None
+    # of a name that git does not know it says that, in a line of its own
+    return next(
+        (name for name, line in zip(candidates, told, strict=True) if line == b"commit"), None
+    )
 
 
 def is_shallow(root: Path) -> bool:

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
+from weakref import WeakValueDictionary
 
 from evalkit.errors import ConfigError, Problem, Refused
-from evalkit.sources.git_command import GitFailed, run_git, start_git
+from evalkit.sources.git_command import run_git, start_git
 from evalkit.sources.git_refs import resolve_ref
 from evalkit.sources.tree import check_path
 
@@ -27,18 +28,33 @@ class _Entry:
     link: bool
 
 
+class _Content:
+    """What was read of a project at a commit, which never changes."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, _Entry] | None = None
+        self.folders: dict[str, set[str]] = {}
+        self.blobs: dict[str, bytes] = {}
+
+
+# by project and commit, for as long as a tree of it is in use: a baseline is often the base too
+_IN_USE: WeakValueDictionary[tuple[Path, str], _Content] = WeakValueDictionary()
+
+
 class GitTree:
-    """The files of the project in `root` at a commit. Paths are relative to the project."""
+    """The files of the project in `root` at a commit. Paths are relative to the project.
+
+    Trees of one commit that are in use at once share what they read.
+    """
 
     def __init__(self, root: Path, ref: str) -> None:
         """Find the commit. Raises Refused for an unknown ref, and without git or a repository."""
         self.root = root
-        self.sha = resolve_ref(root, ref)
+        home = root.absolute()
+        self.sha = ref if (home, ref) in _IN_USE else resolve_ref(root, ref)
         short = self.sha[:7]
         self.label = short if self.sha.startswith(ref) else f"{ref} ({short})"
-        self._entries: dict[str, _Entry] | None = None
-        self._folders: dict[str, set[str]] = {}
-        self._blobs: dict[str, bytes] = {}
+        self._content = _IN_USE.setdefault((home, self.sha), _Content())
 
     def read(self, path: str) -> bytes:
         """The content of a file.
@@ -48,9 +64,9 @@ class GitTree:
         """
         where = self._locate(path)
         entry = self._files()[where]
-        if entry.object_id not in self._blobs:
+        if entry.object_id not in self._content.blobs:
             self._fetch(where, entry)
-        return self._blobs[entry.object_id]
+        return self._content.blobs[entry.object_id]
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         """The content of a file as a stream. Raises as `read` does."""
@@ -74,34 +90,29 @@ class GitTree:
             where = self._follow(check_path(folder))
         except FileNotFoundError:
             return []
-        return sorted(self._folders.get("" if where == "." else where, ()))
+        return sorted(self._content.folders.get("" if where == "." else where, ()))
 
     def _files(self) -> dict[str, _Entry]:
         """Every file of the project at the commit, listed once."""
-        if self._entries is None:
-            self._entries = {}
-            for line in filter(None, self._listing().split(b"\0")):
+        content = self._content
+        if content.entries is None:
+            # relative to the project's folder, in which git runs; nothing where it is younger
+            listing = run_git(self.root, "ls-tree", "-r", "-z", "-l", self.sha)
+            entries: dict[str, _Entry] = {}
+            for line in filter(None, listing.split(b"\0")):
                 about, _, name = line.partition(b"\t")
                 mode, kind, object_id, size = about.decode().split()
                 if kind == "blob":
                     path = name.decode(errors="surrogateescape")
-                    self._entries[path] = _Entry(object_id, int(size), mode == "120000")
+                    entries[path] = _Entry(object_id, int(size), mode == "120000")
                     self._note_folders(path)
-        return self._entries
-
-    def _listing(self) -> bytes:
-        prefix = run_git(self.root, "rev-parse", "--show-prefix").decode().strip("/\n")
-        folder = f"{self.sha}:{prefix}"
-        try:
-            run_git(self.root, "rev-parse", "--verify", "--quiet", folder)
-        except GitFailed:
-            return b""  # the project's folder is younger than the commit
-        return run_git(self.root, "ls-tree", "-r", "-z", "-l", "--full-tree", folder)
+            content.entries = entries
+        return content.entries
 
     def _note_folders(self, path: str) -> None:
         while path:
             folder, _, name = path.rpartition("/")
-            self._folders.setdefault(folder, set()).add(name)
+            self._content.folders.setdefault(folder, set()).add(name)
             path = folder
 
     def _locate(self, path: str) -> str:
@@ -133,9 +144,11 @@ class GitTree:
         return done or "."
 
     def _blob(self, entry: _Entry) -> bytes:
-        if entry.object_id not in self._blobs:
-            self._blobs[entry.object_id] = run_git(self.root, "cat-file", "blob", entry.object_id)
-        return self._blobs[entry.object_id]
+        if entry.object_id not in self._content.blobs:
+            self._content.blobs[entry.object_id] = run_git(
+                self.root, "cat-file", "blob", entry.object_id
+            )
+        return self._content.blobs[entry.object_id]
 
     def _fetch(self, path: str, entry: _Entry) -> None:
         """Fetch a file and the small files beside it with one process."""
@@ -143,12 +156,14 @@ class GitTree:
             self._blob(entry)
             return
         folder = path.rpartition("/")[0]
-        names = self._folders.get(folder, ())
+        names = self._content.folders.get(folder, ())
         beside = [self._files().get(f"{folder}/{name}" if folder else name) for name in names]
         wanted = {
             each.object_id: each.size
             for each in (entry, *beside)
-            if each is not None and each.size <= _SMALL_BYTES and each.object_id not in self._blobs
+            if each is not None
+            and each.size <= _SMALL_BYTES
+            and each.object_id not in self._content.blobs
         }
         feed = "".join(f"{object_id}\n" for object_id in wanted).encode()
         stream = io.BytesIO(run_git(self.root, "cat-file", "--batch", feed=feed))
@@ -158,7 +173,7 @@ class GitTree:
                 raise Refused(
                     f"git has no content for {path} at {self.label}; the clone is incomplete"
                 )
-            self._blobs[object_id] = stream.read(int(header[2]))
+            self._content.blobs[object_id] = stream.read(int(header[2]))
             stream.read(1)
 
     @contextmanager

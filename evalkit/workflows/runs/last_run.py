@@ -17,7 +17,7 @@ from evalkit.errors import (
 from evalkit.ports import Clock
 from evalkit.records.last_run import LastKind, LastRun
 from evalkit.records.run import StoredRun
-from evalkit.sources.git import read_git_state
+from evalkit.sources.git import head_commit
 from evalkit.store.files import write_whole
 from evalkit.store.folder import PRIVATE, private_folder
 
@@ -58,7 +58,7 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
             last,
             at=clock.now().isoformat(),
             command=tuple(command),
-            sha=read_git_state(root).sha,
+            sha=_head(root),
         )
         with suppress(StoreError, OSError):
             private_folder(root)
@@ -74,6 +74,13 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
         raise
     finally:
         write(_last_run(ending.stored, error))
+
+
+def _head(root: Path) -> str | None:
+    try:
+        return head_commit(root)
+    except Refused:
+        return None
 
 
 def read_last(root: Path) -> LastRun | None:

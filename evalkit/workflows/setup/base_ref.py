@@ -9,11 +9,10 @@ from pathlib import Path
 from evalkit.errors import Refused
 from evalkit.sources.git import (
     default_branch,
-    git_state,
     has_remote,
+    head_commit,
     is_shallow,
     merge_base,
-    resolve_ref,
 )
 
 
@@ -38,10 +37,10 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
     target = environ.get("GITHUB_BASE_REF")
     started = environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
     try:
-        state = git_state(root)
+        head = head_commit(root)
     except Refused as error:
         return BaseRef(sha=None, label=str(error), lost=bool(target or started))
-    if state.sha is None:
+    if head is None:
         return BaseRef(
             sha=None, label="there is no git history here; commit once, or name a bundle"
         )
@@ -62,7 +61,7 @@ def find_base(root: Path, environ: Mapping[str, str] = os.environ) -> BaseRef:
             "one it is (git remote set-head origin --auto)",
             lost=True,
         )
-    return BaseRef(sha=state.sha, label=f"HEAD ({state.sha[:7]})")
+    return BaseRef(sha=head, label=f"HEAD ({head[:7]})")
 
 
 def _branch_of_forge(environ: Mapping[str, str]) -> str | None:
@@ -79,7 +78,6 @@ def _branch_of_forge(environ: Mapping[str, str]) -> str | None:
 
 def _from_branch(root: Path, ref: str, words: str) -> BaseRef:
     try:
-        resolve_ref(root, ref)
         sha = merge_base(root, ref)
     except Refused as error:
         return BaseRef(

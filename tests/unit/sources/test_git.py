@@ -14,6 +14,7 @@ from evalkit.sources.git import (
     changed_files,
     default_branch,
     git_state,
+    head_commit,
     merge_base,
     read_git_state,
     resolve_ref,
@@ -67,6 +68,21 @@ class TestTree:
         tree = GitTree(repository / "later", "HEAD")
         assert tree.list(".") == []
         assert not tree.exists("evalkit.yaml")
+
+    def test_trees_of_one_commit_share_what_they_read_and_those_of_others_do_not(
+        self, repository: Path, git: Git
+    ) -> None:
+        tree = GitTree(repository, "HEAD")
+        assert tree.read("prompts/desk/v1.yaml") == b"one"
+        (repository / "prompts" / "desk" / "v1.yaml").write_text("another")
+        git("commit", "-qam", "second", cwd=repository)
+        # what stands in memory needs no object store
+        (repository / ".git").rename(repository / "away")
+        assert GitTree(repository, tree.sha).read("prompts/desk/v1.yaml") == b"one"
+        (repository / "away").rename(repository / ".git")
+        assert GitTree(repository, "HEAD").read("prompts/desk/v1.yaml") == b"another"
+        below = GitTree(repository / "prompts", tree.sha)
+        assert below.list(".") == ["desk"]
 
     def test_large_files_are_streamed(self, repository: Path, git: Git) -> None:
         content = os.urandom(700_000)
@@ -191,6 +207,26 @@ class TestRefs:
         assert default_branch(tmp_path / "clone") == "origin/main"
         git("branch", "-qm", "main", "topic", cwd=repository)
         assert default_branch(repository) is None
+
+    def test_the_commit_that_is_checked_out_is_read_as_the_state_reads_it(
+        self, repository: Path, tmp_path: Path, git: Git
+    ) -> None:
+        assert head_commit(repository / "prompts") == git("rev-parse", "HEAD", cwd=repository)
+        assert head_commit(repository) == git_state(repository).sha
+        git("checkout", "-q", "--detach", cwd=repository)
+        git("mv", "evalkit.yaml", "# branch.oid x", cwd=repository)
+        moved = git_state(repository)
+        assert (moved.sha, moved.branch, moved.dirty) == (head_commit(repository), None, True)
+        (tmp_path / "young").mkdir()
+        git("init", "-q", cwd=tmp_path / "young")
+        assert head_commit(tmp_path / "young") is None
+        assert git_state(tmp_path / "young").sha is None
+        (tmp_path / "none").mkdir()
+        for nowhere in (tmp_path / "none", repository / ".git"):
+            with pytest.raises(Refused):
+                head_commit(nowhere)
+            with pytest.raises(Refused):
+                git_state(nowhere)
 
 
 class TestChangedFiles:
