@@ -1,5 +1,6 @@
 """The `evalkit` command: its verbs, and what every way of ending means as an exit code."""
 
+import gc
 import io
 import os
 import signal
@@ -70,6 +71,8 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         # all is done and told: while the interpreter is taken down a signal would change the code
         signal.signal(each, signal.SIG_IGN)
+    # else the interpreter looks through all objects several times, to free what ends anyway
+    gc.freeze()
     sys.exit(code)
 
 
