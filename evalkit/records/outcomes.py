@@ -6,7 +6,7 @@ arrays: whether it passed, why not, and what it took. The rest is looked up wher
 
 import math
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from evalkit.records.attempt import FAILURE_MODES, Attempt, FailureMode, Place, lent_to
@@ -62,7 +62,7 @@ class SuiteOutcomes:
         self.suite = suite
         self.cases = cases
         self.attempts = attempts
-        self._rows: dict[str, dict[int, _Rows]] = {}
+        self._rows: dict[str, dict[int, Rows]] = {}
         self._passed = array("b")
         self._modes = array("B")
         self._flags = array("B")
@@ -79,7 +79,7 @@ class SuiteOutcomes:
         number = len(self._passed)
         trials = self._rows.setdefault(attempt.variant, {})
         if attempt.trial not in trials:
-            trials[attempt.trial] = _Rows(len(self.cases))
+            trials[attempt.trial] = Rows(len(self.cases))
         trials[attempt.trial].put(position, number)
         if attempt.pooled_from is not None:
             lent = self._lent.setdefault(attempt.variant, bytearray(len(self.cases)))
@@ -140,28 +140,37 @@ class SuiteOutcomes:
         return (*own, *(each.trial for each in lent_to(made.values(), last)))
 
 
-class _Rows:
-    """Rows by the position of a case: few of them in a dict, many in an array."""
+class Rows:
+    """Numbers of 31 bits by position: few of them in a dict, many in an array."""
 
-    __slots__ = ("_cases", "_many", "_some")
+    __slots__ = ("_many", "_positions", "_some")
 
-    def __init__(self, cases: int) -> None:
-        self._cases = cases
+    def __init__(self, positions: int) -> None:
+        """None yet; positions are less than `positions`."""
+        self._positions = positions
         self._some: dict[int, int] = {}
         self._many: array[int] | None = None
 
     def put(self, position: int, row: int) -> None:
+        """Keep the number of a position; one that was there is replaced."""
         if self._many is not None:
             self._many[position] = row
             return
         self._some[position] = row
-        if len(self._some) * _DENSE > self._cases:
-            self._many = array("i", [-1]) * self._cases
+        if len(self._some) * _DENSE > self._positions:
+            self._many = array("i", [-1]) * self._positions
             for at, known in self._some.items():
                 self._many[at] = known
             self._some = {}
 
+    def __iter__(self) -> Iterator[int]:
+        """The numbers, in the order of their positions."""
+        if self._many is None:
+            return (self._some[position] for position in sorted(self._some))
+        return (row for row in self._many if row >= 0)
+
     def get(self, position: int) -> int | None:
+        """The number of a position; None where it has none."""
         if self._many is None:
             return self._some.get(position)
         row = self._many[position]

@@ -88,14 +88,27 @@ class AttemptLines(Sequence[Attempt]):
 
     def __iter__(self) -> Iterator[Attempt]:
         """The attempts, in the order of first lines."""
+        return (attempt for _, attempt in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[int, Attempt]]:
+        """The attempts with the number of the first line of each, in that order."""
         count = len(self._index)
         for number, attempt in enumerate(self._lines()):
             if number == count:
                 return
             if number in self._last:
-                yield self._line(self._last[number])
+                yield number, self._line(self._last[number])
             elif number not in self._again:
-                yield attempt
+                yield number, attempt
+
+    @property
+    def lines(self) -> int:
+        """How many lines were read, those of attempts that were made again too."""
+        return len(self._index)
+
+    def of_line(self, number: int) -> Attempt:
+        """The attempt whose first line has that number."""
+        return self._line(self._last.get(number, number))
 
     def _lines(self) -> Iterator[Attempt]:
         if self._held is not None:
@@ -119,14 +132,14 @@ class AttemptLines(Sequence[Attempt]):
     def at(self, place: Place) -> Attempt | None:
         """The attempt of that place."""
         number = self.line_of(place)
-        return None if number is None else self._line(self._last.get(number, number))
+        return None if number is None else self.of_line(number)
 
     def of_case(self, suite: str, variant: str, case: str) -> dict[int, Attempt]:
         """The attempts at a case in one arm, by trial."""
         found: dict[int, Attempt] = {}
         for number in self._index.find(key_of(suite, variant, case)):
             if number not in self._again:
-                attempt = self._line(self._last.get(number, number))
+                attempt = self.of_line(number)
                 if attempt.place[:3] == (suite, variant, case):
                     found[attempt.trial] = attempt
         return found

@@ -1,5 +1,6 @@
 """One run on disk: `.evalkit/runs/<id>/`, from its first byte to its reports."""
 
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from evalkit.records.call_log import CallsLeft, attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
 from evalkit.records.score import Score
-from evalkit.store.attempt_lines import AttemptLines
+from evalkit.store.attempt_lines import HELD_BYTES, AttemptLines
 from evalkit.store.calls import CALLS, Journalled, RunCalls, unfinished_spent
 from evalkit.store.file_spans import FileSpans
 from evalkit.store.files import explained, read_whole, write_whole
@@ -30,6 +31,7 @@ from evalkit.store.schema import decode_record
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
 from evalkit.store.snapshots import case_lines, cases_name, decode_snapshot, encode_snapshot
+from evalkit.store.trace_lines import TraceLines
 
 RECORD = "run.json"
 SCORES = "scores.jsonl"
@@ -158,9 +160,10 @@ class Bundle:
                 told.rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
         return told
 
-    def attempts(self) -> AttemptLines:
-        """One attempt a place, the last one that was journalled, in the order of first lines."""
-        return AttemptLines(self._inside(ATTEMPTS))
+    def attempts(self, *, held_bytes: int = HELD_BYTES) -> AttemptLines:
+        """One attempt a place, the last one that was journalled, in the order of first lines; a
+        file of up to `held_bytes` is kept in memory."""
+        return AttemptLines(self._inside(ATTEMPTS), held_bytes=held_bytes)
 
     def spent(self) -> tuple[float, int]:
         """USD billed and tokens used by every line of the journal, also those made again, by its
@@ -196,6 +199,10 @@ class Bundle:
         ):
             latest[trace.place] = trace
         return tuple(latest.values())
+
+    def trace_lines(self) -> TraceLines:
+        """What finds the trace of an attempt by its place."""
+        return TraceLines(self._inside(TRACES))
 
     def decisions_at(self, cases: Collection[tuple[str, str]]) -> dict[Place, tuple[Decision, ...]]:
         """The decisions of the attempts at some cases, each a suite and an id."""
@@ -236,6 +243,10 @@ class Bundle:
         pieces = (text,) if isinstance(text, str) else text
         write_whole(path, (piece.encode("utf-8", "replace") for piece in pieces))
         return path
+
+    def discard(self) -> None:
+        """Remove what there is of a run that came to nothing, as far as the disk lets it."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def load(self) -> StoredRun:
         """The whole bundle as it stands there."""

@@ -125,6 +125,37 @@ def test_merged_shards_are_the_run_that_was_not_divided(sharded: Sharded, ask: A
     assert name in listed.out and not any(run in listed.out for run in sharded.shards)
 
 
+def test_a_merged_bundle_holds_every_line_of_its_shards(sharded: Sharded, ask: Ask) -> None:
+    before = sharded.runs()
+    assert ask("merge", *sharded.shards, cwd=sharded.root).code == 1
+    merged = sharded.bundle(new_run(sharded.root, before))
+    for file in ("attempts.jsonl", "traces.jsonl", "scores.jsonl"):
+        lines = [
+            line
+            for run in sharded.shards
+            for line in (sharded.bundle(run) / file).read_text().splitlines()
+        ]
+        found = (merged / file).read_text().splitlines()
+        assert sorted(found) == sorted(lines), file
+    order = [place_of(line) for line in (merged / "attempts.jsonl").read_text().splitlines()]
+    assert order == sorted(order, key=lambda place: (place[3], place[2], place[1]))
+
+
+def test_a_merge_that_breaks_off_leaves_no_run_behind(sharded: Sharded, ask: Ask) -> None:
+    before = sharded.runs()
+    traces = sharded.bundle(sharded.shards[1]) / "traces.jsonl"
+    lines = traces.read_text().splitlines(keepends=True)
+    traces.write_text("garbage\n" + "".join(lines[1:]))
+    assert "it is damaged" in refusal(ask("merge", *sharded.shards, cwd=sharded.root))
+    # the place can be read, and what stands behind it when the line is written
+    traces.write_text(lines[0].replace('"decisions":', '"decisionz":') + "".join(lines[1:]))
+    said = ask("merge", *sharded.shards, cwd=sharded.root)
+    assert said.code != 0 and "traces.jsonl:1" in said.err
+    assert sharded.runs() == before
+    traces.write_text("".join(lines))
+    assert ask("merge", *sharded.shards, cwd=sharded.root).code == 1
+
+
 def place_of(line: str) -> tuple[Any, ...]:
     row = json.loads(line)
     return row["suite"], row["variant"], row["case"], row["trial"], row.get("scorer", "")

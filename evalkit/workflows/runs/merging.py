@@ -10,8 +10,6 @@ from evalkit._version import __version__
 from evalkit.errors import Refused, UsageError
 from evalkit.gate.exit_codes import EXIT_INCOMPLETE
 from evalkit.ports import Clock
-from evalkit.records.attempt import Attempt
-from evalkit.records.cases import Cases
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import GitState, RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
 from evalkit.records.shard import MergedShard
@@ -25,9 +23,9 @@ from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.judges.queueing import queue_spot_checks
 from evalkit.workflows.runs.arm_sums import ArmSums, sum_arms
 from evalkit.workflows.runs.call_failures import sum_failures
+from evalkit.workflows.runs.joining import Joined
 from evalkit.workflows.runs.reporting import write_reports
-from evalkit.workflows.runs.shard_checks import check_whole
-from evalkit.workflows.runs.shard_files import ShardFile, find_shards
+from evalkit.workflows.runs.shard_files import find_shards
 from evalkit.workflows.setup.commit import read_commit
 
 _OPEN = (
@@ -51,36 +49,52 @@ def merge_shards(
     """
     if not names:
         raise UsageError("name the shards to merge: runs, bundles, or a folder that holds them")
-    shards = sorted(find_shards(root, names), key=lambda each: each.shard.index)
-    check_whole(shards)
-    snapshots = _merge_snapshots(shards)
-    attempts = _in_order([a for each in shards for a in each.run.attempts], snapshots)
-    judgments = tuple(j for each in shards for j in each.run.judgments)
+    joined = Joined(sorted(find_shards(root, names), key=lambda each: each.shard.index))
+    store = RunStore(root)
+    now = clock.now()
+    started = _started(joined, store.new_id(now), now, read_commit(root), tuple(command))
+    bundle = store.create(started)
+    try:
+        stored = _decided(bundle, started, joined, clock)
+    except BaseException:
+        bundle.discard()  # all of it is in the shards
+        raise
+    troubles = (
+        audit_run(root, stored, clock=clock),
+        record_run(root, stored),
+        queue_spot_checks(root, stored),
+    )
+    return stored, tuple(trouble for trouble in troubles if trouble is not None)
+
+
+def _decided(bundle: Bundle, started: RunRecord, joined: Joined, clock: Clock) -> StoredRun:
+    """The merged run, written and decided."""
+    snapshots = joined.snapshots
+    records = [each.record for each in joined.shards]
+    judgments = tuple(judgment for each in joined.shards for judgment in each.judgments)
+    _write_journal(bundle, joined, judgments)
+    joined.release()
+    attempts = bundle.attempts()
     try:
         # scored anew: what somebody wrote into scores.jsonl does not decide
-        scores = tuple(score_attempts(snapshots, attempts, judgments))
+        bundle.write_scores(score_attempts(snapshots, attempts, judgments))
+        scores = bundle.read_scores(attempts)
         table = ResultTable(snapshots, attempts, scores, judgments)
         verdict = decide_table(snapshots, table)
     except ValueError as error:  # scorers or a gate that no configuration can have
         raise Refused(f"the shards cannot be decided on, they are damaged: {error}") from error
-    store = RunStore(root)
-    now = clock.now()
-    started = _started(shards, store.new_id(now), now, read_commit(root), tuple(command))
-    bundle = store.create(started)
-    _write_journal(bundle, shards, attempts, judgments)
     sums = sum_arms(attempts, table.outcomes)
     record = msgspec.structs.replace(
         started,
         finished_at=clock.now().isoformat(),
         state="incomplete" if verdict.incomplete else "complete",
-        suites=tuple(_merge_suite(shards, snapshot, sums, judgments) for snapshot in snapshots),
+        suites=tuple(_merge_suite(records, snapshot, sums, judgments) for snapshot in snapshots),
         verdict=verdict,
         exit_code=verdict.exit_code,
         why=_why(verdict),
     )
     for snapshot in snapshots:
         bundle.write_snapshot(snapshot)
-    bundle.write_scores(scores)
     stored = StoredRun(
         path=str(bundle.path),
         record=record,
@@ -93,60 +107,11 @@ def merge_shards(
     write_reports(bundle, stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(record)
-    troubles = (
-        audit_run(root, stored, clock=clock),
-        record_run(root, stored),
-        queue_spot_checks(root, stored),
-    )
-    return stored, tuple(trouble for trouble in troubles if trouble is not None)
-
-
-def _merge_snapshots(shards: Sequence[ShardFile]) -> tuple[SuiteSnapshot, ...]:
-    """The suites in the order of the run, with their cases in that of the golden set."""
-    merged = []
-    for suite in shards[0].plan.suites:
-        parts = [s for each in shards if (s := each.run.snapshot(suite)) is not None]
-        cases = [case for part in parts for case in part.cases]
-        lines = {
-            id_: line
-            for part in parts
-            for position, id_ in enumerate(part.cases.ids())
-            if (line := part.cases.line_at(position)) is not None
-        }
-        merged.append(
-            msgspec.structs.replace(
-                parts[0],
-                cases=Cases.of(
-                    sorted(cases, key=lambda case: (lines.get(case.id, 0), case.id)), lines
-                ),
-                flaky=tuple(each for part in parts for each in part.flaky),
-                # what was accepted until a day is held against the last day that was measured on
-                today=max(part.today for part in parts),
-            )
-        )
-    return tuple(merged)
-
-
-def _in_order(
-    attempts: Sequence[Attempt], snapshots: Sequence[SuiteSnapshot]
-) -> tuple[Attempt, ...]:
-    """As one machine would have made them: by suite, trial, case and variant."""
-    suites = {snapshot.suite: number for number, snapshot in enumerate(snapshots)}
-    cases = {
-        (snapshot.suite, case.id): number
-        for snapshot in snapshots
-        for number, case in enumerate(snapshot.cases)
-    }
-    return tuple(
-        sorted(
-            attempts,
-            key=lambda a: (suites[a.suite], a.trial, cases[a.suite, a.case], a.variant),
-        )
-    )
+    return stored
 
 
 def _started(
-    shards: Sequence[ShardFile],
+    joined: Joined,
     run_id: str,
     now: datetime,
     here: GitState,
@@ -157,6 +122,7 @@ def _started(
     It is as old as the merge, so that what is published of it comes after an earlier try to merge;
     it took as long as its slowest shard.
     """
+    shards = joined.shards
     first = shards[0].record
     records = [each.record for each in shards]
     billed = sum(each.spent_usd for each in shards)
@@ -187,20 +153,16 @@ def _started(
         budget_usd=cap,
         concurrency=sum(record.concurrency for record in records),
         failures=sum_failures(group for record in records for group in record.failures),
-        request={
-            key: value
-            for key, value in first.request.items()
-            if key not in ("shard", "shard_costs")
-        },
+        request={key: value for key, value in first.request.items() if key not in _OF_A_SHARD},
         shard=None,
         merged=tuple(
             MergedShard(
                 index=each.shard.index,
                 run=each.record.id,
-                attempts=each.run.made,
+                attempts=made,
                 billed_usd=each.spent_usd,
             )
-            for each in shards
+            for each, made in zip(shards, joined.made, strict=True)
         ),
     )
 
@@ -216,20 +178,14 @@ def _commit(records: Sequence[RunRecord], here: GitState) -> GitState:
     )
 
 
-def _write_journal(
-    bundle: Bundle,
-    shards: Sequence[ShardFile],
-    attempts: Sequence[Attempt],
-    judgments: Sequence[Judgment],
-) -> None:
+def _write_journal(bundle: Bundle, joined: Joined, judgments: Sequence[Judgment]) -> None:
     """Every line of the shards: what was made again first, so that the results come last."""
-    traces = {trace.place: trace for each in shards for trace in each.bundle.traces()}
     with bundle.journal() as journal:
-        for each in shards:
-            for attempt in each.bundle.attempts().superseded():
+        for each in joined.shards:
+            for attempt in each.attempts.superseded():
                 journal.append(attempt)
-        for attempt in attempts:
-            trace = traces.get(attempt.place)
+        for shard, attempt in joined.attempts():
+            trace = shard.traces.at(attempt.place)
             if trace is not None:  # an attempt's line leaves out what its trace tells
                 attempt = msgspec.structs.replace(
                     attempt, decisions=trace.decisions, spans=trace.spans
@@ -240,14 +196,14 @@ def _write_journal(
 
 
 def _merge_suite(
-    shards: Sequence[ShardFile],
+    records: Sequence[RunRecord],
     snapshot: SuiteSnapshot,
     sums: Mapping[tuple[str, str], ArmSums],
     judgments: Sequence[Judgment],
 ) -> SuiteRecord:
     """The suite's part of run.json, with its sums over all shards."""
     parts = [
-        suite for each in shards for suite in each.record.suites if suite.suite == snapshot.suite
+        suite for record in records for suite in record.suites if suite.suite == snapshot.suite
     ]
     arms = {
         variant.variant: sums.get((snapshot.suite, variant.variant), ArmSums())

@@ -2,19 +2,17 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from evalkit._version import __version__
 from evalkit.errors import Refused
-from evalkit.records.attempt import Place
+from evalkit.records.attempt import Attempt, Place
 from evalkit.records.digest import digest_of
 from evalkit.records.run import SuiteRecord, SuiteSnapshot
 from evalkit.workflows.runs.plan_identity import (
     ASKED,
     asked_part,
-    cases_part,
-    digest_cases,
     digest_parts,
     stored_trials,
     suite_parts,
@@ -27,9 +25,10 @@ _SHOWN = 3
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 
 
-def check_whole(shards: Sequence[ShardFile]) -> None:
-    """Raise Refused unless the shards are every part of one plan, each once, each whole, with every
-    attempt that the plan asks for, once."""
+def check_plans(shards: Sequence[ShardFile]) -> None:
+    """Raise Refused unless the shards are every part of one plan, each once, and each finished.
+
+    Which cases and attempts they hold is looked at by `joining`."""
     first = shards[0]
     for each in shards:
         _check_version(each)
@@ -43,9 +42,6 @@ def check_whole(shards: Sequence[ShardFile]) -> None:
     _check_complete_set(shards)
     for each in shards:
         refuse_unfinished(each.record, str(each))
-    _check_cases(shards)
-    for each in shards:
-        _check_places(each)
 
 
 def _check_version(shard: ShardFile) -> None:
@@ -60,7 +56,7 @@ def _check_unchanged(shard: ShardFile) -> None:
     """The digest is that of its parts, they are those of the bundle, and suites have names that
     can be names of files."""
     names = {suite.suite for suite in shard.record.suites}
-    found = {snapshot.suite for snapshot in shard.run.snapshots}
+    found = {snapshot.suite for snapshot in shard.snapshots}
     if (
         digest_parts(shard.plan.parts) != shard.plan.digest
         or names != found
@@ -69,7 +65,7 @@ def _check_unchanged(shard: ShardFile) -> None:
     ):
         raise Refused(f"{shard.bundle.path} cannot be merged, it is damaged: its plan was changed")
     held: dict[str, Any] = {ASKED: asked_part(shard.record.request)}
-    for suite, snapshot in zip(shard.record.suites, shard.run.snapshots, strict=True):
+    for suite, snapshot in zip(shard.record.suites, shard.snapshots, strict=True):
         held |= suite_parts(suite, snapshot)
     for name, value in held.items():
         if digest_of(value) != shard.plan.parts.get(name):
@@ -102,79 +98,102 @@ def _check_complete_set(shards: Sequence[ShardFile]) -> None:
         )
 
 
-def _check_cases(shards: Sequence[ShardFile]) -> None:
-    """Every case of every suite is in one shard: their list is the one that was planned."""
-    held: defaultdict[str, dict[str, ShardFile]] = defaultdict(dict)
-    for each in shards:
-        for snapshot in each.run.snapshots:
-            for case in snapshot.cases:
-                other = held[snapshot.suite].setdefault(case.id, each)
-                if other is not each:
-                    raise Refused(
-                        f"case {case.id} of suite {snapshot.suite} is in {other} and in {each}; a "
-                        "run has every case once"
-                    )
-    plan = shards[0].plan
-    for suite in {**plan.suites, **held}:
-        cases, planned = held[suite], plan.suites.get(suite, 0)
-        if digest_cases(cases) != plan.parts.get(cases_part(suite)):
-            raise Refused(
-                f"suite {suite}: the shards hold {len(cases):,} cases, which are not the "
-                f"{planned:,} that were planned; a bundle lost some, or was changed"
-            )
+def check_places(shard: ShardFile) -> Iterator[tuple[int, Attempt]]:
+    """The attempts at cases of a shard, each with the number of its line.
 
-
-def _check_places(shard: ShardFile) -> None:
-    """Each attempt that the shard should have made is there, and no other."""
-    run = shard.run
-    planned = {
-        place
-        for suite, snapshot in zip(run.record.suites, run.snapshots, strict=True)
-        for place in _planned(suite, snapshot)
+    Raises Refused in the end unless each that the shard should have made is there, and no other.
+    """
+    measured = {
+        suite.suite: _Measured(suite, snapshot)
+        for suite, snapshot in zip(shard.record.suites, shard.snapshots, strict=True)
     }
-    own = {
-        attempt.place
-        for attempt in run.attempts
-        if attempt.pooled_from is None
-        and not _is_stored(run.snapshot(attempt.suite), attempt.variant)
-    }
-    cases = {(each.suite, case.id) for each in run.snapshots for case in each.cases}
-    lent = {a.place for a in run.attempts if (a.suite, a.case) not in cases}
-    lacking, strange = sorted(planned - own), sorted((own - planned) | lent)
-    if lacking:
+    strange = _Places()
+    found = 0
+    for number, attempt in shard.attempts.numbered():
+        suite = measured.get(attempt.suite)
+        there = suite is not None and suite.snapshot.cases.has(attempt.case)
+        if there:
+            yield number, attempt
+        own = attempt.pooled_from is None and not _is_stored(suite, attempt.variant)
+        if own and there and suite is not None and suite.planned(attempt):
+            found += 1
+        elif own or not there:
+            strange.add(attempt.place)
+    if found < sum(suite.attempts for suite in measured.values()):
+        lacking = _lacking(shard, measured.values())
         raise Refused(
-            f"{shard} lacks {_count(len(lacking))} that it should have made: {_places(lacking)}; "
+            f"{shard} lacks {_count(lacking.count)} that it should have made: {lacking}; "
             "its bundle is not whole"
         )
-    judged = {each.place for each in run.judgments} - {each.place for each in run.attempts}
-    if strange or judged:
-        strange = strange or sorted(judged)
+    for judgment in shard.judgments if not strange.count else ():
+        if shard.attempts.line_of(judgment.place) is None:
+            strange.add(judgment.place)
+    if strange.count:
         raise Refused(
-            f"{shard} holds {_count(len(strange))} that its plan does not have: "
-            f"{_places(strange)}; its bundle was changed"
+            f"{shard} holds {_count(strange.count)} that its plan does not have: {strange}; "
+            "its bundle was changed"
         )
 
 
-def _planned(suite: SuiteRecord, snapshot: SuiteSnapshot) -> Iterable[Place]:
-    for variant in suite.variants:
-        if stored_trials(snapshot, variant.variant) is None:
-            for case in snapshot.cases:
-                for trial in range(1, snapshot.trials + 1):
-                    yield suite.suite, variant.variant, case.id, trial
+class _Measured:
+    """What a shard should have made of a suite: `arms` at each case, in trials from 1."""
+
+    def __init__(self, record: SuiteRecord, snapshot: SuiteSnapshot) -> None:
+        self.snapshot = snapshot
+        self.arms = frozenset(
+            each.variant
+            for each in record.variants
+            if stored_trials(snapshot, each.variant) is None
+        )
+        self.attempts = len(self.arms) * len(snapshot.cases) * snapshot.trials
+
+    def planned(self, attempt: Attempt) -> bool:
+        return attempt.variant in self.arms and 1 <= attempt.trial <= self.snapshot.trials
+
+    def places(self) -> Iterator[Place]:
+        for variant in self.arms:
+            for case in self.snapshot.cases.ids():
+                for trial in range(1, self.snapshot.trials + 1):
+                    yield self.snapshot.suite, variant, case, trial
 
 
-def _is_stored(snapshot: SuiteSnapshot | None, variant: str) -> bool:
-    return snapshot is not None and stored_trials(snapshot, variant) is not None
+class _Places:
+    """How many places, and the first few of them, as a refusal names them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[Place] = []
+
+    def add(self, place: Place) -> None:
+        self.count += 1
+        self._first = sorted([*self._first, place])[:_SHOWN]
+
+    def __str__(self) -> str:
+        named = [f"{suite} {variant} {case} trial {n}" for suite, variant, case, n in self._first]
+        return _listed(named, self.count - len(named))
+
+
+def _lacking(shard: ShardFile, suites: Iterable[_Measured]) -> _Places:
+    lacking = _Places()
+    for suite in suites:
+        for place in suite.places():
+            attempt = shard.attempts.at(place)
+            if attempt is None or attempt.pooled_from is not None:
+                lacking.add(place)
+    return lacking
+
+
+def _is_stored(suite: _Measured | None, variant: str) -> bool:
+    return suite is not None and stored_trials(suite.snapshot, variant) is not None
 
 
 def _count(attempts: int) -> str:
     return "1 attempt" if attempts == 1 else f"{attempts:,} attempts"
 
 
-def _places(places: Sequence[Place]) -> str:
-    return _some([f"{suite} {variant} {case} trial {n}" for suite, variant, case, n in places])
-
-
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    return _listed(names[:_SHOWN], len(names) - _SHOWN)
+
+
+def _listed(names: Sequence[str], more: int) -> str:
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")

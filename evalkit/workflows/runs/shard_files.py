@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import Refused, StoreError, UsageError
-from evalkit.records.run import RunRecord, StoredRun
+from evalkit.records.judgment import Judgment
+from evalkit.records.run import RunRecord, SuiteSnapshot
 from evalkit.records.shard import PlanIdentity, Shard
+from evalkit.store.attempt_lines import AttemptLines
 from evalkit.store.bundle import RECORD, Bundle
 from evalkit.store.runs import RunStore
+from evalkit.store.trace_lines import TraceLines
 
 # how far below a folder of downloads a bundle may lie: artifact/.evalkit/runs/ID
 _DEEPEST = 6
@@ -17,19 +20,21 @@ _DEEPEST = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardFile:
-    """A shard as it was read. `spent_usd` is what
-    all of its lines were charged."""
+    """A shard as it was read. `spent_usd` is what all of its lines were charged."""
 
     bundle: Bundle
-    run: StoredRun
+    record: RunRecord
+    snapshots: tuple[SuiteSnapshot, ...]
+    attempts: AttemptLines
+    traces: TraceLines
+    judgments: tuple[Judgment, ...]
     shard: Shard
     plan: PlanIdentity
     spent_usd: float
 
-    @property
-    def record(self) -> RunRecord:
-        """Its run.json."""
-        return self.run.record
+    def snapshot(self, suite: str) -> SuiteSnapshot | None:
+        """What it has of that suite."""
+        return next((each for each in self.snapshots if each.suite == suite), None)
 
     def __str__(self) -> str:
         """As a refusal names it."""
@@ -97,10 +102,17 @@ def _read(bundle: Bundle) -> ShardFile:
                 f"run {record.id} is no shard of a run, so it cannot be merged; shards are made "
                 "with evalkit run --shard I/N"
             )
+        # there may be many shards, so that none of their lines is kept
+        attempts = bundle.attempts(held_bytes=0)
+        bundle.read_scores(attempts)  # they are made again, but a damaged bundle is refused
         return ShardFile(
             bundle=bundle,
+            record=record,
+            snapshots=bundle.snapshots(),
             # what a shard holds beyond its plan is told by merging, by name
-            run=bundle.load(),
+            attempts=attempts,
+            traces=bundle.trace_lines(),
+            judgments=bundle.judgments(),
             shard=record.shard,
             plan=record.plan,
             spent_usd=bundle.spent()[0],
