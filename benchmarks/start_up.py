@@ -6,12 +6,15 @@
 `evalkit run` is started on a project of benchmarks/runner.py and stopped as soon as the server has
 seen a request: imports, loading, redaction, rendering and pricing every case, the bundle's first
 files. Beside it what importing bare libraries takes, `--help`, and `evalkit plan`, which does the
-same and prints. Memory is the peak so far. Prints JSON lines; bytecode is written first, as an
-installed package has it.
+same and prints. `in git` is the same run in a repository with one changed prompt, against
+`--baseline HEAD`: two arms, and the git processes that it takes. Memory is the peak so far. Each
+run finds a project without private state. Prints JSON lines; bytecode is written first, as an
+installed package has it, and PYTHONDONTWRITEBYTECODE is taken out of the environment for that.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -30,11 +33,13 @@ FLOOR = [sys.executable, "-c", "import typer, rich, pydantic, yaml, aiohttp"]
 _POLL_S = 0.005
 
 
-def first_request(root: Path, url: str) -> dict[str, float]:
+def first_request(root: Path, url: str, *more: str) -> dict[str, float]:
     """Seconds from starting a run to its first request, CPU seconds and peak megabytes by then."""
+    # a run that was killed is read into the history by the next one
+    shutil.rmtree(root / ".evalkit", ignore_errors=True)
     before = requests_seen(url)
     started = time.perf_counter()
-    command = [*EVALKIT, "run", "--quiet", "--no-cache"]
+    command = [*EVALKIT, "run", "--quiet", "--no-cache", *more]
     process = subprocess.Popen(
         command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -65,6 +70,22 @@ def bench(cases: int, times: int) -> None:
         ratio = found["wall_s"] / floor["wall_s"]
         say("first request", {"cases": cases} | found | {"over_bare_imports": ratio})
         say("plan", {"cases": cases} | median([*EVALKIT, "plan", "--no-cache"], root, times))
+        say("check", {"cases": cases} | median([*EVALKIT, "check"], root, times))
+        commit(root)
+        seen = [first_request(root, url, "--baseline", "HEAD") for _ in range(times)]
+        found = {key: statistics.median(each[key] for each in seen) for key in seen[0]}
+        say("first request in git", {"cases": cases} | found)
+
+
+def commit(root: Path) -> None:
+    """Make a repository of the project, with a prompt that differs from its commit."""
+    (root / ".gitignore").write_text(".evalkit/\n", encoding="utf-8")
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "as it was"]):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
+    prompt = root / "prompts/bench/v1.yaml"
+    changed = prompt.read_text(encoding="utf-8").replace("one label", "one short label")
+    prompt.write_text(changed, encoding="utf-8")
 
 
 def main() -> None:
