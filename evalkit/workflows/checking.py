@@ -10,7 +10,6 @@ from evalkit.config.advice import NO_PRICE
 from evalkit.config.model import Config
 from evalkit.control.price_list import list_price
 from evalkit.errors import ConfigError, Problem
-from evalkit.gate.looks import minimum_cases_of, plan_looks
 from evalkit.gate.power import minimum_cases, smallest_margin
 from evalkit.gate.settings import margin_of
 from evalkit.sources.assets import Assets, SuiteAssets, load_assets
@@ -102,6 +101,8 @@ def _too_small(suite: SuiteAssets, config: Config) -> list[Problem]:
         ]
     if gate.on_inconclusive != "escalate" or _is_replayed(suite, config):
         return []
+    from evalkit.gate.looks import minimum_cases_of, plan_looks
+
     looks = plan_looks(
         trials=suite.suite.trials,
         alpha=gate.alpha,

@@ -11,7 +11,6 @@ from evalkit.sources.assets import SuiteAssets
 from evalkit.sources.calibrations import calibration_path
 from evalkit.sources.labels import read_labels
 from evalkit.sources.rubrics import all_rubrics
-from evalkit.workflows.judges.settings import read_standing
 
 
 def judge_problems(
@@ -47,6 +46,9 @@ def _standing_problems(
     calibrated = tree.exists(calibration_path(rubric))
     if not calibrated and suite is None:
         return  # a rubric that nothing uses yet
+    # opening judges takes what a run takes to call a model, and few projects have one
+    from evalkit.workflows.judges.settings import read_standing
+
     standing = read_standing(rubric, config, tree, labels)
     if standing.fit:
         return
