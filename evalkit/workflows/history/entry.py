@@ -15,19 +15,24 @@ from evalkit.workflows.deciding import ResultTable, table_of
 Tallies = Mapping[tuple[str, str], Iterable[CaseTally]]
 
 
+def is_measured(record: RunRecord) -> bool:
+    """Whether a run has figures: one under way was not scored yet, a drill measured nothing, and
+    what a shard measured counts once it is merged."""
+    return record.state != "running" and not record.drill and record.shard is None
+
+
 def entry_of(
     run: StoredRun, *, root: Path, tags: Sequence[str] = (), stamp: str = ""
 ) -> tuple[RunEntry, Tallies]:
     """The run's entry, and the tallies of each (suite, variant).
 
-    A run that is under way was not scored yet and has no arms, nor has a drill, which measured
-    nothing, nor a shard: what it measured counts once it is merged. `tags` are those of its commit.
+    A run that is not `is_measured` has no arms, and nothing of it but its record is looked at.
+    `tags` are those of its commit.
     The run is known by the name of its bundle, by which it is found again.
     """
     record = run.record
-    scored = record.state != "running" and not record.drill and record.shard is None
     table = None
-    if scored:
+    if is_measured(record):
         table = run.once(table_of)
     entry = RunEntry(
         id=Path(run.path).resolve().name,

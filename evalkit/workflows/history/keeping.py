@@ -18,6 +18,7 @@ from evalkit.records.history import RunEntry
 from evalkit.records.run import StoredRun
 from evalkit.sources.git import default_branch
 from evalkit.sources.git_command import GitFailed, run_git
+from evalkit.store.bundle import Bundle
 from evalkit.store.folder import PRIVATE
 from evalkit.store.history import SqliteHistory, open_history, renew_history
 from evalkit.store.history_file import bundle_stamp
@@ -103,7 +104,7 @@ def sync(root: Path, history: History, *, note: Note = _log.warning) -> Synced:
     problems = []
     for bundle in new:
         try:
-            entry, tallies = _entry(root, bundle.load_whole(), tags)
+            entry, tallies = _entry(root, _load(bundle), tags)
         except Exception as error:  # one bundle that is odd must not keep every run from starting
             if bundle_stamp(bundle.path):  # else it was removed while it was read
                 words = str(error) if isinstance(error, EvalkitError) else repr(error)
@@ -116,6 +117,17 @@ def sync(root: Path, history: History, *, note: Note = _log.warning) -> Synced:
         forgotten=len(known.keys() - bundles.keys()),
         problems=tuple(problems),
     )
+
+
+def _load(bundle: Bundle) -> StoredRun:
+    """The bundle; of a run without figures only its record, which is all that is told of it."""
+    # scorers take long to import, and most questions find nothing new
+    from evalkit.workflows.history.entry import is_measured
+
+    record = bundle.read_record()
+    if is_measured(record):
+        return bundle.load_whole()
+    return StoredRun(path=str(bundle.path), record=record, snapshots=(), attempts=(), scores=())
 
 
 def rebuild(root: Path, *, note: Note = _log.warning) -> int:

@@ -123,6 +123,14 @@ def test_a_run_under_way_has_no_figures_yet(tmp_path: Path) -> None:
     assert (entry.arms, tallies, entry.whole) == ((), {}, False)
 
 
+def test_of_a_run_under_way_only_the_record_is_read(tmp_path: Path) -> None:
+    stored = write_run(tmp_path, 1, ALONE, state="running", verdict=None)
+    (Path(stored.path) / "attempts.jsonl").write_text("not looked at\n")
+    with open_history(tmp_path) as history:
+        assert sync(tmp_path, history, note=quiet).problems == ()
+        assert history.stamps() == {hour(1): bundle_stamp(Path(stored.path))}
+
+
 def test_a_finished_run_is_recorded_without_reading_it_back(tmp_path: Path) -> None:
     stored = write_run(tmp_path, 1, BOTH)
     assert record_run(tmp_path, stored) is None
