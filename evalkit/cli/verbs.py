@@ -31,8 +31,7 @@ _GROUPS = ("judge", "golden", "local", "route", "key", "trace", "audit", "approv
 def register(app: typer.Typer, asked: str | None = None) -> None:
     """Add every verb to the application, or only the one that is asked for by its name.
 
-    The others cost 20 ms, more than half of what `evalkit` takes to find out what it is to do. What
-    is no name of a verb adds all: help and suggestions are made of them.
+    The others cost 25 ms. What is no name of a verb adds all, for help and suggestions.
     """
     known = asked in _VERBS or asked in _GROUPS
     for name, summary in _VERBS.items():

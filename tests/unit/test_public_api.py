@@ -27,3 +27,19 @@ def test_importing_evalkit_imports_nothing_heavy() -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_decides_and_reports_is_not_loaded_before_the_first_call() -> None:
+    later = (
+        "evalkit.workflows.deciding",
+        "evalkit.gate.suite",
+        "evalkit.report.html",
+        "evalkit.judge",
+    )
+    script = (
+        "import sys, evalkit.workflows.runs.running; "
+        f"print([n for n in {later} if n in sys.modules])"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
