@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -30,13 +31,14 @@ from evalkit.store.labels import run_labels
 from evalkit.store.schema import decode_record
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
-from evalkit.store.snapshots import case_lines, cases_name, decode_snapshot, encode_snapshot
+from evalkit.store.snapshots import CaseLines, cases_name, decode_snapshot, encode_snapshot
 from evalkit.store.trace_lines import TraceLines
 
 RECORD = "run.json"
 SCORES = "scores.jsonl"
 ASSETS = "assets"
 _JUDGMENTS = msgspec.json.Decoder(Judgment)
+_Line = TypeVar("_Line", bound=Attempt | Score | Judgment)
 
 
 class _AttemptLine(msgspec.Struct, frozen=True):
@@ -93,9 +95,10 @@ class Bundle:
 
     def write_snapshot(self, snapshot: SuiteSnapshot) -> None:
         """Replace assets/<suite>.cases.jsonl and assets/<suite>.json, which counts its lines."""
-        write_whole(self._inside(ASSETS, cases_name(snapshot.suite)), case_lines(snapshot.cases))
+        lines = CaseLines(snapshot.cases)
+        write_whole(self._inside(ASSETS, cases_name(snapshot.suite)), lines)
         path = self._inside(ASSETS, f"{snapshot.suite}.json")
-        write_whole(path, _indented(encode_snapshot(snapshot)))
+        write_whole(path, _indented(encode_snapshot(snapshot, lines.digest)))
 
     def snapshots(self) -> tuple[SuiteSnapshot, ...]:
         """The snapshots of the record's suites, in its order.
@@ -267,25 +270,40 @@ class Bundle:
         Raises StoreError for a line about a case, suite or variant that it did not have.
         """
         run = self.load()
-        cases = {each.suite: each.cases for each in run.snapshots}
-        variants = {
-            each.suite: {one.variant for one in each.variants} for each in run.record.suites
-        }
-        for name, lines in (
+        files: tuple[tuple[str, Iterable[Attempt | Score | Judgment]], ...] = (
             (ATTEMPTS, run.attempts),
             (SCORES, run.scores),
             (JUDGMENTS, run.judgments),
-        ):
-            for line in lines:
-                there = cases.get(line.suite)
-                if there is None or not (
-                    there.has(line.case) and line.variant in variants.get(line.suite, ())
-                ):
-                    raise StoreError(
-                        f"{self.path / name} tells of case {line.case!r} of suite {line.suite!r} "
-                        f"as {line.variant!r}, which the run did not have"
-                    )
+        )
+        for name, lines in files:
+            for _ in self.known(name, lines, run.record, run.snapshots):
+                pass
         return run
+
+    def known(
+        self,
+        name: str,
+        lines: Iterable[_Line],
+        record: RunRecord,
+        snapshots: Iterable[SuiteSnapshot],
+    ) -> Iterator[_Line]:
+        """The lines of the file `name`, each of which has to be about what the run had.
+
+        Raises StoreError for a line about a case, suite or variant that it did not have.
+        """
+        cases = {each.suite: each.cases for each in snapshots}
+        variants = {each.suite: {one.variant for one in each.variants} for each in record.suites}
+        for line in lines:
+            there = cases.get(line.suite)
+            if there is None or not (
+                there.has(line.case) and line.variant in variants.get(line.suite, ())
+            ):
+                raise StoreError(
+                    f"{self.path / name} tells of case {line.case!r} of suite {line.suite!r} "
+                    f"as {line.variant!r}, which the run did not have; restore the file, or remove "
+                    "the line"
+                )
+            yield line
 
 
 def _readable(value: msgspec.Struct) -> bytes:

@@ -5,6 +5,7 @@ come from; `assets/<suite>.cases.jsonl` holds them. Bundles of an older evalkit 
 JSON, where they are read as well.
 """
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,10 +30,12 @@ Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
 class _Counted(msgspec.Struct, forbid_unknown_fields=True):
-    """What the JSON says of the cases: `lines` are runs, (the first line, how many follow)."""
+    """What the JSON says of the cases: `lines` are runs, (the first line, how many follow), and
+    `digest` that of the file that holds them, where it is known."""
 
     count: Number
     lines: list[tuple[Number, Number]] = []
+    digest: str | None = None
 
 
 _CASE = msgspec.json.Decoder(Case)
@@ -45,16 +48,39 @@ def cases_name(suite: str) -> str:
     return f"{suite}.cases.jsonl"
 
 
-def case_lines(cases: Cases) -> Iterator[bytes]:
-    """The content of the file of the cases, in pieces."""
-    for first in range(0, len(cases), _PIECES):
-        last = min(first + _PIECES, len(cases))
-        yield b"".join(msgspec.json.encode(cases[at]) + b"\n" for at in range(first, last))
+class CaseLines:
+    """The content of the file of the cases, in pieces that can be gone over once."""
+
+    def __init__(self, cases: Cases) -> None:
+        """Of these cases."""
+        self._cases = cases
+        self._hash = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for first in range(0, len(self._cases), _PIECES):
+            last = min(first + _PIECES, len(self._cases))
+            piece = b"".join(
+                msgspec.json.encode(self._cases[at]) + b"\n" for at in range(first, last)
+            )
+            self._hash.update(piece)
+            yield piece
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that was gone over."""
+        return _shown(self._hash)
 
 
-def encode_snapshot(snapshot: SuiteSnapshot) -> bytes:
-    """The snapshot as JSON, with the count of its cases in their place."""
-    return msgspec.json.encode(snapshot, enc_hook=_counted)
+def encode_snapshot(snapshot: SuiteSnapshot, digest: str) -> bytes:
+    """The snapshot as JSON, with the count of its cases in their place, and with the digest of
+    their file."""
+
+    def counted(cases: Any) -> Any:
+        if isinstance(cases, Cases):
+            return _Counted(count=len(cases), lines=cases.line_runs(), digest=digest)
+        raise NotImplementedError(f"no JSON for {type(cases).__name__}")
+
+    return msgspec.json.encode(snapshot, enc_hook=counted)
 
 
 def decode_snapshot(encoded: bytes, cases_path: Path) -> SuiteSnapshot:
@@ -78,19 +104,19 @@ def decode_snapshot(encoded: bytes, cases_path: Path) -> SuiteSnapshot:
     return msgspec.json.decode(msgspec.json.encode(fields), type=SuiteSnapshot, dec_hook=put)
 
 
-def _counted(cases: Any) -> Any:
-    if isinstance(cases, Cases):
-        return _Counted(count=len(cases), lines=cases.line_runs())
-    raise NotImplementedError(f"no JSON for {type(cases).__name__}")
+def _shown(hashed: "hashlib._Hash") -> str:
+    return f"sha256:{hashed.hexdigest()}"
 
 
 def _read_cases(path: Path, said: _Counted) -> Cases:
     if said.count != sum(many for _, many in said.lines) or any(m < 1 for _, m in said.lines):
         raise StoreError(f"the JSON beside {path} is damaged: it counts its cases in two ways")
     building = CasesBuilder(SpooledTexts())
+    hashed = hashlib.sha256()
     try:
         with open_plain(path) as file:
             while raw := file.readline(_MOST_BYTES + 1):
+                hashed.update(raw)
                 _take(building, raw, path, said.count)
     except FileNotFoundError as error:
         raise StoreError(f"{path} is missing, so its suite cannot be scored") from error
@@ -98,6 +124,11 @@ def _read_cases(path: Path, said: _Counted) -> Cases:
         raise explain(error, "read", path) from error
     if len(building) != said.count:
         raise _other(path, len(building), said.count)
+    if said.digest not in (None, _shown(hashed)):
+        raise StoreError(
+            f"{path} is not what the run wrote there: its cases were changed, or stand in another "
+            "order; restore the bundle from where it came"
+        )
     return building.result().with_lines(_expanded(said.lines))
 
 

@@ -267,3 +267,21 @@ def test_a_damaged_line_of_a_run_is_told_by_its_place(
     assert done.code == 4
     assert f"{stopped / name}:1: not a line that evalkit wrote" in done.err
     assert "remove the line and resume the run" in done.err
+
+
+def test_an_attempt_that_the_run_cannot_have_made_is_told_and_nothing_is_made(
+    tmp_path: Path, ask: Ask
+) -> None:
+    project = ProjectFiles(tmp_path / "project", cases=4).write()
+    assert ask("run", cwd=project.root).code == 3
+    (run,) = (project.root / ".evalkit/runs").iterdir()
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"state": "interrupted"}))
+    first = json.loads((run / "attempts.jsonl").read_text().splitlines()[0])
+    for other in ({"case": "zzz"}, {"suite": "zzz"}, {"variant": "anchor"}):
+        (run / "attempts.jsonl").write_text(json.dumps(first | other) + "\n")
+        done = ask("run", "--resume", run.name, cwd=project.root)
+        assert done.code == 4, done.err
+        assert f"{run / 'attempts.jsonl'} tells of case" in done.err
+        assert "which the run did not have; restore the file, or remove the line" in done.err
+        assert len((run / "attempts.jsonl").read_text().splitlines()) == 1

@@ -18,6 +18,7 @@ from evalkit.records.plan import PlannedAttempt
 from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
+from evalkit.store.journal import ATTEMPTS
 from evalkit.store.runs import RunStore
 from evalkit.workflows.history.keeping import open_synced, record_run
 from evalkit.workflows.interrupting import passing_signals
@@ -203,7 +204,7 @@ async def _execute(
         for snapshot in prepared.snapshots:
             bundle.write_snapshot(snapshot)
         results = RunResults(scorings, bundle, spool)
-        for attempt in results.attempts:
+        for attempt in bundle.known(ATTEMPTS, results.attempts, record, prepared.snapshots):
             if attempt.has_result:
                 results.take(attempt)
         lent = {a.measurement_id for a in results.attempts if a.has_result and a.pooled_from}

@@ -18,7 +18,7 @@ from evalkit.records.last_run import LastRun
 from evalkit.records.run import GitState, SuiteSnapshot
 from evalkit.store.archive import RunArchive
 from evalkit.store.runs import RunStore
-from evalkit.store.snapshots import case_lines, encode_snapshot
+from evalkit.store.snapshots import CaseLines, encode_snapshot
 
 Build = Callable[..., Any]
 Files = Mapping[str, bytes]
@@ -43,10 +43,12 @@ def files(record: Build, attempt: Build) -> Callable[..., dict[str, bytes]]:
             trials=1,
         )
         encode = msgspec.json.encode
+        lines = CaseLines(snapshot.cases)
+        cases = b"".join(lines)
         return {
             "run.json": encode(record(state="complete", **changes)),
-            "assets/triage.json": encode_snapshot(snapshot),
-            "assets/triage.cases.jsonl": b"".join(case_lines(snapshot.cases)),
+            "assets/triage.json": encode_snapshot(snapshot, lines.digest),
+            "assets/triage.cases.jsonl": cases,
             "attempts.jsonl": encode(attempt()) + b"\n",
             "scores.jsonl": b"",
         }
