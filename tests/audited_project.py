@@ -1,5 +1,6 @@
 """A project with a rubric, labelled outputs, and a judge that is a function of its prompt."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,7 @@ class JudgeTransport:
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> HttpReply:
+        await asyncio.sleep(0)  # as a network does: others get their turn meanwhile
         asked = json.loads(body)
         self.models.append(asked["model"])
         self.prompts.append("\n".join(each["content"] for each in asked["messages"]))

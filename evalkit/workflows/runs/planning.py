@@ -9,6 +9,7 @@ from evalkit.control.ledger.book import Ledger
 from evalkit.ports import History
 from evalkit.records.plan import RunPlan
 from evalkit.store.runs import RunStore
+from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.history.keeping import open_synced
 from evalkit.workflows.runs.caching import open_cache
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run, run_cap_usd
@@ -42,6 +43,7 @@ async def prepared_only(
 
     Raises what `prepare_run` raises; the wiring is closed behind it.
     """
+    refuse_tracked_state(wiring.root)
     try:
         with open_cache(wiring.root, request) as cache, open_synced(wiring.root) as history:
             prepared = await prepare_run(

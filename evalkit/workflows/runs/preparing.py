@@ -27,7 +27,6 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
 from evalkit.workflows.guards.accepting import unaccepted_changes
-from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
 from evalkit.workflows.replay.arms import with_traffic
@@ -113,10 +112,8 @@ async def prepare_run(
     `calls` is where the run's calls are to be written down.
 
     Raises ConfigError, UsageError, or Refused for a run that would say nothing: no suite, nothing
-    to compare with, a selection that matches nothing, a fault that breaks nothing, measurements
-    that a commit brought along.
+    to compare with, a selection that matches nothing, a fault that breaks nothing.
     """
-    refuse_tracked_state(wiring.root)
     wiring.drill(request.faults)
     wiring.offline = request.cache == "offline"
     assets, setups = set_up_suites(

@@ -20,6 +20,7 @@ from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
 from evalkit.store.journal import ATTEMPTS
 from evalkit.store.runs import RunStore
+from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.history.keeping import open_synced, record_run
 from evalkit.workflows.interrupting import passing_signals
 from evalkit.workflows.runs.borrowing import borrow_attempts
@@ -101,6 +102,7 @@ async def _run(
     resumed: Bundle | None,
 ) -> StoredRun:
     choice.check()
+    refuse_tracked_state(wiring.root)
     store = RunStore(wiring.root)
     before = None if resumed is None else resumed.read_record()
     watch = StallWatch(on_event, clock=wiring.clock, flights=wiring.flights)
