@@ -7,7 +7,10 @@
 Nobody makes a million calls to measure `evalkit show`. Small runs are made against
 benchmarks/server.py (one, its shards, and one more of the same cases), then every case of their
 bundles is multiplied under further ids, and what their records count along with them. One case in
-ten fails. Each command is a process of its own. Prints JSON lines, the bundles' sizes first, and
+ten fails. With one arm the second run takes over the attempts of the first, and the shards those of
+both, so that they have two and three attempts a case.
+
+Each command is a process of its own. Prints JSON lines, the bundles' sizes first, and
 beside the commands what a bare loop that squares three million numbers takes in the same minute.
 """
 
