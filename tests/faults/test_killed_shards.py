@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import V2, Ask, ask
 from tests.cli.project import ProjectFiles
 from tests.faults.conftest import served
@@ -27,12 +29,18 @@ def record_of(bundle: Path) -> dict[str, Any]:
 
 
 def without_amounts(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without what two calls of one server differ in: how long they took."""
+    """Without what two runs of one server differ in: how long calls took, and what those cost that
+    were in flight when one was killed."""
     text = json.loads(json.dumps(suites))
     for suite in text:
         for totals in suite["totals"]:
-            totals["latency_p50_s"] = totals["latency_p95_s"] = None
+            totals["latency_p50_s"] = totals["latency_p95_s"] = totals["billed_usd"] = None
     return list(text)
+
+
+def billed(record: dict[str, Any]) -> float:
+    """What the arms of its suites were charged."""
+    return sum(totals["billed_usd"] for suite in record["suites"] for totals in suite["totals"])
 
 
 def test_a_killed_shard_is_refused_resumed_and_merged_as_if_nothing_had_happened(
@@ -83,8 +91,9 @@ def test_a_killed_shard_is_refused_resumed_and_merged_as_if_nothing_had_happened
     joined, whole = record_of(runs(served)[2]), record_of(bundle)
     assert without_amounts(joined["suites"]) == without_amounts(whole["suites"])
     assert joined["verdict"] == whole["verdict"]
-    # what was in flight when it was killed has left no line, and cannot be billed to anything else
-    assert abs(joined["billed_usd"] - whole["billed_usd"]) < 1e-9
+    # calls that were in flight when it was killed are charged, and those that took their place
+    assert joined["billed_usd"] == pytest.approx(billed(joined))
+    assert joined["billed_usd"] >= whole["billed_usd"] > 0
     lines = (runs(served)[2] / "attempts.jsonl").read_text().splitlines()
     places = [json.loads(line) for line in lines]
     assert len({(p["variant"], p["case"], p["trial"]) for p in places}) == len(places) == 200

@@ -513,17 +513,21 @@ def test_a_text_of_a_megabyte_is_clipped_and_says_so(browser: Chromium, hostile:
         )
 
 
-def test_five_thousand_cases_cost_the_page_a_few_rows(browser: Chromium, folder: Path) -> None:
+def test_of_five_thousand_cases_the_page_lists_what_tells_something_and_says_so(
+    browser: Chromium, folder: Path
+) -> None:
     address = write(folder, "large.html", SyntheticRun(5_000))
     with browser.open(address) as page:
-        assert listed(page) == 5_000
+        most = listed(page)
+        assert 500 <= most <= 2_000
+        text = str(page.evaluate("document.body.textContent"))
+        assert f"{5_000 - most:,}" in text, "how many it leaves out"
         rows: Any = page.evaluate("document.querySelectorAll('.row').length")
         assert rows < 60
         page.evaluate("document.getElementById('list').focus()")
         page.press("End")
         assert page.evaluate("document.querySelectorAll('.row').length") < 60
-        assert page.evaluate("document.getElementById('position').textContent") == "5000 of 5000"
-        type_search(page, '"ticket 4321"', 1)
-        assert shown(page) == "case-04321"
+        position = page.evaluate("document.getElementById('position').textContent")
+        assert position == f"{most} of {most}"
         assert page.errors == []
         assert page.requests == [address]
