@@ -341,13 +341,14 @@ def test_a_judge_spends_inside_the_runs_budget(
     ask: Ask, served: Served, judge_server: OpenAIServer
 ) -> None:
     project = served(good_v2=never, cases=50)
-    project.config["budgets"] = [{"scope": "run", "max_usd": 0.02}]
+    # for two in five outputs: too few to tell anything, whichever they are
+    project.config["budgets"] = [{"scope": "run", "max_usd": 0.01}]
     project.write()
     done = ask("run", *V2, cwd=project.root)
     assert done.code == 4, done.out + done.err
     assert "budget exhausted" in done.out
     record, taken = record_of(project.root), judging_of(project.root)
-    assert 0 < taken["billed_usd"] <= 0.02
+    assert 0 < taken["billed_usd"] <= 0.01
     assert taken["cost_usd"] == pytest.approx(taken["billed_usd"])
     assert record["state"] == "incomplete"
     assert ask("gate", "latest", cwd=project.root).code == 2
@@ -358,7 +359,7 @@ def test_a_judge_spends_inside_the_runs_budget(
     project.write()
     assert ask("run", "--resume", "latest", cwd=project.root).code == 1
     assert set(asked_about(judge_server, 1).values()) == {1}
-    assert judging_of(project.root)["billed_usd"] > 0.02
+    assert judging_of(project.root)["billed_usd"] > 0.01
 
 
 def test_selected_cases_are_judged_and_not_gated(
