@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DRIVERS = Path(__file__).with_name("drivers")
 
 
-class Peer:
+class Peer(ABC):
     """A tool or a client that does the reference work."""
 
     name = ""
@@ -30,16 +31,16 @@ class Peer:
     results: tuple[str, ...] = ()  # globs in the job's folder: the results that it keeps
     codes: tuple[int, ...] = (0,)  # how it may end when the work was done
 
+    @abstractmethod
     def start_up(self, where: Environment) -> list[str]:
         """`--help`, or the import of a library."""
-        raise NotImplementedError
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: Job) -> None:  # noqa: B027 -- most need none
         """Files it needs besides the job's."""
 
+    @abstractmethod
     def command(self, where: Environment, job: Job) -> list[str]:
         """The work."""
-        raise NotImplementedError
 
     def environ(self, job: Job) -> Mapping[str, str]:
         """Variables beyond PATH, HOME and LANG."""
