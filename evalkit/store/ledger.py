@@ -1,12 +1,13 @@
 """Accounts that the processes of a machine share: `.evalkit/ledger.db`.
 
-What the tasks of one event loop ask for within one tick goes into one transaction (a group commit):
-it takes a fraction of a millisecond and runs on the loop itself, for a thread would have to wait
-for the interpreter after every statement. Nothing here waits for another process while a loop runs:
-a file that somebody else writes is asked again a moment later.
+What the tasks of one event loop ask for in close succession goes into one transaction (a group
+commit): it takes a fraction of a millisecond and runs on the loop itself, for a thread would have
+to wait for the interpreter after every statement. Nothing here waits for another process while a
+loop runs: a file that somebody else writes is asked again a moment later.
 """
 
 import asyncio
+import math
 import os
 import random
 import secrets
@@ -37,6 +38,9 @@ from evalkit.store.ledger_rows import Entries, find_balances, read_balances
 LEASE_S = 120.0
 PATIENCE_S = 5.0
 _RETRY_S = 0.001
+# Holds that come closer together than that, a few transactions, are granted together; one that
+# comes alone is granted at once, for calls that leave together come back together.
+_TOGETHER_S = 0.0002
 # What ends goes with the next hold, or alone after so long: until then it counts in full.
 _SETTLE_S = 0.002
 _REMEMBERED = 10_000
@@ -91,6 +95,7 @@ class SqliteAccounts:
         self._wishes: list[_Wish] = []
         self._ends: list[_End] = []
         self._flushing: asyncio.AbstractEventLoop | None = None
+        self._flushed_s = -math.inf
         self._settling: asyncio.AbstractEventLoop | None
         self._known: dict[str, Balance] = {}  # as of version
         self._version: int | None = None
@@ -117,12 +122,16 @@ class SqliteAccounts:
             return answer
 
     async def hold(self, amount: Amount, limits: Sequence[Limit]) -> Held | Refusal:
-        """The same without blocking the loop; one transaction for all tasks of this tick."""
+        """The same without blocking the loop; one transaction for those who ask together."""
         loop = asyncio.get_running_loop()
         wish = _Wish(amount, limits, loop.create_future())
         with self._lock:
             self._wishes.append(wish)
-            self._flush_soon(loop)
+            if loop.time() - self._flushed_s < _TOGETHER_S:
+                self._flush_soon(loop)
+            elif not self._will_flush:
+                self._flushing = loop
+                self._flush(loop, loop.time() + self._patience_s)
         try:
             return await wish.granted
         except asyncio.CancelledError:
@@ -204,9 +213,13 @@ class SqliteAccounts:
             if self._ends:
                 self._flush_soon(loop)
 
-    def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+    @property
+    def _will_flush(self) -> bool:
         # a loop that was left between two ticks may never come to what it was to do
-        if self._flushing is None or not self._flushing.is_running():
+        return self._flushing is not None and self._flushing.is_running()
+
+    def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._will_flush:
             self._flushing = loop
             loop.call_soon(self._flush, loop, loop.time() + self._patience_s)
 
@@ -229,6 +242,7 @@ class SqliteAccounts:
             self._wishes.clear()
             self._ends.clear()
             self._flushing = None
+            self._flushed_s = loop.time()
             self._renew_later(loop)
         for wish, answer in zip(wishes, answers, strict=True):
             _tell(loop, wish, answer, self._give_back)
