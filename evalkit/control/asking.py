@@ -39,34 +39,19 @@ class RouteModel:
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A request to one model with its bounds; `input_tokens` by part, `output_tokens` the cap.
 
-    `degradable` tells that a cheaper model can be asked instead, to whom budgets that degrade leave
-    a share.
+    `max_tokens` is the upper bound of all tokens of one call, `max_output_cost_usd` the list price
+    of the output cap and `max_cost_usd` that of both bounds, None without a price. `degradable`
+    tells that a cheaper model can be asked instead, to whom budgets that degrade leave a share.
     """
 
     model: RouteModel
     request: Request
     input_tokens: dict[str, int]
     output_tokens: int
+    max_tokens: int
+    max_output_cost_usd: float | None
+    max_cost_usd: float | None
     degradable: bool = False
-
-    @property
-    def max_tokens(self) -> int:
-        """The upper bound of all tokens of one call."""
-        return sum(self.input_tokens.values()) + self.output_tokens
-
-    @property
-    def max_output_cost_usd(self) -> float | None:
-        """The list price of the output cap."""
-        return output_bound_usd(
-            self.model.price, self.output_tokens, input_tokens=sum(self.input_tokens.values())
-        )
-
-    @property
-    def max_cost_usd(self) -> float | None:
-        """The list price of both bounds, None without a price."""
-        inputs = input_bound_usd(self.model.price, sum(self.input_tokens.values()))
-        output = self.max_output_cost_usd
-        return None if inputs is None or output is None else inputs + output
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +73,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def offer_to(self, model: RouteModel, *, degradable: bool = False) -> Offer:
         """The request to one model; `degradable` where a cheaper one can be asked instead."""
+        input_tokens = sum(self.input_tokens.values())
+        input_usd = input_bound_usd(model.price, input_tokens)
+        output_usd = output_bound_usd(model.price, self.max_tokens, input_tokens=input_tokens)
+        whole_usd = None if input_usd is None or output_usd is None else input_usd + output_usd
         return Offer(
             model=model,
             degradable=degradable,
@@ -104,6 +93,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             ),
             input_tokens=self.input_tokens,
             output_tokens=self.max_tokens,
+            max_tokens=input_tokens + self.max_tokens,
+            max_output_cost_usd=output_usd,
+            max_cost_usd=whole_usd,
         )
 
 
