@@ -7,7 +7,8 @@ its own, so that a client's CPU time is the client's.
     python benchmarks/server.py --latency-ms 50          # prints {"url": "http://127.0.0.1:PORT/v1"}
     curl http://127.0.0.1:PORT/stats                     # {"requests": N, "connections": C, ...}
 
-`GET /v1/models` lists its one model, any other GET tells what it saw (`Counters`).
+A request for a stream gets its first word after `--latency-ms` and a further one every
+`--token-ms`. `GET /v1/models` lists its one model, any other GET tells what it saw (`Counters`).
 It ends on SIGINT or SIGTERM, and when its standard input closes where `--until-stdin-closes` is
 given, so that a benchmark that dies takes it along.
 """
@@ -17,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -25,6 +27,11 @@ from typing import Any
 ID = b"chatcmpl-00000000"
 # ids of vendors are mostly letters; one of digits alone may be somebody's telephone number
 _LETTERS = bytes.maketrans(b"0123456789", b"ABCDEFGHIJ")
+# a body that asks for a stream, however it is spaced
+STREAM = re.compile(rb'"stream": ?true')
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 MODELS = b'{"object": "list", "data": [{"id": "bench", "object": "model", "owned_by": "bench"}]}'
 
 
@@ -82,11 +89,50 @@ class ReplyTemplate:
             }
         ).encode()
         self._before, self._after = _http(body).split(ID)
+        words = re.findall(r"\S+\s*", content)
+        self._events = [
+            *(_event({"choices": [_delta({"content": word})]}) for word in words),
+            _event({"choices": [_delta({}, "stop")]}),
+            _event(
+                {
+                    "choices": [],
+                    "usage": {
+                        "prompt_tokens": input_tokens,
+                        "completion_tokens": output_tokens,
+                        "total_tokens": input_tokens + output_tokens,
+                    },
+                }
+            )
+            + _chunk(b"data: [DONE]\n\n")
+            + b"0\r\n\r\n",
+        ]
 
     def numbered(self, number: int) -> bytes:
         """The whole HTTP reply with its own id."""
-        letters = (b"%08d" % number).translate(_LETTERS)
-        return b"%bchatcmpl-%b%b" % (self._before, letters, self._after)
+        return b"%bchatcmpl-%b%b" % (self._before, _letters(number), self._after)
+
+    def streamed(self, number: int) -> list[bytes]:
+        """The parts of the HTTP reply as a stream, one a moment; the first one has the head."""
+        named = b"chatcmpl-" + _letters(number)
+        first, *rest = (each.replace(ID, named) for each in self._events)
+        return [STREAM_HEAD + first, *rest]
+
+
+def _letters(number: int) -> bytes:
+    return (b"%08d" % number).translate(_LETTERS)
+
+
+def _delta(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "finish_reason": finish_reason}
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    frame = {"id": ID.decode(), "object": "chat.completion.chunk", "created": 1700000000}
+    return _chunk(b"data: %b\n\n" % json.dumps(frame | {"model": "bench"} | body).encode())
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _http(body: bytes) -> bytes:
@@ -99,10 +145,13 @@ def _http(body: bytes) -> bytes:
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests on it are answered in order."""
 
-    def __init__(self, counters: Counters, template: ReplyTemplate, latency_s: float) -> None:
+    def __init__(
+        self, counters: Counters, template: ReplyTemplate, latency_s: float, token_s: float
+    ) -> None:
         self._counters = counters
         self._template = template
         self._latency_s = latency_s
+        self._token_s = token_s
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -123,10 +172,11 @@ class Connection(asyncio.Protocol):
                 length = int(head[at + 15 :].split(b"\r\n", 1)[0])
             if len(self._buffer) < end + 4 + length:
                 return
+            body = self._buffer[end + 4 : end + 4 + length]
             self._buffer = self._buffer[end + 4 + length :]
-            self._answer(head)
+            self._answer(head, body)
 
-    def _answer(self, head: bytes) -> None:
+    def _answer(self, head: bytes, body: bytes) -> None:
         if head.startswith(b"get /v1/models"):
             self._write(_http(MODELS))
             return
@@ -134,9 +184,15 @@ class Connection(asyncio.Protocol):
             self._write(_http(json.dumps(vars(self._counters)).encode()))
             return
         arrived_s = self._counters.arrived()
-        reply = self._template.numbered(self._counters.requests)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._latency_s, self._complete, reply, arrived_s)
+        loop, number = asyncio.get_running_loop(), self._counters.requests
+        if STREAM.search(body):
+            *parts, last = self._template.streamed(number)
+            for at, part in enumerate(parts):
+                loop.call_later(self._latency_s + at * self._token_s, self._write, part)
+            ends_s = self._latency_s + len(parts) * self._token_s
+            loop.call_later(ends_s, self._complete, last, arrived_s)
+            return
+        loop.call_later(self._latency_s, self._complete, self._template.numbered(number), arrived_s)
 
     def _complete(self, reply: bytes, arrived_s: float) -> None:
         self._counters.answered(arrived_s)
@@ -157,7 +213,9 @@ async def serve(arguments: argparse.Namespace) -> None:
     )
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Connection(counters, template, arguments.latency_ms / 1000),
+        lambda: Connection(
+            counters, template, arguments.latency_ms / 1000, arguments.token_ms / 1000
+        ),
         "127.0.0.1",
         arguments.port,
         backlog=4096,
@@ -183,6 +241,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--latency-ms", type=float, default=50.0)
+    parser.add_argument("--token-ms", type=float, default=10.0, help="between words of a stream")
     parser.add_argument("--content", default="ok", help="the text of every reply")
     parser.add_argument("--input-tokens", type=int, default=100)
     parser.add_argument("--output-tokens", type=int, default=10)

@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 
 from evalkit.errors import Refused
+from evalkit.workflows.binding import bind_tcp
 
 
 class _Server(uvicorn.Server):
@@ -44,7 +45,7 @@ class QuietServer:
             if self._serving is not None:
                 return
             try:
-                bound = self._config.bind_socket()
+                bound = bind_tcp(self._config)
             except SystemExit:  # it has told why in its log
                 raise Refused("the gateway of the run cannot listen on loopback") from None
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"

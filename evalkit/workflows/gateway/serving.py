@@ -36,6 +36,7 @@ def serve_project(
         from evalkit.gateway.app import build_app
         from evalkit.gateway.metrics import Metrics
         from evalkit.gateway.operation import Operation
+        from evalkit.workflows.binding import bind_tcp
         from evalkit.workflows.gateway.reloading import ReloadingService
         from evalkit.workflows.gateway.server import GatewayServer, configure
     except ImportError as error:
@@ -53,7 +54,7 @@ def serve_project(
     app = build_app(service, operation, around=service.open)
     config = configure(app, listening, operation)
     try:
-        bound = config.bind_socket()
+        bound = bind_tcp(config)
     except (SystemExit, OverflowError, UnicodeError):  # it has told why in its log
         raise UsageError(
             f"cannot listen at {listening.host}:{listening.port}; choose another --port or --host"
