@@ -21,6 +21,7 @@ CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 _DOWN, _UP = frozenset({" ", "\x1b[B", "\x1b[6~"}), frozenset({"b", "\x1b[A", "\x1b[5~"})
 _END = frozenset({"", "\x04"})  # end of input, Ctrl-D
 _FEWEST = 3
+_LOOK_S = 0.1
 
 
 def open_desk(source: TextIO, shown: TextIO) -> "KeyDesk | LineDesk":
@@ -57,7 +58,7 @@ class KeyDesk:
         self._write(prompt)
         found = bytearray()
         while not found.endswith(b"\n"):
-            piece = os.read(self._descriptor, 4096)
+            piece = self._read(4096)
             if not piece:
                 break
             found += piece
@@ -107,13 +108,21 @@ class KeyDesk:
         """One key, or an escape sequence as a whole; empty at the end of input."""
         with self._single_keys():
             while True:
-                piece = os.read(self._descriptor, 1)
+                piece = self._read(1)
                 if not piece:
                     return ""
                 if piece == b"\x1b":
                     return "\x1b" + "".join(self._rest())
                 if key := self._decoder.decode(piece):
                     return key
+
+    def _read(self, limit: int) -> bytes:
+        """What was typed, once something was; nothing at the end of input."""
+        # A read without end sleeps through a Ctrl-C that came just before it: the interpreter has
+        # taken the signal, and looks at it when the read is over.
+        while not select.select([self._descriptor], [], [], _LOOK_S)[0]:
+            pass
+        return os.read(self._descriptor, limit)
 
     def _rest(self) -> Iterator[str]:
         """What follows an escape at once."""

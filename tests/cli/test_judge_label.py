@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from evalkit.cli.desk import KeyDesk
+from evalkit.report.labelling import Panel
 from tests.cli.conftest import Ask, Gated
 from tests.labelled import write_rubric
 
@@ -280,6 +283,37 @@ def test_an_interrupt_loses_nothing_and_leaves_the_terminal_as_it_was(
     assert terminal.finish() == 130
     assert termios.tcgetattr(terminal.slave) == terminal.before
     assert len(labels(waiting)) == 1
+
+
+def test_an_interrupt_that_does_not_end_the_wait_for_a_key_is_seen() -> None:
+    """Another thread takes the signal, so that no read of the desk is interrupted by it: as where
+    it comes after the interpreter has last looked, and before the read."""
+    master, slave = pty.openpty()
+    slept, ended = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        while termios.tcgetattr(slave)[3] & termios.ICANON:
+            select.select([], [], [], 0.01)
+        select.select([], [], [], 0.05)  # by now it reads; a signal before that passes just as well
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if not ended.wait(_LIMIT_S):
+            slept.set()
+            os.write(master, b"x")  # or this test would never end
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ExitStack() as stack:
+        stack.callback(os.close, master)
+        stack.callback(os.close, slave)
+        shown = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        stack.callback(signal.signal, signal.SIGINT, before)
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(ended.set)
+        with pytest.raises(KeyboardInterrupt):
+            KeyDesk(slave, shown).read(lambda screen: Panel(("head",), ("body",), ("q quit",)))
+        assert not slept.is_set()
+        assert termios.tcgetattr(slave)[3] & termios.ICANON
 
 
 def test_an_output_that_is_longer_than_the_screen_scrolls(
