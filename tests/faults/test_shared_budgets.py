@@ -8,43 +8,24 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit.control.ledger.book import Ledger
 from evalkit.errors import BudgetExhausted, StoreError
-from evalkit.sources.assets import read_config
-from evalkit.sources.tree import WorkingTree
-from evalkit.store.ledger import LEASE_S, SqliteAccounts
+from evalkit.store.ledger import LEASE_S
 from tests.cli.project import ProjectFiles
 from tests.faults.budget_child import ANN, RUN
 from tests.faults.budget_child import __file__ as CHILD
 from tests.faults.conftest import Evalkit, served
+from tests.faults.ledgers import ledger_of
 from tests.servers.openai_server import OpenAIServer, SeenRequest, tokens
 
 __all__ = ["served"]
 
 Child = subprocess.Popen[str]
 Start = Callable[..., Child]
-
-
-class SetClock:
-    """Tells the time that it is set to."""
-
-    def __init__(self, now: datetime) -> None:
-        self.time = now
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
 
 
 @pytest.fixture
@@ -89,13 +70,6 @@ def told(children: list[Child]) -> list[Any]:
         assert child.returncode == 0, err
         found.append(json.loads(out))
     return found
-
-
-def ledger_of(root: Path, *, later_s: float = 0.0, run: str = "r-other") -> Ledger:
-    """The project's ledger as another process sees it."""
-    clock = SetClock(datetime.now(UTC) + timedelta(seconds=later_s))
-    accounts = SqliteAccounts(root, clock=clock, run=run)
-    return Ledger(read_config(WorkingTree(root)).budgets, accounts=accounts, clock=clock, run=run)
 
 
 def test_four_processes_at_concurrency_64_stay_under_every_cap_by_the_servers_books(
