@@ -418,6 +418,11 @@ class IdentityFile(Part):
     team: Annotated[str, Field(description="The user's team.")] = ""
 
 
+# A mutable default is copied deeply for every case that leaves it out, which costs more than the
+# rest of its check. (Editors are shown `[]`; an empty mapping says no more to them than none.)
+_NONE: Any = Field(default_factory=list, json_schema_extra={"default": []})
+
+
 class CaseFile(Part):
     """A line of cases.jsonl, or an entry of cases.yaml: one input and what is expected of it."""
 
@@ -430,27 +435,27 @@ class CaseFile(Part):
     expected: Annotated[Expected, Field(description="What the suite's scorers read.")] = (
         Expected.model_construct()
     )
-    tags: Annotated[list[Words], Field(description="Slices that the case belongs to.")] = []
+    tags: Annotated[list[Words], Field(description="Slices that the case belongs to.")] = _NONE
     group: Annotated[
         Words | None,
         Field(description="Cases of one group are variants of each other and count as one."),
     ] = None
     documents: Annotated[
         list[DocumentFile], Field(description="What retrieval can find, in order of relevance.")
-    ] = []
+    ] = _NONE
     tools: Annotated[
         dict[str, list[ToolAnswer]], Field(description="What each tool answers in this case.")
-    ] = {}
+    ] = Field(default_factory=dict)
     conversation: Annotated[
         list[UserTurn],
         Field(
             description="What the user goes on to say, a turn after each answer of an agent; the "
             "attempt ends when nothing is left to say."
         ),
-    ] = []
+    ] = _NONE
     approvals: Annotated[
         dict[str, Approval], Field(description="Approvals that stand already, by tool.")
-    ] = {}
+    ] = Field(default_factory=dict)
     identity: Annotated[IdentityFile, Field(description="For whom the workflow runs.")] = (
         IdentityFile.model_construct()
     )

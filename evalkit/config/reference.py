@@ -141,13 +141,14 @@ def _words(annotation: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined:
         return "required"
-    if field.default is None:
+    if default is None:
         return "none"
-    if isinstance(field.default, BaseModel):
+    if isinstance(default, BaseModel):
         return "`{}`"
-    return f"`{json.dumps(field.default)}`"
+    return f"`{json.dumps(default)}`"
 
 
 if __name__ == "__main__":
