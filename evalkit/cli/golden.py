@@ -64,13 +64,17 @@ def add(
             show_default=False,
         ),
     ] = None,
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="Begin a golden set: NAME is not there yet, and becomes v1."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     json_: options.Json = False,
 ) -> int:
     """Turn a stored session into a case: redacted, with tool results and documents as fixtures.
 
-    It goes into the newest version if that is not frozen, else into a new one beside it. Nothing
-    gates on it before it was reviewed, and `expected` filled in.
+    It goes into the newest version if that is not frozen, else into a new one beside it; with --new
+    into a set of its own. Nothing gates on it before it was reviewed, and `expected` filled in.
     """
     from evalkit.report.golden import added_json, added_text
     from evalkit.workflows.golden.adding import add_from_trace, read_object
@@ -96,6 +100,7 @@ def add(
         ),
         today=SystemClock().now().date(),
         allow_duplicate=allow_duplicate,
+        new_set=new,
         dry_run=dry_run,
     )
     print_result(added_json(added) if json_ else added_text(added))

@@ -11,8 +11,9 @@ class AddedCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A case that was put into a golden set, or would be (`written` is False).
 
     `golden` is the version (`name@vN`) and `path` its file of cases; `new_version` tells that the
-    case began it. `lines` are the change as a diff, `review` what is left to a person, `pinned` the
-    suites that go on using another version. Schema history: `evalkit.golden_add/1` is the first.
+    case began it, `new_set` that it began the whole set. `lines` are the change as a diff, `review`
+    what is left to a person, `pinned` the suites that go on using another version. Schema history:
+    `evalkit.golden_add/1` is the first.
     """
 
     golden: str
@@ -23,6 +24,7 @@ class AddedCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     review: tuple[str, ...]
     pinned: tuple[str, ...]
     written: bool
+    new_set: bool = False
     schema: Literal["evalkit.golden_add/1"] = "evalkit.golden_add/1"
 
 

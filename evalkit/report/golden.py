@@ -25,7 +25,9 @@ def added_text(added: AddedCase, *, screen: Screen | None = None) -> str:
     page = Page(screen or screen_of(sys.stdout))
     did = "is now in" if added.written else "would be in"
     title = styled(f"Case {one_line(added.case.id)} {did} {one_line(added.golden)}", "bold")
-    if added.new_version:
+    if added.new_set:
+        title.append("  a new golden set, which this case begins", style="dim")
+    elif added.new_version:
         title.append("  a new version, made of the one before it", style="dim")
     page.line(title, hang=2)
     page.line()

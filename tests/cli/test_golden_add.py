@@ -246,3 +246,68 @@ def test_a_set_in_yaml_takes_a_case_as_its_last_entry(ask: Ask, project: Project
     refused = ask("golden", "add", "ask", "--from-trace", "aaaa", cwd=project.root)
     assert refused.code == 2
     assert "takes no further entry" in refused.err
+
+
+def test_a_name_that_is_not_there_makes_a_set_only_where_that_is_asked_for(
+    ask: Ask, project: ProjectFiles
+) -> None:
+    before = files(project.root)
+    typo = ask("golden", "add", "aks", "--from-trace", "aaaa", cwd=project.root)
+    assert (typo.code, typo.out) == (2, "")
+    assert "did you mean 'ask'?" in typo.err
+    assert "--new makes goldensets/aks/v1" in " ".join(typo.err.split())
+    assert files(project.root) == before
+    args = ("golden", "add", "hours", "--from-trace", "aaaa", "--new", "--expect-answer")
+    planned = ask(*args, "--dry-run", cwd=project.root)
+    assert "would be in hours@v1" in planned.out
+    assert files(project.root) == before
+    done = ask(*args, cwd=project.root)
+    assert (done.code, done.err) == (0, "")
+    assert "a new golden set" in done.out
+    assert "no suite uses the set yet" in done.out
+    assert "+++ goldensets/hours/v1/set.yaml" in done.out
+    after = files(project.root)
+    assert sorted(after.keys() - before.keys()) == [
+        "goldensets/hours/v1/cases.jsonl",
+        "goldensets/hours/v1/set.yaml",
+    ]
+    assert b"from route ask" in after["goldensets/hours/v1/set.yaml"]
+    case = last_case(project.root, "goldensets/hours/v1")
+    # the suite on the session's route tells what an input looks like
+    assert case["input"] == {"question": QUESTION}
+    assert case["expected"] == {"output": "At ten."}
+    assert "hours@v1: 1 cases" in ask("golden", "stats", "hours@v1", cwd=project.root).out
+    store(project.root, trace_of(asked("May I bring my old dog into the hall?"), digit="b"))
+    assert ask("golden", "add", "hours", "--from-trace", "bbbb", cwd=project.root).code == 0
+    assert len((project.root / "goldensets/hours/v1/cases.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ask", "is a golden set ask already"),
+        ("hours@v2", "begins with v1"),
+        ("../hours", "name"),
+        ("two words", "name"),
+    ],
+)
+def test_a_set_that_cannot_be_new_is_refused(
+    ask: Ask, project: ProjectFiles, name: str, says: str
+) -> None:
+    before = files(project.root)
+    done = ask("golden", "add", name, "--from-trace", "aaaa", "--new", cwd=project.root)
+    assert (done.code, done.out) == (2, "")
+    assert says in " ".join(done.err.split())
+    assert files(project.root) == before
+
+
+def test_a_new_set_never_stands_outside_of_the_project(
+    ask: Ask, project: ProjectFiles, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.symlink(outside, project.root / "goldensets/hours")
+    done = ask("golden", "add", "hours", "--from-trace", "aaaa", "--new", cwd=project.root)
+    assert done.code == 2
+    assert "leads out of the project" in " ".join(done.err.split())
+    assert list(outside.iterdir()) == []

@@ -1,6 +1,7 @@
 """`evalkit golden add`: a session in production becomes a case, as a change to be reviewed."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from evalkit.records.asset import Prompt
 from evalkit.records.case import Case
 from evalkit.records.cases import Cases
 from evalkit.records.golden import AddedCase
+from evalkit.records.span import SessionTrace
 from evalkit.sources.agents import load_agent
 from evalkit.sources.assets import CONFIG_FILE
 from evalkit.sources.prompts import load_prompt
@@ -27,7 +29,7 @@ from evalkit.store.folder import private_folder
 from evalkit.store.private_lines import locked
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.golden.likeness import NEAR, nearest
-from evalkit.workflows.golden.versions import change_of, find_draft, write_change
+from evalkit.workflows.golden.versions import begin_set, change_of, find_draft, write_change
 from evalkit.workflows.traces.becoming_cases import check_may_become_case
 from evalkit.workflows.traces.making import KIND, Users, Wanted, make_case
 
@@ -42,22 +44,28 @@ def add_from_trace(
     *,
     today: date,
     allow_duplicate: str | None = None,
+    new_set: bool = False,
     dry_run: bool = False,
 ) -> AddedCase:
     """Make a case of a stored session, and put it into the draft of a golden set.
 
-    Raises UsageError for a trace that is not there, Refused for one that must not become a case,
-    is one already, or asks nearly what a case asks (unless `allow_duplicate` says why); ConfigError
-    for a golden set that does not load; StoreError.
+    With `new_set` the case begins a golden set of its own; without it a set that is not there is an
+    error, because its name may be mistyped. Raises UsageError for a trace that is not there and for
+    a set that should be new and is not; Refused for a trace that must not become a case, is one
+    already, or asks nearly what a case asks (unless `allow_duplicate` says why); ConfigError for a
+    golden set that does not load; StoreError.
     """
     trace = TraceStore(root).find(trace_id)
     check_may_become_case(trace)
     tree = WorkingTree(root)
     with locked(private_folder(root) / _LOCK):
-        draft = find_draft(tree, reference)
+        if new_set:
+            draft = begin_set(tree, reference, _origin_of(trace))
+        else:
+            draft = find_draft(tree, reference)
         known = draft.base.cases
         _check_new(known, trace.trace_id)
-        suites, users = _users(tree, draft.base.name)
+        suites, users = _users(tree, draft.base.name, trace.route if new_set else None)
         made = make_case(trace, wanted, known=known, users=users, today=today)
         case = _check_unlike(made.case, known, allow_duplicate)
         _check_form(case)
@@ -68,9 +76,10 @@ def add_from_trace(
         golden=draft.reference,
         path=draft.cases_path,
         new_version=draft.new,
+        new_set=new_set,
         case=case,
         lines=change.lines,
-        review=tuple(made.review),
+        review=(*made.review, *(_left_to_say(suites) if new_set else ())),
         pinned=tuple(
             name
             for name, golden in suites.items()
@@ -78,6 +87,21 @@ def add_from_trace(
         ),
         written=not dry_run,
     )
+
+
+def _origin_of(trace: SessionTrace) -> str:
+    """What the set.yaml of a new set says of its cases."""
+    return (
+        f"Sessions in production, from route {trace.route}, that were marked `use: evaluation`; "
+        "redacted, added by `evalkit golden add`."
+    )
+
+
+def _left_to_say(suites: Mapping[str, str]) -> Iterator[str]:
+    """What a person has to say of a set that one case began."""
+    yield "set.yaml: `owner`, and `licence` where the cases may be used under one only"
+    if not suites:
+        yield "evalkit.yaml: no suite uses the set yet (`suites.NAME.golden`)"
 
 
 def read_object(name: str, option: str) -> dict[str, Any]:
@@ -130,8 +154,11 @@ def _check_form(case: Case) -> None:
         raise ConfigError(problems)
 
 
-def _users(tree: WorkingTree, golden: str) -> tuple[dict[str, str], Users]:
-    """The suites that use a version of the set, and what they say of its cases."""
+def _users(tree: WorkingTree, golden: str, route: str | None) -> tuple[dict[str, str], Users]:
+    """The suites that use a version of the set, and what they say of its cases.
+
+    Where none does, those on `route` tell what an input looks like there.
+    """
     try:
         raw = tree.read(CONFIG_FILE)
     except FileNotFoundError as error:
@@ -142,9 +169,12 @@ def _users(tree: WorkingTree, golden: str) -> tuple[dict[str, str], Users]:
         for name, suite in examined.config.suites.items()
         if suite.golden.partition("@")[0] == golden
     }
+    told_by = suites or {
+        name: suite for name, suite in examined.config.suites.items() if suite.route == route
+    }
     reader = Reader(tree)
     prompts: dict[str, Prompt] = {}
-    for name, suite in suites.items():
+    for name, suite in told_by.items():
         missing = partial(examined.locator.problem, ("suites", name, "target"))
         try:
             if suite.target.prompt is not None:
@@ -159,7 +189,7 @@ def _users(tree: WorkingTree, golden: str) -> tuple[dict[str, str], Users]:
         if prompt is not None:
             prompts[prompt.path] = prompt
     reads = dict.fromkeys(
-        key for suite in suites.values() for entry in suite.scorers for key in entry.reads
+        key for suite in told_by.values() for entry in suite.scorers for key in entry.reads
     )
     return (
         {name: suite.golden for name, suite in suites.items()},

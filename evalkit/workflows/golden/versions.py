@@ -9,30 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import yaml
 
+from evalkit.config.assets import SetFile
+from evalkit.config.problems import Locator, validate
 from evalkit.config.yaml_document import parse_yaml
-from evalkit.errors import ConfigError, Problem, Refused
+from evalkit.errors import ConfigError, Problem, Refused, UsageError
 from evalkit.ports import FileTree
 from evalkit.records.asset import GoldenSet
 from evalkit.records.case import Case
-from evalkit.sources.golden import SET_FILE, read_golden_set
+from evalkit.records.cases import Cases
+from evalkit.sources.golden import CASE_FILES, SET_FILE, read_golden_set
 from evalkit.sources.reading import Reader
-from evalkit.sources.references import GOLDEN_SETS
+from evalkit.sources.references import GOLDEN_SETS, UnknownReference
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.files import explained, write_whole
 
 _NUMBER = re.compile(rb"(?m)^(version:[ \t]*)[0-9]+")
+_NOWHERE = "/dev/null"  # as diffs call a file that is not there
 _DIGEST = re.compile(rb"(?m)^digest:.*(?:\r?\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """The version that a case goes into. `base` is what it holds already; `new` tells that it is
-    not there yet, and will begin as a copy of `base`. `folder` is its path in the project."""
+    not there yet, and will begin as a copy of `base`: of nothing, where there is no set of the name
+    (`new_set`, the content of its set.yaml). `folder` is its path in the project."""
 
     base: GoldenSet
     number: int
     new: bool
+    new_set: bytes | None = None
 
     @property
     def folder(self) -> str:
@@ -54,9 +61,11 @@ def find_draft(tree: FileTree, reference: str) -> Draft:
     """The draft of a golden set: its newest version, or the one after it where that is frozen.
 
     `reference` may name the newest version, and has to where it names any. Raises ConfigError for a
-    set that does not load, and Refused for an older version.
+    set that does not load or is not there, and Refused for an older version.
     """
     name, at, _ = reference.partition("@")
+    if not GOLDEN_SETS.versions(Reader(tree), name):
+        raise _no_such_set(tree, reference, name)
     base = read_golden_set(tree, reference if at else f"{name}@latest")
     newest = GOLDEN_SETS.versions(Reader(tree), name)[-1]
     if newest.number != base.version:
@@ -65,6 +74,50 @@ def find_draft(tree: FileTree, reference: str) -> Draft:
             f"a case goes into the newest, or into the one after it (`golden add {name}`)"
         )
     return Draft(base=base, number=base.version + base.frozen, new=base.frozen)
+
+
+def begin_set(tree: FileTree, reference: str, description: str) -> Draft:
+    """The first version of a golden set that is not there yet, without a case.
+
+    Raises UsageError for one that is there or a version other than the first, and ConfigError for a
+    name that no golden set can have.
+    """
+    name, at, version = reference.partition("@")
+    if at and version != "v1":
+        raise UsageError(f"a new golden set begins with v1, and --new with {reference} asks for it")
+    content = {"name": name, "version": 1, "description": description}
+    path = f"{GOLDEN_SETS.path(name, 1)}/{SET_FILE}"
+    written = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).encode()
+    # a name that climbs out of its folder is none
+    _, problems = validate(SetFile, Locator(parse_yaml(written, path)))
+    if problems:
+        raise ConfigError(problems)
+    known = GOLDEN_SETS.versions(Reader(tree), name)
+    if known:
+        raise UsageError(
+            f"there is a golden set {name} already ({known[-1].reference}); without --new the case "
+            "goes into it"
+        )
+    base = GoldenSet(
+        name=name,
+        version=0,
+        cases=Cases.of(()),
+        digest="",
+        path=f"{GOLDEN_SETS.path(name, 1)}/{CASE_FILES[0]}",
+    )
+    return Draft(base=base, number=1, new=True, new_set=written)
+
+
+def _no_such_set(tree: FileTree, reference: str, name: str) -> ConfigError:
+    try:
+        GOLDEN_SETS.resolve(Reader(tree), reference)
+    except UnknownReference as error:
+        begins = f"--new makes {GOLDEN_SETS.path(name, 1)}, with this case as its first"
+        hints = [each for each in (error.suggestion, begins) if each is not None]
+        return ConfigError(
+            [Problem(message=str(error), expected=error.expected, suggestion=" Or ".join(hints))]
+        )
+    raise AssertionError("a set without versions does not resolve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +133,18 @@ def change_of(tree: FileTree, draft: Draft, case: Case) -> Change:
     it, as they are written."""
     files: dict[str, bytes] = {}
     lines: list[str] = []
-    before = tree.read(draft.base.path)
-    if draft.new:
+    before = b"" if draft.new_set is not None else tree.read(draft.base.path)
+    if draft.new_set is not None:
+        files[SET_FILE] = draft.new_set
+        lines += difflib.unified_diff(
+            [],
+            draft.new_set.decode().splitlines(),
+            _NOWHERE,
+            f"{draft.folder}/{SET_FILE}",
+            n=0,
+            lineterm="",
+        )
+    elif draft.new:
         old_path = draft.base.path.rsplit("/", 1)[0] + f"/{SET_FILE}"
         old = tree.read(old_path)
         files[SET_FILE] = _next_version(old, f"{draft.folder}/{SET_FILE}", draft)
@@ -104,7 +167,7 @@ def change_of(tree: FileTree, draft: Draft, case: Case) -> Change:
     files[draft.cases_path.rsplit("/", 1)[1]] = after
     at = (before + gap).count(b"\n")
     lines += [
-        f"--- {draft.base.path}",
+        f"--- {_NOWHERE if draft.new_set is not None else draft.base.path}",
         f"+++ {draft.cases_path}",
         f"@@ -{at},0 +{at + 1} @@",
         f"+{added.decode()}",
@@ -154,6 +217,8 @@ def write_change(root: Path, draft: Draft, change: Change) -> None:
         return
     target = tree.root / draft.folder
     beside = target.with_name(f".{target.name}.{os.getpid()}")
+    if draft.new_set is not None:
+        _make_folder(tree, target.parent)
     with explained("write", target):
         beside.mkdir()
         try:
@@ -164,3 +229,10 @@ def write_change(root: Path, draft: Draft, change: Change) -> None:
             with suppress(OSError):
                 shutil.rmtree(beside)
             raise
+
+
+def _make_folder(tree: WorkingTree, folder: Path) -> None:
+    """Make the folder of a new set. Raises ConfigError where a symlink leads out of the project."""
+    tree.list(folder.relative_to(tree.root).as_posix())
+    with explained("write", folder):
+        folder.mkdir(parents=True, exist_ok=True)

@@ -121,6 +121,11 @@ def _input(
         if found is not None:
             return found, seen.says
     if all(MESSAGES in case.input for case in known):
+        if not known:
+            review.append(
+                "input.messages: as the application sent them, since no prompt of a suite renders "
+                "to them"
+            )
         return {MESSAGES: [plain_message(each) for each in seen.asked]}, seen.says
     spoken = [each.content for each in seen.asked if each.role == "user"]
     key = only_text_key([case.input for case in known])
