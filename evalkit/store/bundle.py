@@ -251,25 +251,25 @@ class Bundle:
         """Remove what there is of a run that came to nothing, as far as the disk lets it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def load(self) -> StoredRun:
-        """The whole bundle as it stands there."""
+    def load(self, *, scored: bool = True) -> StoredRun:
+        """The whole bundle as it stands there; its scores are not read unless it is `scored`."""
         record, snapshots, attempts = self.read_record(), self.snapshots(), self.attempts()
         return StoredRun(
             path=str(self.path),
             record=record,
             snapshots=snapshots,
             attempts=attempts,
-            scores=self.read_scores(attempts),
+            scores=self.read_scores(attempts) if scored else (),
             judgments=self.judgments(),
             labels=run_labels(self.path),
         )
 
-    def load_whole(self) -> StoredRun:
-        """The whole bundle, of which every line is about what the run had.
+    def load_whole(self, *, scored: bool = True) -> StoredRun:
+        """As `load`: a bundle of which every line is about what the run had.
 
         Raises StoreError for a line about a case, suite or variant that it did not have.
         """
-        run = self.load()
+        run = self.load(scored=scored)
         files: tuple[tuple[str, Iterable[Attempt | Score | Judgment]], ...] = (
             (ATTEMPTS, run.attempts),
             (SCORES, run.scores),

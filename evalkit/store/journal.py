@@ -30,6 +30,7 @@ _POLICY_EVENTS = frozenset({"denied", "changed", "warned"})
 _TAIL = 1 << 16
 # no attempt takes a hundredth of it: what it bounds is the memory that a stranger's file takes
 LONGEST_LINE = 64 * 1024 * 1024
+RESTORE = "restore the file, or remove the line and resume the run"
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 
@@ -180,14 +181,18 @@ class RunJournal:
 
 
 def read_lines(
-    path: Path, decoder: msgspec.json.Decoder[Line], *, journal: bool = False
+    path: Path,
+    decoder: msgspec.json.Decoder[Line],
+    *,
+    journal: bool = False,
+    advice: str = RESTORE,
 ) -> Iterator[Line]:
     """Every line of a file; none where there is no file.
 
     A `journal` ends with its last newline: what follows was torn off by a crash. Raises StoreError
     with the line number for a line that does not decode or is longer than `LONGEST_LINE`.
     """
-    return (line for _, line in placed_lines(path, decoder, journal=journal))
+    return (line for _, line in placed_lines(path, decoder, journal=journal, advice=advice))
 
 
 def placed_lines(
@@ -197,9 +202,10 @@ def placed_lines(
     journal: bool = False,
     start: int = 0,
     first: int = 1,
+    advice: str = RESTORE,
 ) -> Iterator[tuple[int, Line]]:
     """The same from the offset `start` on, where line `first` begins: where each line ends, in
-    bytes, and the line."""
+    bytes, and the line. `advice` is what to do about a damaged one."""
     with explained("read", path):
         try:
             opened = open_plain(path)
@@ -212,22 +218,26 @@ def placed_lines(
                 if len(line) > LONGEST_LINE:
                     raise StoreError(
                         f"{path}:{number}: not a line that evalkit wrote (it is longer than "
-                        f"{LONGEST_LINE:,} bytes)"
+                        f"{LONGEST_LINE:,} bytes); {advice}"
                     )
                 if journal and not line.endswith(b"\n"):
                     return
                 start += len(line)
-                yield start, decode_line(line, decoder, path, number)
+                yield start, decode_line(line, decoder, path, number, advice=advice)
 
 
 def decode_line(
-    line: bytes, decoder: msgspec.json.Decoder[Line], path: Path, number: int | str
+    line: bytes,
+    decoder: msgspec.json.Decoder[Line],
+    path: Path,
+    number: int | str,
+    *,
+    advice: str = RESTORE,
 ) -> Line:
     """The line. Raises StoreError with its number for one that does not decode."""
     try:
         return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(
-            f"{path}:{number}: not a line that evalkit wrote ({error}); restore "
-            "the file, or remove the line and resume the run"
+            f"{path}:{number}: not a line that evalkit wrote ({error}); {advice}"
         ) from error

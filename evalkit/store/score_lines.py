@@ -19,6 +19,9 @@ from evalkit.store.attempt_lines import HELD_BYTES, AttemptLines, key_of
 from evalkit.store.file_spans import FileSpans
 from evalkit.store.journal import decode_line, placed_lines, read_lines
 
+# scores follow from attempts and judgments: nothing is lost with them
+_AGAIN = "`evalkit score RUN` writes the file again, without asking a model"
+
 
 class ScoreLines(Sequence[Score]):
     """The lines of scores.jsonl. Every line is read once when this is made. Raises StoreError."""
@@ -34,7 +37,7 @@ class ScoreLines(Sequence[Score]):
         self._starts = array("q", [0])
         self._own: KeyIndex | None = None
         self._held: list[tuple[Score, ...]] | None = []
-        lines = placed_lines(path, self._decoder)
+        lines = placed_lines(path, self._decoder, advice=_AGAIN)
         for number, (place, group) in enumerate(groupby(lines, key=lambda line: line[1].place)):
             end, scores = self._starts[-1], []
             for end, score in group:  # noqa: B007 -- where the last one ends
@@ -83,7 +86,7 @@ class ScoreLines(Sequence[Score]):
             return self._held[number]
         raw = self._file.read(self._starts[number], self._starts[number + 1])
         return [
-            decode_line(line, self._decoder, self._path, f"group {number + 1}")
+            decode_line(line, self._decoder, self._path, f"group {number + 1}", advice=_AGAIN)
             for line in raw.splitlines()
         ]
 
@@ -95,7 +98,7 @@ class ScoreLines(Sequence[Score]):
         """The scores in the order of the file."""
         if self._held is not None:
             return (score for group in self._held for score in group)
-        return read_lines(self._path, self._decoder)
+        return read_lines(self._path, self._decoder, advice=_AGAIN)
 
     @overload
     def __getitem__(self, at: int) -> Score: ...

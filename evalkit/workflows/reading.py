@@ -74,7 +74,7 @@ def rescore_run(root: Path, name: str) -> StoredRun:
     Raises Refused for a run that has not finished, StoreError for one that lost attempts.
     """
     bundle = RunStore(root).open(name)
-    run = bundle.load_whole()
+    run = bundle.load_whole(scored=False)
     if run.record.state != "complete":
         raise Refused(
             f"run {run.record.id} is {run.record.state}; resume it first: "

@@ -43,6 +43,20 @@ def test_scores_that_were_tampered_with_are_restored(ask: Ask, gated_copy: Gated
     assert ask("gate", gated_copy.failed, cwd=gated_copy.root).code == 1
 
 
+@pytest.mark.parametrize("left", [0, 20, 1_000])
+def test_scores_that_were_torn_or_lost_are_written_again(
+    ask: Ask, gated_copy: Gated, left: int
+) -> None:
+    path = gated_copy.bundle(gated_copy.failed) / "scores.jsonl"
+    before = path.read_bytes()
+    path.write_bytes(before[:left])
+    shown = ask("show", gated_copy.failed, cwd=gated_copy.root)
+    assert shown.code == (4 if left else 0)
+    assert not left or "`evalkit score RUN` writes the file again" in shown.err
+    assert ask("score", gated_copy.failed, cwd=gated_copy.root).code == 1
+    assert path.read_bytes() == before
+
+
 def test_two_runs_are_gated_candidate_against_candidate(ask: Ask, gated: Gated) -> None:
     worse = ask("gate", gated.passed, gated.failed, "--json", cwd=gated.root)
     assert worse.code == 1
