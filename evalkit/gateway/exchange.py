@@ -61,6 +61,7 @@ class Exchange:
         }
         self.request_id = request_id
         self.started = False
+        self._left = False
         # told with every answer, once known
         self.about: dict[str, str] = {}
         self._receive = receive
@@ -109,21 +110,25 @@ class Exchange:
 
     async def while_listening(self, work: Awaitable[Result]) -> Result:
         """The result of `work`, which is cancelled where the client leaves: then ClientLeft."""
-        task = asyncio.ensure_future(work)
-        left = asyncio.ensure_future(self._left())
+        task = asyncio.current_task()
+        assert task is not None, "a request is served in a task"
+        cancelled_before = task.cancelling()
+        listening = asyncio.ensure_future(self._cancel_when_left(task))
         try:
-            await asyncio.wait((task, left), return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise ClientLeft
-            return task.result()
+            return await work
+        except asyncio.CancelledError:
+            # whoever else cancelled the task meanwhile goes first
+            if self._left and task.uncancel() <= cancelled_before:
+                raise ClientLeft from None
+            raise
         finally:
-            left.cancel()
-            task.cancel()
-            await asyncio.wait((task, left))
+            listening.cancel()
 
-    async def _left(self) -> None:
+    async def _cancel_when_left(self, task: asyncio.Task[Any]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._left = True
+        task.cancel()
 
     async def start(self, status: int, kind: str, more: dict[str, str]) -> None:
         """Send the head of the answer."""

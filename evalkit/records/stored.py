@@ -80,19 +80,27 @@ def stored_decisions(
     texts: list[str] = []
     for decision in decisions:
         texts.append(decision.message)
-        for name, value in decision.data.items():
-            texts.append(name)
-            if isinstance(value, str):
-                texts.append(value)
-            elif value is not None and not _is_small(value):
-                return tuple(stored_decision(each, redact) for each in decisions)
+        if not _add_texts(decision.data, texts):
+            return tuple(stored_decision(each, redact) for each in decisions)
     if is_plain(texts):
         return tuple(decisions)
     return tuple(stored_decision(each, redact) for each in decisions)
 
 
-def _is_small(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) < SMALLEST_NUMBER
+def _add_texts(value: Any, texts: list[str], depth: int = 0) -> bool:
+    """Add every text in a value; False where it holds something that has to be looked at itself."""
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        if depth >= MAX_DEPTH:
+            return False
+        for name, each in value.items():
+            if not (isinstance(name, str) and _add_texts(each, texts, depth + 1)):
+                return False
+            texts.append(name)
+    elif value is not None:
+        return isinstance(value, int | float) and abs(value) < SMALLEST_NUMBER
+    return True
 
 
 def stored_decision(decision: Decision, redact: Redact) -> Decision:

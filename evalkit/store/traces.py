@@ -4,7 +4,7 @@ The day is the one on which a session began, in UTC. Everything in it is redacte
 are pseudonyms.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -37,12 +37,21 @@ class TraceStore:
 
     def append(self, trace: SessionTrace) -> None:
         """Write a trace and hand it to the operating system."""
+        self.append_lines([line_of(trace)])
+
+    def append_lines(self, lines: Sequence[tuple[str, bytes]]) -> None:
+        """The same for what `line_of` made of several; those of one day are written whole or not
+        at all."""
+        days: dict[str, bytes] = {}
+        for day, line in lines:
+            days[day] = days.get(day, b"") + line
         private_folder(self._root)
-        path = self.folder / f"{trace.at[:10]}.jsonl"
-        line = msgspec.json.encode(trace) + b"\n"
-        with locked(self.folder / LOCK), opened(path) as descriptor:
-            last_line(descriptor, path)  # what a crash tore off is cut
-            append_line(descriptor, line, path)
+        with locked(self.folder / LOCK):
+            for day, together in days.items():
+                path = self.folder / f"{day}.jsonl"
+                with opened(path) as descriptor:
+                    last_line(descriptor, path)  # what a crash tore off is cut
+                    append_line(descriptor, together, path)
 
     def newest(self, *, since: datetime | None = None) -> Iterator[SessionTrace]:
         """Every trace, the newest first, down to those that began before `since`."""
@@ -131,6 +140,11 @@ class TraceStore:
                     self.damaged += 1
                 else:
                     yield trace
+
+
+def line_of(trace: SessionTrace) -> tuple[str, bytes]:
+    """The day of a trace, and its line."""
+    return trace.at[:10], msgspec.json.encode(trace) + b"\n"
 
 
 def _starts(trace: SessionTrace, wanted: str) -> bool:

@@ -287,7 +287,12 @@ class Project:
                 raise
             finally:
                 await books.keep(
-                    session, who, use=use or known.use, conversation=conversation, error=ended
+                    session,
+                    who,
+                    use=use or known.use,
+                    conversation=conversation,
+                    error=ended,
+                    alone=core.users == 1 + self._entered.count(core),
                 )
         finally:
             await cores.give_back(core)

@@ -111,15 +111,31 @@ class LoopCore:
         self._traffic = traffic
         self._files_of = files_of
         self._opened: dict[bool, tuple[Wiring, Ledger]] = {}
+        self._planes: dict[tuple[str, bool, tuple[bool, ...]], ControlPlane] = {}
 
     def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether it is that loop's."""
         return self._loop() is loop
 
     def plane(self, route: Route, *, live: bool) -> ControlPlane:
-        """The route's control core. Raises Refused and ConfigError as `Wiring.control_plane`."""
-        files = self._files_of(route)
+        """The route's control core, the same one for all sessions.
+
+        Which provider is asked may depend on whether its key is set, so that is looked at each
+        time. Raises Refused and ConfigError as `Wiring.control_plane`.
+        """
         wiring, ledger = self._open(live)
+        place = (route.name, live, self._keys_set(wiring))
+        plane = self._planes.get(place)
+        if plane is None:
+            plane = self._planes[place] = self._build(route, wiring, ledger)
+        return plane
+
+    def _keys_set(self, wiring: Wiring) -> tuple[bool, ...]:
+        names = [each.api_key_env for each in self._config.providers.values()]
+        return tuple(name is not None and bool(wiring.environ.get(name)) for name in names)
+
+    def _build(self, route: Route, wiring: Wiring, ledger: Ledger) -> ControlPlane:
+        files = self._files_of(route)
         return wiring.control_plane(
             self._config,
             route,
@@ -145,5 +161,6 @@ class LoopCore:
     async def close(self) -> None:
         """Give connections, engines and files back."""
         opened, self._opened = list(self._opened.values()), {}
+        self._planes.clear()
         for wiring, _ in opened:
             await wiring.close()

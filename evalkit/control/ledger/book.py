@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
+import msgspec
+
 from evalkit.config.budgets import Budget
 from evalkit.control.ledger.memory import MemoryAccounts
 from evalkit.control.ledger.refusals import refuse, refuse_for_good, rule_of
@@ -278,20 +280,21 @@ class Ledger:
         return Amount(0 if max_usd is None else to_nano(max_usd), max_tokens), under
 
     def _under(self, scopes: Scopes) -> _Under:
-        """The budgets of a call now; worked out once an hour for those who call again."""
+        """The budgets of a call now; worked out once an hour for those who call again, each session
+        of a service being a run of its own."""
         now = self._now()
         key = (scopes, int(now.timestamp() // 3600))  # no window ends within an hour
         found = self._remembered.get(key)
-        if found is None:
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            run = scopes.run or self.run
-            applied = applied_budgets(self._budgets, scopes, run=run, now=now)
-            found = self._remembered[key] = _Under(
-                applied,
-                whole=tightest([each.limit(degradable=False) for each in applied]),
-                share=tightest([each.limit(degradable=True) for each in applied]),
-            )
+        if found is not None:
+            return found
+        if scopes.run and scopes.run != self.run:
+            # such a run has few calls: what is the same for all runs is remembered, and no run is
+            lasting = self._under(msgspec.structs.replace(scopes, run="")).applied
+            return _under_all([each.of_run(scopes.run, now) for each in lasting])
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        applied = applied_budgets(self._budgets, scopes, run=self.run, now=now)
+        found = self._remembered[key] = _under_all(applied)
         return found
 
     def _held_now(self, held: Held) -> Hold:
@@ -340,6 +343,14 @@ class Ledger:
 
     def _now(self) -> datetime:
         return _EPOCH if self._clock is None else self._clock.now()
+
+
+def _under_all(applied: Sequence[Applied]) -> _Under:
+    return _Under(
+        tuple(applied),
+        whole=tightest([each.whole for each in applied]),
+        share=tightest([each.share for each in applied]),
+    )
 
 
 def _wake(waiting: "asyncio.Future[None]") -> None:

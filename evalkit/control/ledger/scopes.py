@@ -22,21 +22,28 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A budget as it meets one call, the account that it counts on, and when its window ends."""
+    """A budget as it meets one call, the account that it counts on, and when its window ends.
+
+    `whole` is what the call may take the account to, `share` what one may that leaves a share to
+    others, since it could be degraded; `who` is whose account it is.
+    """
 
     budget: Budget
     account: Account
-    ends: datetime | None = None
+    whole: Limit
+    share: Limit
+    ends: datetime | None
+    who: str
 
     def limit(self, *, degradable: bool) -> Limit:
-        """What the call may take the account to; `degradable` calls leave a share to others."""
-        share = self.budget.full_share if degradable else 1.0
-        usd, tokens = self.budget.max_usd, self.budget.max_tokens
-        return Limit(
-            self.account,
-            None if usd is None else int(to_nano(usd) * share),
-            None if tokens is None else int(tokens * share),
-        )
+        """What the call may take the account to."""
+        return self.share if degradable else self.whole
+
+    def of_run(self, run: str, now: datetime) -> "Applied":
+        """The same budget as it meets a call of another run."""
+        if self.budget.period != "run":
+            return self
+        return _applied(self.budget, run if self.budget.scope == "run" else self.who, run, now)
 
 
 def scope_pseudonym(scope: Scope, name: str) -> str:
@@ -68,14 +75,29 @@ def applied_budgets(
         who = run if budget.scope == "run" else _NOBODY
         if name and budget.scope != "run":
             who = scope_pseudonym(budget.scope, name)
-        found.append(
-            Applied(
-                budget,
-                _account(budget.period, budget.scope, who, run, now),
-                window_ends(budget.period, now),
-            )
-        )
+        found.append(_applied(budget, who, run, now))
     return tuple(found)
+
+
+def _applied(budget: Budget, who: str, run: str, now: datetime) -> Applied:
+    account = _account(budget.period, budget.scope, who, run, now)
+    return Applied(
+        budget,
+        account,
+        whole=_limit(budget, account, 1.0),
+        share=_limit(budget, account, budget.full_share),
+        ends=window_ends(budget.period, now),
+        who=who,
+    )
+
+
+def _limit(budget: Budget, account: Account, share: float) -> Limit:
+    usd, tokens = budget.max_usd, budget.max_tokens
+    return Limit(
+        account,
+        None if usd is None else int(to_nano(usd) * share),
+        None if tokens is None else int(tokens * share),
+    )
 
 
 def _budget_of(caps: KeyCaps) -> Budget:

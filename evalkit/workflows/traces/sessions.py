@@ -1,11 +1,11 @@
 """What a session outside of runs leaves behind: its trace, its spans at a collector, its audit."""
 
-import asyncio
 import atexit
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,10 @@ from evalkit.records.call import Decision
 from evalkit.records.digest import digest_of
 from evalkit.records.span import TRACE_ID_DIGITS, SessionTrace, Span, Use
 from evalkit.records.stored import stored_decisions
-from evalkit.store.traces import TraceStore
+from evalkit.store.traces import TraceStore, line_of
 from evalkit.workflows.auditing import open_audit, whoever_runs
 from evalkit.workflows.traces.exporting import open_exporter
+from evalkit.workflows.traces.gathering import Gatherer
 
 if TYPE_CHECKING:
     from evalkit.control.session import ControlSession
@@ -53,6 +54,7 @@ class SessionBooks:
         self._told: set[str] = set()
         self._in_force: dict[str, Route] = {}
         self._unsealed = False
+        self._ended = Gatherer(self._write)
         self._exporter = open_exporter(config.telemetry, note=note)
         self.lost = 0
         if self._exporter is not None:
@@ -101,8 +103,12 @@ class SessionBooks:
         use: Use,
         conversation: str,
         error: BaseException | None,
+        alone: bool,
     ) -> None:
-        """Write the trace of a session that has ended. Off the event loop: other sessions go on."""
+        """Write the trace of a session that has ended. Off the event loop: other sessions go on.
+
+        One that is not `alone`, since others are open, is written with theirs if they end soon.
+        """
         found: list[SessionTrace] = []
         self._try(
             lambda: found.append(
@@ -110,7 +116,7 @@ class SessionBooks:
             )
         )
         if found:
-            await asyncio.to_thread(self._write, found[0])
+            await self._ended.put(found[0], alone=alone)
 
     def _trace_of(
         self,
@@ -148,21 +154,25 @@ class SessionBooks:
             decisions=stored_decisions(session.decisions, session.redacted, session.is_plain),
         )
 
-    def _write(self, trace: SessionTrace) -> None:
+    def _write(self, traces: Sequence[SessionTrace]) -> None:
         if self._exporter is not None:
-            self._exporter.take(trace.trace_id, trace.spans, trace.decisions)
+            for each in traces:
+                self._exporter.take(each.trace_id, each.spans, each.decisions)
         if self._config.telemetry.traces:
-            self._try(lambda: self._traces.append(trace))
+            lines: list[tuple[str, bytes]] = []
+            for each in traces:
+                self._try(partial(_add_line, each, lines))
+            self._try(lambda: self._traces.append_lines(lines), count=len(lines))
         if self._unsealed:
             self._unsealed = False
             self._try(self._audit.seal)
 
-    def _try(self, act: Callable[[], None]) -> None:
-        """Do it; what goes wrong is told once and counted."""
+    def _try(self, act: Callable[[], None], *, count: int = 1) -> None:
+        """Do it; what goes wrong is told once and counted, as `count` that are lost."""
         try:
             act()
         except Exception as error:  # whatever it is, the session's own outcome stands
-            self.lost += 1
+            self.lost += count
             words = str(error) if isinstance(error, StoreError) else repr(error)
             if words not in self._told:
                 self._told.add(words)
@@ -175,6 +185,10 @@ class SessionBooks:
             atexit.unregister(self.close)
             if (warning := exporter.close().warning) is not None:
                 self._note(warning)
+
+
+def _add_line(trace: SessionTrace, lines: list[tuple[str, bytes]]) -> None:
+    lines.append(line_of(trace))
 
 
 def _audited_as(decision: Decision) -> str | None:

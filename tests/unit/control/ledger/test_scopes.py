@@ -56,6 +56,13 @@ def test_accounts_hold_pseudonyms_and_no_names() -> None:
     )
 
 
+def test_budgets_of_another_run_are_those_that_are_worked_out_for_it() -> None:
+    budgets = [budget("run"), budget("user", window="run"), budget("team"), budget("route")]
+    one, other = (applied_budgets(budgets, ANN, run=run, now=NOON) for run in ("r-1", "r-2"))
+    assert one != other
+    assert tuple(each.of_run("r-2", NOON) for each in one) == other
+
+
 def test_a_user_has_the_pseudonym_that_attempts_show() -> None:
     shown = pseudonym({"user": "ann@example.org"})
     assert scope_pseudonym("user", "ann@example.org").startswith(shown)
