@@ -7,6 +7,7 @@ loop runs: a file that somebody else writes is asked again a moment later.
 """
 
 import asyncio
+import logging
 import math
 import os
 import random
@@ -44,6 +45,7 @@ _TOGETHER_S = 0.0002
 # What ends goes with the next hold, or alone after so long: until then it counts in full.
 _SETTLE_S = 0.002
 _REMEMBERED = 10_000
+_log = logging.getLogger("evalkit")
 _T = TypeVar("_T")
 
 
@@ -82,14 +84,19 @@ class SqliteAccounts:
         run: str,
         patience_s: float = PATIENCE_S,
         lease_s: float = LEASE_S,
+        note: Callable[[str], None] = _log.warning,
     ) -> None:
-        """The ledger of the project at `root`, for calls of one run (or service, by any name)."""
+        """The ledger of the project at `root`, for calls of one run (or service, by any name).
+
+        `note` is told of calls whose process has ended without settling them.
+        """
         self.path = root / PRIVATE / FILE
         self._root = root
         self._clock = clock
         self._run = run
         self._patience_s = patience_s
         self._lease_s = lease_s
+        self._note = note
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
         self._wishes: list[_Wish] = []
@@ -303,7 +310,8 @@ class SqliteAccounts:
         return answers
 
     def _entries(self, connection: sqlite3.Connection) -> Entries:
-        """Entries for a transaction, after the leases of this process were renewed in it if due."""
+        """Entries for a transaction, after the leases of this process were renewed in it if due,
+        and those of others that have ended were charged."""
         now = self._clock.now().timestamp()
         # changes with every commit of another connection, and with none of this one
         (version,) = connection.execute("PRAGMA data_version").fetchone()
@@ -322,12 +330,22 @@ class SqliteAccounts:
             self._renew_at = now + self._lease_s / 3
             if self._own:
                 entries.renew()
+            entries.charge_expired()
         return entries
 
     def _remember(self, entries: Entries) -> None:
         """What was committed is what stands in the file until somebody else writes."""
+        self._tell_expired(entries)
         if len(entries.balances) <= _REMEMBERED:
             self._known, self._version = entries.balances, self._read_at
+
+    def _tell_expired(self, entries: Entries) -> None:
+        if entries.expired_calls:
+            self._note(
+                f"{entries.expired_calls} calls were under way in a process that has ended without "
+                "a word; their leases are over, and they are charged in full: "
+                f"{entries.expired.nano / 1e9:.6f} USD, {entries.expired.tokens} tokens"
+            )
 
     def _renew_later(self, loop: asyncio.AbstractEventLoop) -> None:
         """A call that lasts for longer than a lease keeps its hold as long as the process lives."""
@@ -362,6 +380,7 @@ class SqliteAccounts:
                     entries = self._entries(connection)
                     entries.prune()
                     entries.write()
+                self._tell_expired(entries)
                 wait_for_others(connection, 0)
             except BaseException:
                 connection.close()

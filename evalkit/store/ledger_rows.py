@@ -38,6 +38,9 @@ class Entries:
         self._changed: dict[str, int] = {}
         self._made: list[tuple[int, str, str, int, int, str, float]] = []
         self._looked_for_expired = False
+        # what was charged in this transaction since its lease had ended
+        self.expired_calls = 0
+        self.expired = Amount()
 
     def load(self, accounts: Iterable[Account]) -> None:
         """Read the balances of all that is asked about, at once."""
@@ -53,7 +56,7 @@ class Entries:
             limit.fits(each.spent + each.held + amount)
             for limit, each in zip(limits, self._of(accounts), strict=True)
         ):
-            self._charge_expired()
+            self.charge_expired()
             return Refusal(self._of(accounts))
         for account in accounts:
             each = self._balances[account.key]
@@ -95,7 +98,7 @@ class Entries:
 
     def prune(self) -> None:
         """Drop accounts that nobody asks for any more, after the crashed ones were charged."""
-        self._charge_expired()
+        self.charge_expired()
         self._connection.execute(
             "DELETE FROM accounts WHERE keep_until < ? AND held_nano = 0 AND held_tokens = 0",
             (int(self._now),),
@@ -129,18 +132,21 @@ class Entries:
         self._changed.clear()
         self._made.clear()
 
-    def _charge_expired(self) -> None:
+    def charge_expired(self) -> None:
         """Charge what processes held that have ended without a word: their calls may be billed."""
         if not self._looked_for_expired:
             self._looked_for_expired = True
-            self._charge("expires_at <= ?", (self._now,))
+            for nano, tokens in self._charge("expires_at <= ?", (self._now,)):
+                self.expired_calls += 1
+                self.expired += Amount(nano, tokens)
 
-    def _charge(self, which: str, values: tuple[object, ...]) -> None:
+    def _charge(self, which: str, values: tuple[object, ...]) -> list[tuple[int, int]]:
+        """Charge these holds: nano-USD and tokens of each."""
         rows = self._connection.execute(
             f"SELECT id, nano, tokens, accounts FROM holds WHERE {which}", values
         ).fetchall()
         if not rows:
-            return
+            return []
         self.write()
         self._connection.executemany("DELETE FROM holds WHERE id = ?", [(row[0],) for row in rows])
         self._connection.executemany(
@@ -149,6 +155,7 @@ class Entries:
             [(nano, tokens, key) for _, nano, tokens, keys in rows for key in keys.split("\n")],
         )
         self._balances |= read_balances(self._connection, list(self._balances))
+        return [(nano, tokens) for _, nano, tokens, _ in rows]
 
     def _set(self, account: Account, balance: Balance) -> None:
         self._balances[account.key] = balance

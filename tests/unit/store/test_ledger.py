@@ -168,6 +168,26 @@ def test_what_a_dead_process_held_counts_until_its_lease_ends_and_is_charged_the
     other.close()
 
 
+def test_a_lease_that_has_ended_is_noticed_where_every_call_fits_and_is_told_once(
+    accounts: SqliteAccounts, tmp_path: Path, clock: SetClock
+) -> None:
+    told: list[str] = []
+    other = SqliteAccounts(tmp_path, clock=clock, run="r-2", note=told.append)
+    held(other.hold_now(tokens(1), [cap(MONTH, 1000)]))
+    for _ in range(2):
+        held(accounts.hold_now(tokens(30), [cap(DAY, 100)]))  # and it dies
+    for _ in range(5):
+        assert spent(other) in ((0, 60), (60, 0))
+        clock.time += timedelta(seconds=LEASE_S / 3)
+        held(other.hold_now(tokens(1), [cap(MONTH, 1000)]))
+    assert spent(other) == (60, 0)
+    assert told == [
+        "2 calls were under way in a process that has ended without a word; their leases are over, "
+        "and they are charged in full: 0.000060 USD, 60 tokens"
+    ]
+    other.close()
+
+
 def test_a_process_that_was_only_slow_is_charged_once(
     accounts: SqliteAccounts, tmp_path: Path, clock: SetClock
 ) -> None:
