@@ -98,7 +98,7 @@ def add(
             expected=None if expected is None else read_object(expected, "--expected"),
             answer_expected=expect_answer,
         ),
-        today=SystemClock().now().date(),
+        clock=SystemClock(),
         allow_duplicate=allow_duplicate,
         new_set=new,
         dry_run=dry_run,

@@ -33,6 +33,10 @@ NoBaseline = Annotated[
 Live = Annotated[
     bool, typer.Option("--live", help="Ask models that have recordings, instead of replaying them.")
 ]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, metavar="N", help="Calls at a time.", show_default=False),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again, and store the new replies.")]
 Offline = Annotated[

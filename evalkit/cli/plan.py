@@ -90,7 +90,7 @@ def plan(
         return 0
     planned = plan_suites(request, wiring=wiring)
     render = plan_json if json_ else plan_text
-    print_result(render(planned.plan, budget_usd=planned.budget_usd))
+    print_result(render(planned.plan, budget_usd=planned.budget_usd, notes=planned.notes))
     return 0
 
 

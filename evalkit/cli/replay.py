@@ -9,7 +9,7 @@ from evalkit.cli import options
 from evalkit.cli.output import print_note, print_result
 
 EXAMPLE = (
-    "Example: evalkit replay ticket_routing --since 7d "
+    "Example: evalkit replay ticket_routing --since 7d --plan "
     "--set routes.ticket_routing.models.primary=small"
 )
 
@@ -37,10 +37,32 @@ def replay(
             show_default=False,
         ),
     ] = None,
-    last: Annotated[
-        int, typer.Option(min=1, max=100_000, metavar="N", help="The newest N sessions.")
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", "--last", min=1, max=100_000, metavar="N", help="The newest N sessions."
+        ),
     ] = 200,
+    min_played: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Pass only where at least this share of the sessions that may be evaluated could "
+            "be played.",
+        ),
+    ] = 100,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Count and price it, and say what is left out; call nothing."),
+    ] = False,
     live: options.Live = False,
+    trials: options.Trials = None,
+    concurrency: options.Concurrency = None,
+    no_cache: options.NoCache = False,
+    refresh: options.Refresh = False,
+    offline: options.Offline = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, and the verdict line only.")
     ] = False,
@@ -48,10 +70,14 @@ def replay(
 ) -> int:
     """Play stored sessions through a candidate that no user sees, and gate it like a run.
 
-    The baseline is what production answered. Only sessions marked `use: evaluation`, with content,
-    are played. Exit codes are those of `evalkit run`.
+    The baseline is what production answered. Only sessions marked `use: evaluation` are played; a
+    pass where others of them could not be is none (3), unless --min-played accepts it. Exit codes
+    are those of `evalkit run`, which also goes on with a stopped replay: --resume.
     """
-    from evalkit.cli.requests import parse_changes
+    import msgspec
+
+    from evalkit.cli.requests import build_request
+    from evalkit.report.plan import plan_json, plan_text
     from evalkit.report.progress import progress_display
     from evalkit.report.run_json import run_json
     from evalkit.report.terminal import run_text
@@ -59,26 +85,50 @@ def replay(
     from evalkit.workflows.reading import compare_arms
     from evalkit.workflows.replay.selecting import select_traces
     from evalkit.workflows.runs.last_run import remember_end
+    from evalkit.workflows.runs.planning import plan_suites
     from evalkit.workflows.runs.running import run_suites
-    from evalkit.workflows.setup.request import RunRequest
     from evalkit.workflows.traces.listing import moment_of
     from evalkit.workflows.wiring import SystemClock, Wiring
 
     root = find_root()
     clock, command = SystemClock(), tuple(sys.argv[1:])
-    request = RunRequest(
+    asked = build_request(
         suites=(suite,),
-        changes=parse_changes(set_),
+        set_=set_,
+        baseline=None,
+        no_baseline=False,
         live=live,
-        traces=select_traces(
-            root,
-            suite,
-            named=tuple(trace or ()),
-            route=route,
-            since=None if since is None else moment_of(since, now=clock.now()),
-            last=last,
-        ),
+        no_cache=no_cache,
+        refresh=refresh,
+        offline=offline,
+        trials=trials,
+        concurrency=concurrency,
+        tags=None,
+        cases=None,
+        cases_from=None,
+        regressed=False,
+        accept_gate_change=False,
+        allow_unexercised=False,
     )
+    selected = select_traces(
+        root,
+        suite,
+        named=tuple(trace or ()),
+        route=route,
+        since=None if since is None else moment_of(since, now=clock.now()),
+        limit=limit,
+    )
+    request = msgspec.structs.replace(
+        asked,
+        traces=selected.traces,
+        min_played=min_played / 100,
+        unreadable=selected.unreadable,
+    )
+    if plan:
+        planned = plan_suites(request, wiring=Wiring(root, live=live))
+        render = plan_json if json_ else plan_text
+        print_result(render(planned.plan, budget_usd=planned.budget_usd, notes=planned.notes))
+        return 0
     with (
         remember_end(root, clock=clock, command=command) as ending,
         progress_display(sys.stderr, clock=clock, quiet=quiet or json_) as progress,

@@ -30,10 +30,7 @@ def run(
     cases_from: options.CasesFrom = None,
     regressed: options.Regressed = False,
     trials: options.Trials = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(min=1, max=1024, metavar="N", help="Calls at a time.", show_default=False),
-    ] = None,
+    concurrency: options.Concurrency = None,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
     offline: options.Offline = False,

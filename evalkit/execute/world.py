@@ -12,6 +12,8 @@ from evalkit.records.case import Case
 from evalkit.records.stored import stored_value
 
 Redact = Callable[[str], str]
+NO_ANSWER = "the case has no answer of the tool"
+"""How the error of a call begins that no fixture answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,4 +102,4 @@ def holds(wanted: Any, found: Any) -> bool:
 
 def _unknown(call: ToolCall, scripts: Mapping[str, Sequence[_Script]]) -> str:
     why = "for these arguments" if scripts.get(call.name) else "at all"
-    return f"the case has no answer of the tool {call.name} {why}"
+    return f"{NO_ANSWER} {call.name} {why}"

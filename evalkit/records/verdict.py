@@ -26,6 +26,8 @@ PartKind = Literal[
     "guard",
     "waiver",
 ]
+SESSIONS_PLAYED = "sessions played"
+"""The guard of a replay that could not play all that it should have been about."""
 OnInconclusive = Literal["escalate", "warn", "fail"]
 
 

@@ -18,7 +18,7 @@ _LABEL = 11
 _MOST_MISSING = 5
 
 
-def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
+def plan_json(plan: RunPlan, *, budget_usd: float | None = None, notes: Sequence[str] = ()) -> str:
     """The sums of every suite as indented JSON (`evalkit.plan/1`), without the single attempts."""
     value = {
         "schema": "evalkit.plan/1",
@@ -29,6 +29,7 @@ def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
         "expected_cost_usd": _sum([suite.expected_cost_usd for suite in plan.suites]),
         "budget_usd": budget_usd,
         "drill": list(plan.drill),
+        "notes": list(notes),
         "suites": [
             {
                 **msgspec.to_builtins(suite),
@@ -43,7 +44,11 @@ def plan_json(plan: RunPlan, *, budget_usd: float | None = None) -> str:
 
 
 def plan_text(
-    plan: RunPlan, *, budget_usd: float | None = None, screen: Screen | None = None
+    plan: RunPlan,
+    *,
+    budget_usd: float | None = None,
+    notes: Sequence[str] = (),
+    screen: Screen | None = None,
 ) -> str:
     """What a run would do, what it may cost, and what it could see; nothing was called."""
     page = Page(screen or screen_of(sys.stdout))
@@ -63,6 +68,10 @@ def plan_text(
         page.line()
         _put_suite(page, suite)
         _put_missing(page, [each for each in missing if each.suite == suite.suite])
+    if notes:
+        page.line()
+    for words in notes:
+        page.labelled("note", one_line(words), indent=0)
     for words in plan.drill:
         page.line()
         page.labelled("drill", one_line(words), indent=0, style="yellow")

@@ -77,8 +77,13 @@ class TraceStore:
             return next(iter(found.values()))
         if found:
             raise UsageError(f"{name!r} fits {len(found)} traces; give more of the id")
+        unread = (
+            f" ({self.damaged:,} lines of the traces cannot be read, and it may be one of them)"
+            if self.damaged
+            else ""
+        )
         raise UsageError(
-            f"there is no trace {name!r}; `evalkit trace list` shows which there are, and "
+            f"there is no trace {name!r}{unread}; `evalkit trace list` shows which there are, and "
             "`evalkit show RUN CASE` shows an attempt of a run"
         )
 

@@ -1,8 +1,8 @@
 """What goes into the audit log, and whose name stands there.
 
 Approvals, denials of production sessions, exhausted budgets, prunes, what a run's gate was told to
-accept, and which policies are in force. Measurements are none of its business: what a policy denied
-in a run is in the run's bundle.
+accept, what of production was played again or became a case, and which policies are in force.
+Measurements are none of its business: what a policy denied in a run is in the run's bundle.
 """
 
 import getpass
@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from evalkit.control.redaction.redactor import Redactor
 from evalkit.errors import StoreError
@@ -60,7 +61,8 @@ def whoever_runs(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def audit_run(root: Path, stored: StoredRun, *, clock: Clock) -> str | None:
-    """Keep what a run's gate was told to accept. Returns a warning where that failed."""
+    """Keep what a run's gate was told to accept, and that it played stored sessions. Returns a
+    warning where that failed."""
     accepted = [each for each in stored.record.warnings if each.startswith(_ACCEPTED)]
     verdict = stored.record.verdict
     waived = [
@@ -69,11 +71,14 @@ def audit_run(root: Path, stored: StoredRun, *, clock: Clock) -> str | None:
         for part in suite.parts
         if part.waiver is not None
     ]
-    if not accepted and not waived:
+    replayed = stored.record.request.get("traces", ()) if stored.record.replay else ()
+    if not accepted and not waived and not replayed:
         return None
     who = whoever_runs()
     log = open_audit(root, now=clock.now)
     try:
+        if replayed:
+            log.append("traces.replayed", who, _replay_words(stored, len(replayed)))
         if accepted:
             log.append("gate.accepted", who, {"run": stored.record.id, "accepted": accepted})
         for suite, part, waiver in waived:
@@ -90,5 +95,18 @@ def audit_run(root: Path, stored: StoredRun, *, clock: Clock) -> str | None:
                 },
             )
     except StoreError as error:
-        return f"what this run accepted is not in the audit log: {error}"
+        return f"what this run accepted or replayed is not in the audit log: {error}"
     return None
+
+
+def _replay_words(stored: StoredRun, sessions: int) -> dict[str, Any]:
+    """Which models got to read what was said in production."""
+    record = stored.record
+    candidates = [suite.variant("candidate") for suite in record.suites]
+    models = {name for each in candidates if each is not None for name in each.models}
+    return {
+        "run": record.id,
+        "suite": ", ".join(suite.suite for suite in record.suites),
+        "sessions": sessions,
+        "models": sorted(models),
+    }

@@ -1,6 +1,7 @@
 """`evalkit replay`: production traffic against a candidate, gated like a golden set."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from evalkit.store.runs import RunStore
 from tests.cli.conftest import V2, Ask, Gated
 from tests.cli.project import RIGHT, WRONG, ProjectFiles
+from tests.servers.openai_server import OpenAIServer
 from tests.stored_traces import chat, said, store, trace_of
 
 DIGITS = "123456789abcdef"
@@ -93,14 +95,14 @@ def test_sessions_that_asked_the_same_count_as_one(ask: Ask, project: ProjectFil
     assert "replay of 8 of 8" in done.out
 
 
-def test_a_suite_that_tests_no_prompt_is_refused(ask: Ask, project: ProjectFiles) -> None:
+def test_a_suite_that_tests_a_program_is_refused(ask: Ask, project: ProjectFiles) -> None:
     project.suite["target"] = {"command": ["cat"]}
     del project.suite["baseline"]
     project.suite["gate"] = {"min_pass_rate": 0.5}
     project.write()
     refused = ask("replay", "ask", cwd=project.root)
     assert (refused.code, refused.out) == (2, "")
-    assert "tests no prompt" in refused.err
+    assert "tests a program" in refused.err
 
 
 def test_what_cannot_be_replayed_is_counted_by_why(ask: Ask, project: ProjectFiles) -> None:
@@ -114,8 +116,11 @@ def test_what_cannot_be_replayed_is_counted_by_why(ask: Ask, project: ProjectFil
         trace_of(asked("Elsewhere?"), trace_id="0" * 31 + "4", route="other"),
     )
     done = ask("replay", "ask", cwd=project.root)
-    assert done.code == 0, done.err
+    assert done.code == 3, done.err
     assert "replay of 15 of 20 stored sessions" in done.out
+    # the one that must not be evaluated is none that was missed
+    assert "15 of the 19 sessions that may be evaluated" in " ".join(done.out.split())
+    assert "--min-played 78" in " ".join(done.out.split())
     for why in (
         "use: none",
         "no content",
@@ -124,6 +129,10 @@ def test_what_cannot_be_replayed_is_counted_by_why(ask: Ask, project: ProjectFil
         "cannot be read",
     ):
         assert why in " ".join(done.out.split())
+    assert ask("gate", "latest", cwd=project.root).code == 3
+    accepted = ask("replay", "ask", "--min-played", "78", cwd=project.root)
+    assert accepted.code == 0, accepted.out
+    assert "replay of 15 of 20 stored sessions" in accepted.out
     for flags in (("--trace", "0" * 32), ("--route", "other", "--since", "2026-12-01")):
         refused = ask("replay", "ask", *flags, cwd=project.root)
         assert (refused.code, refused.out) == (2, "")
@@ -144,3 +153,117 @@ def test_a_replay_is_no_point_of_a_trend_and_nobody_s_baseline(ask: Ask, gated_c
     refused = ask("run", "ask", "--baseline", run, cwd=root)
     assert refused.code == 2
     assert "cannot be compared" in refused.err
+
+
+def test_a_plan_counts_what_is_played_and_left_out_and_calls_nothing(
+    ask: Ask, project: ProjectFiles
+) -> None:
+    store(project.root, trace_of(chat([said("user", "other words")], "yes"), digit="0"))
+    done = ask("replay", "ask", *V2, "--plan", cwd=project.root)
+    assert (done.code, done.err) == (0, "")
+    words = " ".join(done.out.split())
+    assert "15 cases × 1 variant × 1 trial = 15 attempts" in words
+    assert "At most $" in words
+    assert "left out: 1 messages that the suite's prompt does not render to" in words
+    told = json.loads(ask("replay", "ask", "--plan", "--json", cwd=project.root).out)
+    assert told["attempts"] == 15
+    assert "left out: 1 messages" in told["notes"][0]
+    assert not (project.root / ".evalkit/runs").exists()
+
+
+@pytest.fixture
+def served(project: ProjectFiles) -> Iterator[tuple[ProjectFiles, OpenAIServer]]:
+    """The same with a model behind a server, which says yes."""
+    server = OpenAIServer().start()
+    server.answer = lambda request: "yes"
+    project.config["providers"] = {"local": {"kind": "openai", "base_url": server.url}}
+    project.config["models"]["tiny"]["provider"] = "local"
+    yield project, server
+    server.stop()
+
+
+def test_a_replay_is_charged_to_the_run_and_to_nobody_whose_sessions_it_plays(
+    ask: Ask, served: tuple[ProjectFiles, OpenAIServer]
+) -> None:
+    project, server = served
+    everybody = ("user", "org", "team", "key")
+    capped = [{"scope": scope, "max_tokens": 1, "window": "day"} for scope in everybody]
+    project.config["budgets"] = capped
+    project.write()
+    assert ask("replay", "ask", cwd=project.root).code == 0
+    assert len(server.seen) == 15
+    assert RunStore(project.root).open("latest").read_record().billed_usd > 0
+    project.config["budgets"] = [*capped, {"scope": "run", "max_tokens": 100}]
+    project.write()
+    stopped = ask("replay", "ask", "--no-cache", "--concurrency", "1", cwd=project.root)
+    assert stopped.code == 4
+    assert "budget exhausted" in stopped.out
+    for day in (project.root / ".evalkit/traces").glob("*.jsonl"):
+        day.unlink()
+    gone = ask("run", "--resume", "latest", cwd=project.root)
+    assert (gone.code, gone.out) == (2, "")
+    assert "(15 of 15 are gone)" in " ".join(gone.err.split())
+
+
+def test_what_was_answered_once_comes_from_the_cache_as_in_a_run(
+    ask: Ask, served: tuple[ProjectFiles, OpenAIServer]
+) -> None:
+    project, server = served
+    project.write()
+    flags = ("replay", "ask", "--limit", "2")
+    missing = ask(*flags, "--offline", cwd=project.root)
+    assert (missing.code, missing.out) == (2, "")
+    asked = []
+    for more in ((), (), ("--offline",), ("--refresh",), ("--no-cache",), ("--trials", "2")):
+        server.seen.clear()
+        assert ask(*flags, *more, cwd=project.root).code == 3, "two sessions can tell nothing"
+        asked.append(len(server.seen))
+    assert asked == [2, 0, 0, 2, 2, 2]
+
+
+def test_the_audit_log_says_which_models_read_what_was_said_in_production(
+    ask: Ask, project: ProjectFiles
+) -> None:
+    ask("replay", "ask", cwd=project.root)
+    entries = json.loads(ask("audit", "show", "--kind", "traces", "--json", cwd=project.root).out)
+    (entry,) = entries["entries"]
+    assert entry["kind"] == "traces.replayed"
+    assert entry["about"]["sessions"] == 15
+    assert entry["about"]["models"] == ["tiny"]
+
+
+def test_lines_that_cannot_be_read_may_be_sessions_and_keep_a_replay_from_passing(
+    ask: Ask, project: ProjectFiles
+) -> None:
+    day = next((project.root / ".evalkit/traces").glob("*.jsonl"))
+    day.write_bytes(b"{broken\n" + day.read_bytes())
+    done = ask("replay", "ask", cwd=project.root)
+    assert done.code == 3
+    words = " ".join(done.out.split())
+    assert "15 of the 16 sessions" in words
+    assert "1 line of the traces that cannot be read" in words
+    # of sessions that are named, every one is found
+    flags = [flag for digit in DIGITS for flag in ("--trace", digit * 32)]
+    assert ask("replay", "ask", *flags, cwd=project.root).code == 0
+    missing = ask("replay", "ask", "--trace", "0000", cwd=project.root)
+    assert missing.code == 2
+    assert "1 lines of the traces cannot be read" in " ".join(missing.err.split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("aks",), "did you mean 'ask'?"),
+        (("ask", "--since", "soon"), "is no time"),
+        (("ask", "--since", "2030-01-01"), "no session on route ask and began since 2030-01-01"),
+        (("ask", "--offline", "--refresh"), "give one of the two"),
+        (("ask", "--trace", "zzzz"), "is no id of a trace"),
+        (("ask", "--min-played", "101"), "less than or equal to 100"),
+    ],
+)
+def test_what_names_nothing_to_replay_is_refused(
+    ask: Ask, project: ProjectFiles, flags: tuple[str, ...], says: str
+) -> None:
+    done = ask("replay", *flags, cwd=project.root)
+    assert (done.code, done.out) == (2, "")
+    assert says in " ".join(done.err.split())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from evalkit.records.comparison import Comparison
 from evalkit.records.run import StoredRun
-from evalkit.records.verdict import Outcome, PartVerdict, Quarantined, Waiver
+from evalkit.records.verdict import SESSIONS_PLAYED, Outcome, PartVerdict, Quarantined, Waiver
 from evalkit.report.call_failures import failure_lines
 from evalkit.report.figures import count
 from evalkit.report.html.element import Markup, element, join
@@ -61,6 +61,8 @@ def _guards(comparison: Comparison) -> list[Markup]:
         return []
     open_ = [part for _, part in guards if part.outcome is not Outcome.PASS and not part.waiver]
     title = "The gate itself changed" + ("" if open_ else ", and that was accepted")
+    if all(part.name == SESSIONS_PLAYED for _, part in guards):
+        title = "Not every session was played"
     lines = [_named(comparison, suite, part.message) for suite, part in guards]
     settle = dict.fromkeys(
         f"To settle it: {part.what_would_settle}" for part in open_ if part.what_would_settle

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from evalkit.config.json_document import parse_json
 from evalkit.config.load import examine_config
 from evalkit.config.problems import Locator, validate
 from evalkit.errors import ConfigError, Problem, Refused, UsageError
-from evalkit.records.asset import Prompt
+from evalkit.ports import Clock
+from evalkit.records.asset import Agent, Prompt
 from evalkit.records.case import Case
 from evalkit.records.cases import Cases
 from evalkit.records.golden import AddedCase
@@ -28,6 +28,7 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.store.folder import private_folder
 from evalkit.store.private_lines import locked
 from evalkit.store.traces import TraceStore
+from evalkit.workflows.auditing import open_audit, whoever_runs
 from evalkit.workflows.golden.likeness import NEAR, nearest
 from evalkit.workflows.golden.versions import begin_set, change_of, find_draft, write_change
 from evalkit.workflows.traces.becoming_cases import check_may_become_case
@@ -42,7 +43,7 @@ def add_from_trace(
     trace_id: str,
     wanted: Wanted,
     *,
-    today: date,
+    clock: Clock,
     allow_duplicate: str | None = None,
     new_set: bool = False,
     dry_run: bool = False,
@@ -66,12 +67,17 @@ def add_from_trace(
         known = draft.base.cases
         _check_new(known, trace.trace_id)
         suites, users = _users(tree, draft.base.name, trace.route if new_set else None)
-        made = make_case(trace, wanted, known=known, users=users, today=today)
+        made = make_case(trace, wanted, known=known, users=users, today=clock.now().date())
         case = _check_unlike(made.case, known, allow_duplicate)
         _check_form(case)
         change = change_of(tree, draft, case)
         if not dry_run:
             write_change(root, draft, change)
+            open_audit(root, now=clock.now).append(
+                "trace.became_case",
+                whoever_runs(),
+                {"trace": trace.trace_id, "golden": draft.reference, "case": case.id},
+            )
     return AddedCase(
         golden=draft.reference,
         path=draft.cases_path,
@@ -174,6 +180,7 @@ def _users(tree: WorkingTree, golden: str, route: str | None) -> tuple[dict[str,
     }
     reader = Reader(tree)
     prompts: dict[str, Prompt] = {}
+    agents: dict[str, Agent] = {}
     for name, suite in told_by.items():
         missing = partial(examined.locator.problem, ("suites", name, "target"))
         try:
@@ -181,7 +188,9 @@ def _users(tree: WorkingTree, golden: str, route: str | None) -> tuple[dict[str,
                 prompt = load_prompt(reader, PROMPTS.resolve(reader, suite.target.prompt), missing)
             elif suite.target.agent is not None:
                 agent = load_agent(reader, AGENTS.resolve(reader, suite.target.agent), missing)
-                prompt = None if agent is None else agent.prompt
+                if agent is not None:
+                    agents[agent.prompt.path] = agent
+                continue
             else:
                 continue
         except UnknownReference:
@@ -193,5 +202,5 @@ def _users(tree: WorkingTree, golden: str, route: str | None) -> tuple[dict[str,
     )
     return (
         {name: suite.golden for name, suite in suites.items()},
-        Users(prompts=tuple(prompts.values()), reads=tuple(reads)),
+        Users(prompts=tuple(prompts.values()), agents=tuple(agents.values()), reads=tuple(reads)),
     )

@@ -1,12 +1,15 @@
 """A suite over production traffic: its cases are sessions, its baseline is what was answered."""
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from evalkit._version import __version__
-from evalkit.config.suites import Quarantine
+from evalkit.config.suites import Gate, Quarantine
 from evalkit.errors import Refused, UsageError
-from evalkit.records.asset import GoldenSet, Prompt
+from evalkit.gate.readings import AMOUNTS
+from evalkit.records.asset import GoldenSet
 from evalkit.records.cases import Cases
 from evalkit.records.run import (
     RunRecord,
@@ -15,11 +18,13 @@ from evalkit.records.run import (
     SuiteSnapshot,
     VariantRecord,
 )
+from evalkit.records.verdict import SESSIONS_PLAYED, Outcome, PartVerdict
+from evalkit.report.figures import count
 from evalkit.sources.assets import load_assets
 from evalkit.sources.golden import ContentDigest
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.traces import TraceStore
-from evalkit.workflows.replay.traffic import Traffic, read_traffic
+from evalkit.workflows.replay.traffic import Player, Traffic, read_traffic
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -32,69 +37,138 @@ _TIMES = ("latency_s", "time_to_resolution_s")
 def with_traffic(setup: SuiteSetup, request: RunRequest, root: Path) -> SuiteSetup:
     """The suite over the sessions that the request names, instead of its golden set and baseline.
 
-    Raises Refused for a suite that tests no prompt, and where no session can be replayed;
+    Raises Refused for a suite that tests a program, and where no session can be replayed;
     UsageError for a trace that is no longer there.
     """
     suite = setup.assets.suite
-    if suite.target.prompt is None:
+    if suite.target.program is not None:
         raise Refused(
-            f"suite {setup.name} tests no prompt, and what another target was given cannot be told "
-            "from the messages that a model got; replay a suite whose target is a prompt"
+            f"suite {setup.name} tests a program, and what a program was given cannot be told from "
+            "the messages that a model got; replay a suite whose target is a prompt or an agent"
         )
     found = TraceStore(root).find_all(request.traces)
     missing = [each for each in request.traces if each not in found]
     if missing:
-        raise UsageError(f"there is no trace {missing[0]} any more, so it cannot be replayed")
-    traffic = read_traffic(
-        [found[each] for each in request.traces], setup.name, suite, _prompts(setup, request, root)
-    )
-    left_out = "; ".join(f"{count:,} {why}" for why, count in traffic.left_out.most_common())
+        raise UsageError(
+            f"there is no trace {missing[0]} any more"
+            + (f" ({len(missing):,} of {len(request.traces):,} are gone)" if missing[1:] else "")
+            + ", so it cannot be replayed; what is left can be, by a replay of its own"
+        )
+    traffic = read_traffic([found[each] for each in request.traces], _player(setup, request, root))
     if not traffic.cases:
-        raise Refused(f"none of {len(request.traces):,} sessions can be replayed: {left_out}")
-    alike = {name: rule for name, rule in suite.gate.metrics.items() if name not in _TIMES}
+        raise Refused(
+            f"none of {count(len(request.traces), 'session')} can be replayed: "
+            f"{traffic.left_out.words}"
+        )
+    unheld = _unheld(suite.gate, traffic)
+    rules = {name: rule for name, rule in suite.gate.metrics.items() if name not in unheld}
     gate = suite.gate.model_copy(
-        update={"slices": {}, "invariants": [], "anchor": None, "metrics": alike}
+        update={"slices": {}, "invariants": [], "anchor": None, "metrics": rules}
     )
     played = suite.model_copy(update={"gate": gate, "quarantine": Quarantine()})
     golden = _golden(setup.name, traffic)
-    stored = _production(setup, traffic, golden)
-    notes = [
-        f"replay of {len(traffic.cases):,} of {len(request.traces):,} stored sessions"
-        + (f"; left out: {left_out}" if left_out else ""),
-        "the baseline is what production answered, and so is what is expected, right or wrong: a "
-        "drop is how often the candidate no longer answers as production did",
-        "inputs are as redacted as traces are; sessions that asked the same count as one",
-    ]
-    if traffic.other_tools:
-        notes.append(
-            f"in {traffic.other_tools:,} of them production's model was offered other tools than "
-            "the prompt has"
-        )
-    without = [name for name in ("slices", "invariants", "anchor") if getattr(suite.gate, name)]
-    without += [f"metrics.{name}" for name in suite.gate.metrics if name in _TIMES]
-    if without:
-        notes.append(f"not held against traffic: gate.{', gate.'.join(without)}")
     return replace(
         setup,
         assets=replace(setup.assets, suite=played, golden=golden),
         baseline=None,
-        stored=stored,
+        stored=_production(setup, traffic, golden),
         anchor=None,
         stored_anchor=None,
-        notes=tuple(notes),
+        notes=tuple(_notes(suite.gate, traffic, request, unheld)),
+        parts=_unplayed(traffic, request, suite.owner),
     )
 
 
-def _prompts(setup: SuiteSetup, request: RunRequest, root: Path) -> list[Prompt]:
-    """The prompt that production may have asked through: the project's as it is, then the
-    candidate's."""
-    candidate = setup.assets.prompt
-    assert candidate is not None, "the suite tests a prompt"
-    if not request.changes:
-        return [candidate]
-    unchanged = load_assets(WorkingTree(root), suites=[setup.name], keep_cases=False)
-    before = unchanged.suites[setup.name].prompt
-    return [each for each in (before, candidate) if each is not None]
+def _unheld(gate: Gate, traffic: Traffic) -> list[str]:
+    """The metrics that say nothing of production and a candidate side by side."""
+    unknown = AMOUNTS if traffic.untold else _TIMES
+    return [name for name in gate.metrics if name in unknown]
+
+
+def _notes(
+    gate: Gate, traffic: Traffic, request: RunRequest, unheld: Sequence[str]
+) -> Iterator[str]:
+    """What a reader has to know of a replay."""
+    told = f" ({traffic.joined:,} of them requests of a longer one)" if traffic.joined else ""
+    left_out = traffic.left_out.words
+    yield (
+        f"replay of {len(traffic.cases) + traffic.joined:,} of {len(request.traces):,} stored "
+        f"sessions{told}" + (f"; left out: {left_out}" if left_out else "")
+    )
+    yield (
+        "the baseline is what production answered, and so is what is expected, right or wrong: a "
+        "drop is how often the candidate no longer answers as production did"
+    )
+    yield "inputs are as redacted as traces are; sessions that asked the same count as one"
+    if any(case.tools or case.conversation for case in traffic.cases):
+        yield (
+            "tools answer what they answered in the session, and the user says what they said "
+            "there, whatever the candidate answers; a call that production did not make has no "
+            "result, and the model is told so"
+        )
+    if traffic.other_tools:
+        yield (
+            f"in {traffic.other_tools:,} of them production's model was offered other tools than "
+            "the candidate's"
+        )
+    if traffic.untold:
+        yield (
+            f"of {traffic.untold:,} of them requests are not stored, so nobody knows what they "
+            "cost: no costs and no tokens are held against each other"
+        )
+    without = [name for name in ("slices", "invariants", "anchor") if getattr(gate, name)]
+    without += [f"metrics.{name}" for name in unheld]
+    if without:
+        yield f"not held against traffic: gate.{', gate.'.join(without)}"
+
+
+def _unplayed(traffic: Traffic, request: RunRequest, owner: str | None) -> tuple[PartVerdict, ...]:
+    """The held, inconclusive part of a replay that left out more than it was told to accept."""
+    played = len(traffic.cases) + traffic.joined
+    missed = traffic.left_out.unplayed.total() + request.unreadable
+    share = played / (played + missed)
+    if share >= request.min_played:
+        return ()
+    whys = [f"{many:,} {why}" for why, many in traffic.left_out.unplayed.most_common()]
+    if request.unreadable:
+        whys.append(f"{count(request.unreadable, 'line')} of the traces that cannot be read")
+    open_ = Outcome.INCONCLUSIVE
+    part = PartVerdict(
+        name=SESSIONS_PLAYED,
+        kind="guard",
+        outcome=open_,
+        best=open_,
+        worst=open_,
+        required=True,
+        held=True,
+        message=(
+            f"{played:,} of the {played + missed:,} sessions that may be evaluated could be "
+            f"played, and this says nothing of the rest: {'; '.join(whys)}."
+        ),
+        what_would_settle=(
+            "A suite that can play the rest, or a reader who accepts that it is left out: "
+            f"--min-played {math.floor(100 * share)}."
+        ),
+        owner=owner,
+    )
+    return (part,)
+
+
+def _player(setup: SuiteSetup, request: RunRequest, root: Path) -> Player:
+    """What plays: the suite, with what production may have asked through: the project's prompt or
+    agent as it is, then the candidate's."""
+    arms = [setup.assets]
+    if request.changes:
+        unchanged = load_assets(WorkingTree(root), suites=[setup.name], keep_cases=False)
+        arms.insert(0, unchanged.suites[setup.name])
+    agents = tuple(each.agent for each in arms if each.agent is not None)
+    return Player(
+        name=setup.name,
+        suite=setup.assets.suite,
+        agents=agents if setup.assets.agent is not None else (),
+        prompts=tuple(each.prompt for each in arms if each.prompt is not None),
+        references=any(rubric.reference == "required" for rubric in setup.assets.rubrics.values()),
+    )
 
 
 def _golden(suite: str, traffic: Traffic) -> GoldenSet:

@@ -1,6 +1,5 @@
 """Stored sessions as what a suite plays: each a case, and what production answered an attempt."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,80 +7,141 @@ from typing import Any
 import msgspec
 
 from evalkit.config.suites import Suite
-from evalkit.control.policy import cited_documents
 from evalkit.control.telemetry import attributes as names
-from evalkit.errors import Refused
-from evalkit.records.asset import Prompt
-from evalkit.records.attempt import Attempt, FailureMode
-from evalkit.records.call import Usage
+from evalkit.execute.agent_target import offered_tools
+from evalkit.records.asset import Agent, Prompt
+from evalkit.records.attempt import Attempt
 from evalkit.records.case import Case
 from evalkit.records.digest import digest_of
-from evalkit.records.json_text import decode_json
-from evalkit.records.span import SessionTrace, Span
-from evalkit.workflows.traces.becoming_cases import check_may_become_case
-from evalkit.workflows.traces.inputs import fit_prompt
-from evalkit.workflows.traces.making import draft_expected
-from evalkit.workflows.traces.observed import Observed, observe
+from evalkit.records.span import SessionTrace
+from evalkit.workflows.replay.production import produced_attempt
+from evalkit.workflows.replay.sessions import LeftOut, Session, join_requests, read_sessions
+from evalkit.workflows.traces.inputs import fit_conversation, fit_prompt
+from evalkit.workflows.traces.making import draft_expected, tool_fixtures
+
+NOT_RENDERED = "messages that the suite's prompt does not render to"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """What plays sessions: the suite `name`, the `prompts` or `agents` that production may have
+    asked through, the candidate's last. `references` tells that a judge compares with a reference
+    answer, which is then what production answered."""
+
+    name: str
+    suite: Suite
+    prompts: Sequence[Prompt] = ()
+    agents: Sequence[Agent] = ()
+    references: bool = False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The keys of `expected` that its scorers look at."""
+        keys = dict.fromkeys(key for entry in self.suite.scorers for key in entry.reads)
+        return (*keys, "reference") if self.references and "reference" not in keys else (*keys,)
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Sessions that can be replayed. `left_out` counts the others by why, `other_tools` those in
-    which the model was offered other tools than the prompt has."""
+    """Sessions that are played, and those that are `left_out`.
+
+    `joined` counts the requests that a later one tells to its end, `other_tools` the sessions in
+    which the model was offered other tools than the candidate has, `untold` those whose spending is
+    not known because requests of them are not stored.
+    """
 
     cases: list[Case] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
     models: dict[str, str] = field(default_factory=dict)
+    joined: int = 0
     other_tools: int = 0
+    untold: int = 0
 
 
-def read_traffic(
-    traces: Iterable[SessionTrace], name: str, suite: Suite, prompts: Sequence[Prompt]
-) -> Traffic:
-    """What of the sessions the suite `name` can play: they asked one model once, through one of
-    the `prompts`, and what was answered is something that a gating scorer reads."""
+def read_traffic(traces: Iterable[SessionTrace], player: Player) -> Traffic:
+    """What of the sessions the suite can play: a prompt those that asked a model once, an agent
+    conversations to their answer; each through what it is asked with, and with something in its
+    answer that a gating scorer reads."""
     traffic = Traffic()
-    for trace in traces:
-        why = _take(traffic, trace, name, suite, prompts)
-        if why is not None:
-            traffic.left_out[why] += 1
+    sessions = read_sessions(traces, traffic.left_out)
+    if player.agents:
+        requests, sessions = len(sessions), join_requests(sessions)
+        traffic.joined = requests - len(sessions)
+    for session in sessions:
+        found = _play_agent(session, player) if player.agents else _play_prompt(session, player)
+        if isinstance(found, str):
+            traffic.left_out.unplayed[found] += 1
+        else:
+            _add(traffic, session, player, found)
     return traffic
 
 
-def _take(
-    traffic: Traffic, trace: SessionTrace, name: str, suite: Suite, prompts: Sequence[Prompt]
-) -> str | None:
-    """Add a session; else why it cannot be replayed."""
-    if trace.use != "evaluation":
-        return f"marked `use: {trace.use}`"
-    try:
-        check_may_become_case(trace)
-    except Refused:
-        return "no answer" if trace.content else "no content in the trace"
-    chats = [span for span in trace.spans if span.operation == "chat" and span.error is None]
-    if len(chats) > 1:
-        return "several answers in one session"
-    try:
-        seen = observe(trace)
-        usage, cost_usd = _spent(chats[0].attributes)
-    except (Refused, msgspec.ValidationError):
-        return "content that cannot be read"
-    if seen.cut:
-        return "too long to stand in a trace whole"
-    if seen.lost:
-        return "documents without their texts in the trace"
-    fitting = [(prompt, fit_prompt(prompt, seen.asked, seen.documents)) for prompt in prompts]
-    found = next(((prompt, each) for prompt, each in fitting if each is not None), None)
-    if found is None:
-        return "messages that the suite's prompt does not render to"
-    gating = [entry for entry in suite.scorers if entry.gate]
-    reads = tuple(dict.fromkeys(key for entry in suite.scorers for key in entry.reads))
-    expected = draft_expected(seen, reads)
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """How a session is played: its case, and through what. `first` as `produced_attempt` has it."""
+
+    case: Case
+    prompt: Prompt
+    tools: frozenset[str]
+    first: int | None = None
+
+
+def _play_prompt(session: Session, player: Player) -> _Fitting | str:
+    """A session as a case of a prompt, or why it is none."""
+    seen = session.seen
+    if len(session.chats) > 1:
+        return "several answers in one session, and a prompt answers once"
+    for prompt in player.prompts:
+        found = fit_prompt(prompt, seen.asked, seen.documents)
+        if found is None:
+            continue
+        case = _case(session, player, found)
+        if isinstance(case, str):
+            return case
+        return _Fitting(case, prompt, frozenset(tool.name for tool in prompt.tools))
+    if any(each.role in ("assistant", "tool") for each in seen.asked):
+        return "a later turn of a conversation, and a prompt answers once"
+    return NOT_RENDERED
+
+
+def _play_agent(session: Session, player: Player) -> _Fitting | str:
+    """A conversation as a case of an agent, or why it is none."""
+    seen = session.seen
+    if not seen.follows:
+        return "calls that do not go on from each other"
+    for agent in player.agents:
+        found = fit_conversation(agent, seen.heard, seen.documents)
+        if found is None:
+            continue
+        if untold := dict.fromkeys(call.name for call in seen.calls if not call.told):
+            return f"the result of a call of {', '.join(untold)} is not in the trace"
+        if seen.asks_for and seen.blocked_by is None:
+            return "it ends in a tool call, whose result is not in a trace"
+        case_input, says = found
+        case = _case(session, player, case_input)
+        if isinstance(case, str):
+            return case
+        case = msgspec.structs.replace(
+            case,
+            tools=tool_fixtures(seen),
+            conversation=tuple({"says": text} for text in says),
+        )
+        tools = frozenset(tool.name for tool in offered_tools(agent))
+        return _Fitting(case, agent.prompt, tools, first=len(agent.prompt.messages))
+    return NOT_RENDERED
+
+
+def _case(session: Session, player: Player, case_input: dict[str, Any]) -> Case | str:
+    """The case of an input, or why its answer could decide nothing."""
+    trace, seen = session.trace, session.seen
+    if player.agents:  # an attempt of an agent is all its turns
+        seen = msgspec.structs.replace(seen, asks_for=seen.all_calls)
+    expected = draft_expected(seen, player.reads)
+    gating = [entry for entry in player.suite.scorers if entry.gate]
     if "blocked" not in expected and not any(entry.decides(expected) for entry in gating):
         return "an answer of which no gating scorer reads anything"
-    prompt, case_input = found
-    case = Case(
+    return Case(
         id=f"trace-{trace.trace_id}",
         input=case_input,
         expected=expected,
@@ -93,83 +153,22 @@ def _take(
             if who
         },
     )
-    traffic.cases.append(case)
-    attempt = _attempt(trace, chats[0], seen, case, name, prompt)
-    traffic.attempts.append(msgspec.structs.replace(attempt, usage=usage, cost_usd=cost_usd))
-    traffic.other_tools += _tools_of(chats[0]) != {tool.name for tool in prompt.tools}
-    traffic.models[seen.model] = str(chats[0].attributes.get(names.REQUEST_MODEL, seen.model))
-    return None
 
 
-def _attempt(
-    trace: SessionTrace, chat: Span, seen: Observed, case: Case, suite: str, prompt: Prompt
-) -> Attempt:
-    """What production answered, as an attempt of a run."""
-    about = chat.attributes
-    parsed, is_json = _parsed(seen.answer)
-    attempt = Attempt(
-        at=trace.at,
-        variant="candidate",
-        suite=suite,
-        case=case.id,
-        trial=1,
-        key="",
-        state="answered",
-        origin="live",
-        identity=trace.identity,
-        output=seen.answer,
-        parsed=parsed if prompt.output.kind == "json" else None,
-        tool_calls=seen.asks_for,
-        allowed_tools=tuple(
-            str(each.data["tool"])
-            for each in trace.decisions
-            if each.act == "authorize" and each.outcome == "allowed" and "tool" in each.data
-        ),
-        documents=tuple(each.id for each in seen.documents),
-        citations=cited_documents(seen.answer, parsed, known={each.id for each in seen.documents}),
-        prompt=prompt.reference,
-        route=trace.route,
-        model=seen.model,
-        planned_model=seen.model,
-        model_id=str(about.get(names.RESPONSE_MODEL, "")),
-        decisions=trace.decisions,
-        latency_s=chat.duration_s,
-        tries=trace.calls,
-        finish_reason=next(iter(about.get(names.RESPONSE_FINISH_REASONS, ())), None),
-        measurement_id=f"trace/{trace.trace_id}",
-        measured_at=trace.at,
+def _add(traffic: Traffic, session: Session, player: Player, how: _Fitting) -> None:
+    attempt = produced_attempt(
+        session, how.case, suite=player.name, prompt=how.prompt, first=how.first
     )
-    if seen.blocked_by is not None:
-        failed: dict[str, Any] = {"state": "blocked", "failure_mode": FailureMode.POLICY}
-        return msgspec.structs.replace(attempt, **failed, rule=seen.blocked_by)
-    if prompt.output.kind == "json" and not is_json and not seen.asks_for:
-        return msgspec.structs.replace(
-            attempt, state="invalid", failure_mode=FailureMode.INVALID_OUTPUT
-        )
-    return attempt
+    last = session.chats[-1].attributes
+    model = session.seen.model
+    traffic.cases.append(how.case)
+    traffic.attempts.append(attempt)
+    traffic.other_tools += _tools_of(last) != how.tools
+    traffic.untold += how.first is not None and not session.is_whole(how.first)
+    traffic.models[model] = str(last.get(names.REQUEST_MODEL, model))
 
 
-def _spent(about: dict[str, Any]) -> tuple[Usage, float | None]:
-    """Tokens and list price of a call. Raises msgspec.ValidationError."""
-    told = {
-        "input_tokens": about.get(names.INPUT_TOKENS, 0),
-        "output_tokens": about.get(names.OUTPUT_TOKENS, 0),
-        "cached_tokens": about.get(names.CACHE_READ_TOKENS, 0),
-        "cache_write_tokens": about.get(names.CACHE_CREATION_TOKENS, 0),
-        "reasoning_tokens": about.get(names.REASONING_TOKENS, 0),
-        "estimated": about.get(names.USAGE_ESTIMATED, False),
-    }
-    return msgspec.convert(told, Usage), msgspec.convert(about.get(names.COST_USD), float | None)
-
-
-def _tools_of(chat: Span) -> set[str]:
+def _tools_of(about: dict[str, Any]) -> frozenset[str]:
     """What production's model was offered."""
-    offered = chat.attributes.get(names.TOOL_DEFINITIONS, ())
-    return {str(each.get("name")) for each in offered if isinstance(each, dict)}
-
-
-def _parsed(text: str) -> tuple[Any, bool]:
-    try:
-        return decode_json(text), True
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None, False
+    offered = about.get(names.TOOL_DEFINITIONS, ())
+    return frozenset(str(each.get("name")) for each in offered if isinstance(each, dict))

@@ -13,6 +13,7 @@ from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
 from evalkit.workflows.deciding import ResultTable, decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
+from evalkit.workflows.replay.unrecorded import unrecorded_calls
 from evalkit.workflows.runs.arm_sums import sum_arms
 from evalkit.workflows.runs.escalating import Escalated
 from evalkit.workflows.runs.other_models import other_models
@@ -75,6 +76,7 @@ def finish_run(
             *record.warnings,
             *results.retrieval.warnings(),
             *other_models(snapshots, attempts),
+            *(unrecorded_calls(attempts) if record.replay else ()),
         ),
     )
     stored = StoredRun(

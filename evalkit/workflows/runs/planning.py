@@ -19,10 +19,12 @@ from evalkit.workflows.wiring import Wiring
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the cap in USD that a run of it would be held to (None without one)."""
+    """A plan, and the cap in USD that a run of it would be held to (None without one). `notes` say
+    what a suite is compared with, where that is not simply its baseline."""
 
     plan: RunPlan
     budget_usd: float | None
+    notes: tuple[str, ...] = ()
 
 
 def plan_suites(request: RunRequest, *, wiring: Wiring) -> Planned:
@@ -32,7 +34,8 @@ def plan_suites(request: RunRequest, *, wiring: Wiring) -> Planned:
 
 async def _plan(request: RunRequest, wiring: Wiring) -> Planned:
     async with prepared_only(request, wiring) as (prepared, _):
-        return Planned(prepared.plan, run_cap_usd(prepared.config))
+        notes = tuple(note for setup in prepared.setups for note in setup.notes)
+        return Planned(prepared.plan, run_cap_usd(prepared.config), notes)
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
 from evalkit.workflows.replay.arms import with_traffic
+from evalkit.workflows.replay.charging import charged_to_run
 from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
@@ -135,7 +136,8 @@ async def prepare_run(
         setups = tuple(with_traffic(setup, request, wiring.root) for setup in setups)
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
-    book = ledger(assets.config)
+    config = charged_to_run(assets.config) if request.traces else assets.config
+    book = ledger(config)
     primings = {setup.name: Priming(selected[setup.name]) for setup in setups}
     arms = _arms(
         setups,
@@ -189,7 +191,7 @@ async def prepare_run(
         for scorer, judge in each.opened.items()
     }
     return PreparedRun(
-        config=assets.config,
+        config=config,
         setups=setups,
         snapshots=snapshots,
         arms=arms,

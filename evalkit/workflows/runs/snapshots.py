@@ -51,7 +51,7 @@ def take_snapshot(
         # a drill is there to see what the fallback answers
         fallback="accept" if request.faults else suite.fallback,
         owner=suite.owner,
-        guards=(guard_part(guards, suite.owner),) if guards else (),
+        guards=(*((guard_part(guards, suite.owner),) if guards else ()), *setup.parts),
         repeatable=repeatable,
         looks=_looks(setup, request, trials) if repeatable else (),
         anchor=_anchor_words(setup),

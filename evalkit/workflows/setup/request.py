@@ -23,7 +23,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `accept_gate_change` and `allow_unexercised` accept what the guards found. `shard` is the part
     of the run that this machine makes: it decides nothing by itself, and is merged with the others;
     `shard_costs` names a run whose measured costs say how the parts are balanced. `traces` are
-    stored sessions that take the place of golden set and baseline: a replay.
+    stored sessions that take the place of golden set and baseline: a replay. `min_played` is the
+    share (0 to 1) of those that may be evaluated which it has to play in order to pass;
+    `unreadable` counts lines beside them that could not be read, and may have been such sessions.
     """
 
     suites: tuple[str, ...] = ()
@@ -43,6 +45,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shard: Shard | None = None
     shard_costs: str | None = None
     traces: tuple[str, ...] = ()
+    min_played: float = 1.0
+    unreadable: int = 0
 
     @property
     def selects(self) -> bool:

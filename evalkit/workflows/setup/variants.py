@@ -12,6 +12,7 @@ from evalkit.errors import ConfigError, Refused
 from evalkit.ports import FileTree
 from evalkit.records.attempt import VariantName
 from evalkit.records.run import StoredRun
+from evalkit.records.verdict import PartVerdict
 from evalkit.sources.assets import CONFIG_FILE, Assets, SuiteAssets, load_assets, read_config
 from evalkit.sources.git import GitTree
 from evalkit.sources.tree import WorkingTree
@@ -44,7 +45,8 @@ class SuiteSetup:
     """A suite with its arms. Golden set, scorers and gate are the working tree's, for all.
 
     `stored` is a bundle that stands for the baseline, `stored_anchor` one for the anchor. Without
-    `baseline` and `stored` the suite is gated on its floors; `notes` say why.
+    `baseline` and `stored` the suite is gated on its floors; `notes` say why. `parts` stand in the
+    verdict beside what the gate decides.
     """
 
     assets: SuiteAssets
@@ -54,6 +56,7 @@ class SuiteSetup:
     anchor: Variant | None = None
     stored_anchor: StoredRun | None = None
     notes: tuple[str, ...] = ()
+    parts: tuple[PartVerdict, ...] = ()
 
     @property
     def name(self) -> str:

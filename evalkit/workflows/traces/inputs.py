@@ -7,7 +7,7 @@ from typing import Any
 from evalkit.config.patterns import compile_pattern
 from evalkit.errors import ConfigError
 from evalkit.execute.rendering import PromptRenderer
-from evalkit.records.asset import Prompt
+from evalkit.records.asset import Agent, Prompt
 from evalkit.records.call import Message
 from evalkit.records.case import Case, Document
 from evalkit.sources.prompts import inputs_of
@@ -48,6 +48,24 @@ def fit_prompt(
         return None
     same = [each.content for each in again] == [each.content for each in messages]
     return found if same else None
+
+
+def fit_conversation(
+    agent: Agent, heard: Sequence[Message], documents: Sequence[Document] = ()
+) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+    """The input that an agent's prompt renders to the first of these messages, and what the user
+    said after them; None where they do not begin like that.
+
+    What a step of the agent says as the user is nothing that the user said.
+    """
+    first = len(agent.prompt.messages)
+    found = fit_prompt(agent.prompt, heard[:first], documents)
+    if found is None:
+        return None
+    told = {step.says for step in agent.steps}
+    return found, tuple(
+        each.content for each in heard[first:] if each.role == "user" and each.content not in told
+    )
 
 
 def _match(shape: str, text: str, keys: Sequence[str]) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from evalkit.control.redaction.redactor import Redactor
 from evalkit.errors import Refused, UsageError
-from evalkit.records.asset import Prompt
+from evalkit.records.asset import Agent, Prompt
 from evalkit.records.call import Message
 from evalkit.records.case import Case
 from evalkit.records.cases import Cases
@@ -17,7 +17,7 @@ from evalkit.records.digest import digest_of
 from evalkit.records.json_text import decode_json, may_be_container
 from evalkit.records.span import SessionTrace
 from evalkit.sources.expectations import DRAFT
-from evalkit.workflows.traces.inputs import fit_prompt, only_text_key
+from evalkit.workflows.traces.inputs import fit_conversation, fit_prompt, only_text_key
 from evalkit.workflows.traces.observed import Observed, observe
 
 KIND = "trace"
@@ -40,10 +40,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Users:
-    """What the suites that use a golden set say of its cases: their `prompts`, and the keys of
-    `expected` that their scorers read."""
+    """What the suites that use a golden set say of its cases: their `prompts` and `agents`, and the
+    keys of `expected` that their scorers read."""
 
     prompts: tuple[Prompt, ...] = ()
+    agents: tuple[Agent, ...] = ()
     reads: tuple[str, ...] = ()
 
 
@@ -66,6 +67,8 @@ def make_case(
     seen = observe(trace)
     review: list[str] = []
     case_input, says = _input(seen, wanted, known=known, users=users, review=review)
+    if users.agents and not users.prompts:  # an attempt of an agent is all its turns
+        seen = msgspec.structs.replace(seen, asks_for=seen.all_calls)
     expected = _expected(seen, wanted, users.reads, review)
     case = Case(
         id=_free_id(trace, wanted, known),
@@ -120,6 +123,10 @@ def _input(
         found = fit_prompt(prompt, seen.asked, seen.documents)
         if found is not None:
             return found, seen.says
+    for agent in users.agents:
+        fitting = fit_conversation(agent, seen.heard, seen.documents)
+        if fitting is not None:
+            return fitting
     if all(MESSAGES in case.input for case in known):
         if not known:
             review.append(
@@ -130,7 +137,8 @@ def _input(
     spoken = [each.content for each in seen.asked if each.role == "user"]
     key = only_text_key([case.input for case in known])
     if key is None or not spoken:
-        prompts = ", ".join(prompt.reference for prompt in users.prompts) or "no prompt"
+        known_prompts = (*users.prompts, *(agent.prompt for agent in users.agents))
+        prompts = ", ".join(prompt.reference for prompt in known_prompts) or "no prompt"
         raise Refused(
             f"the session's messages do not tell the input of a case: they were not rendered from "
             f"{prompts}, and the cases of the set have more than one text in their input; give it "
@@ -207,22 +215,25 @@ def draft_expected(seen: Observed, reads: Collection[str]) -> dict[str, Any]:
 
 
 def _scripts(seen: Observed, review: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """What each tool answered, call after call."""
+    untold = dict.fromkeys(call.name for call in seen.calls if not call.told)
+    if untold:
+        review.append(
+            f"tools: the trace does not know what {', '.join(untold)} answered; write it in"
+        )
+    return tool_fixtures(seen)
+
+
+def tool_fixtures(seen: Observed) -> dict[str, list[dict[str, Any]]]:
+    """What each tool answered, call after call, as the world of a case."""
     scripts: dict[str, list[dict[str, Any]]] = {}
-    untold: dict[str, None] = {}
     for call in seen.calls:
         if not call.told:
-            untold[call.name] = None
             continue
         when = {} if call.arguments is None else call.arguments
         answer = {"raises": call.error} if call.error is not None else {"returns": call.result}
         entries = scripts.setdefault(call.name, [])
         if not entries or entries[-1] != {"when": when, **answer}:
             entries.append({"when": when, **answer})
-    if untold:
-        review.append(
-            f"tools: the trace does not know what {', '.join(untold)} answered; write it in"
-        )
     return scripts
 
 

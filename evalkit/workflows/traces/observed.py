@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -37,7 +38,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     `answer` and `asks_for` the text and the tool calls of its last answer. `calls` are all tool
     calls with their results, `documents` what retrieval gave, each once, `lost` the ids of those
     whose texts the trace does not hold. `blocked_by` is the rule that ended the session. `cut`
-    names the parts that are too long to stand in a trace whole.
+    names the parts that are too long to stand in a trace whole. `heard` are the messages of its
+    last answered call, which is the whole conversation where `follows`: every call's messages go on
+    from those of the call before.
     """
 
     asked: tuple[Message, ...]
@@ -51,6 +54,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[str, ...] = ()
     blocked_by: str | None = None
     cut: tuple[str, ...] = ()
+    heard: tuple[Message, ...] = ()
+    follows: bool = True
+
+    @property
+    def all_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asked for in the whole conversation, its last answer included."""
+        earlier = (call for message in self.heard for call in message.tool_calls)
+        return (*earlier, *self.asks_for)
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +106,8 @@ def observe(trace: SessionTrace) -> Observed:
 
 def _observe(trace: SessionTrace) -> Observed:
     chats = [span for span in trace.spans if span.operation == "chat" and span.error is None]
-    first = _messages(chats[0].attributes.get(names.INPUT_MESSAGES))
-    last = _messages(chats[-1].attributes.get(names.INPUT_MESSAGES))
+    heard = [_messages(chat.attributes.get(names.INPUT_MESSAGES)) for chat in chats]
+    first, last = heard[0], heard[-1]
     answers = _messages(chats[-1].attributes.get(names.OUTPUT_MESSAGES))
     answer = answers[-1] if answers else Message(role="assistant", content="")
     calls = tuple(_calls(trace, chats))
@@ -113,6 +124,8 @@ def _observe(trace: SessionTrace) -> Observed:
         lost=lost,
         blocked_by=_blocked_by(trace),
         cut=tuple(_cut(first, last, answer, calls, documents)),
+        heard=last,
+        follows=all(after[: len(before)] == before for before, after in pairwise(heard)),
     )
 
 
