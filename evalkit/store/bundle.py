@@ -152,15 +152,14 @@ class Bundle:
         )
         for line in attempts:
             work = attempt_work((line.suite, line.variant, line.case, line.trial))
-            told.rounds[work] += 1
-            if line.state != "error":
-                told.done.add(work)
+            told.add(work, done=line.state != "error")
         judgments = read_lines(
             self._inside(JUDGMENTS), msgspec.json.Decoder(_JudgmentLine), journal=True
         )
         for judged in judgments:
             if not judged.shared:  # an opinion that was taken over asked nobody
-                told.rounds[judgment_work(judged.suite, judged.rubric, judged.subject)] += 1
+                work = judgment_work(judged.suite, judged.rubric, judged.subject)
+                told.add(work, done=False)
         return told
 
     def attempts(self, *, held_bytes: int = HELD_BYTES) -> AttemptLines:

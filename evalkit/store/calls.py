@@ -21,6 +21,7 @@ from evalkit.records.call_log import (
     EarlierAnswer,
     ModelGivenUp,
 )
+from evalkit.records.key_index import KeyIndex
 from evalkit.store.files import explained
 from evalkit.store.journal import LineFile, read_lines
 
@@ -28,12 +29,30 @@ CALLS = "calls.jsonl"
 _LINES: msgspec.json.Decoder[CallLine] = msgspec.json.Decoder(CallLine)
 
 
-@dataclass(frozen=True, slots=True)
 class Journalled:
-    """What a run's journal tells of its work: how often each piece was made, and what is done."""
+    """What a run's journal tells of its work: how often each piece was made, and what is done.
 
-    rounds: Counter[str] = field(default_factory=Counter)
-    done: set[str] = field(default_factory=set)
+    Work is known by 64 bits of a hash, in 17 to 25 bytes a time it was made: two of a million are
+    taken for one another once in thirty million runs.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was made yet."""
+        self._made = KeyIndex()
+        self._done = bytearray()
+
+    def add(self, work: str, *, done: bool) -> None:
+        """One line about a piece of work; `done` where it is not made again."""
+        self._made.add(hash(work))
+        self._done.append(done)
+
+    def rounds(self, work: str) -> int:
+        """How often it was made."""
+        return len(self._made.find(hash(work)))
+
+    def is_done(self, work: str) -> bool:
+        """Whether it is not made again."""
+        return any(self._done[number] for number in self._made.find(hash(work)))
 
 
 Tell = Callable[[], Journalled]
@@ -115,7 +134,8 @@ class RunCalls:
         """Nothing is opened yet."""
         self._path: Path | None = None
         self._file: LineFile | None = None
-        self._rounds: Counter[str] = Counter()
+        self._journalled = Journalled()
+        self._finished: Counter[str] = Counter()
         self._earlier: dict[str, _Earlier] = {}
         self._last_id = 0
         self._encode = msgspec.json.Encoder().encode
@@ -129,9 +149,8 @@ class RunCalls:
         self._path = path
         if not path.exists():
             return CallsLeft()
-        told = journalled()
-        # what is done is not made again: neither its rounds nor its replies are kept in memory
-        self._rounds = Counter({w: n for w, n in told.rounds.items() if w not in told.done})
+        # of what is done and not made again, no reply is kept in memory
+        told = self._journalled = journalled()
         begun: dict[int, CallAsked] = {}
         answered = 0
         for line in read_lines(path, _LINES, journal=True):
@@ -141,13 +160,13 @@ class RunCalls:
                     self._last_id = max(self._last_id, line.id)
                 case CallEnded():
                     asked = begun.pop(line.id, None)
-                    if asked is not None and asked.work not in told.done:
+                    if asked is not None and not told.is_done(asked.work):
                         answered += self._take(asked, line)
-                case ModelGivenUp() if line.work not in told.done:
+                case ModelGivenUp() if not told.is_done(line.work):
                     self._known(line.work).answers.append((line.key, line))
         for asked in begun.values():
             lost = CallEnded(id=asked.id, usd=asked.usd, tokens=asked.tokens)
-            if asked.work not in told.done:
+            if not told.is_done(asked.work):
                 self._take(asked, lost)
             self.write(lost)
         return CallsLeft(
@@ -160,7 +179,7 @@ class RunCalls:
         """Keep a call that an earlier process made. Returns whether its answer is still to be used
         by work that was not finished."""
         earlier = self._known(asked.work)
-        unfinished = asked.round >= self._rounds[asked.work]
+        unfinished = asked.round >= self._round(asked.work)
         if unfinished:
             earlier.usd += ended.usd
             earlier.tries += 1
@@ -175,11 +194,15 @@ class RunCalls:
         """The calls for a piece of work; None where nothing is written down."""
         if self._path is None or not work:
             return None
-        return WorkCalls(self, work, self._rounds[work], self._earlier.get(work))
+        return WorkCalls(self, work, self._round(work), self._earlier.get(work))
 
     def finished(self, work: str) -> None:
         """A piece of work was journalled: its calls are counted there."""
-        self._rounds[work] += 1
+        self._finished[work] += 1
+
+    def _round(self, work: str) -> int:
+        """How often a piece of work was made before."""
+        return self._journalled.rounds(work) + self._finished[work]
 
     def next_id(self) -> int:
         """A number that no call of the run has."""
@@ -212,11 +235,11 @@ def unfinished_spent(path: Path, journalled: Tell) -> tuple[float, int]:
     have not ended count with their upper bound. Raises StoreError."""
     if not path.exists():
         return 0.0, 0
-    known = journalled().rounds
+    told = journalled()
     spent: dict[int, tuple[float, int]] = {}
     for line in read_lines(path, _LINES, journal=True):
         match line:
-            case CallAsked() if line.round >= known[line.work]:
+            case CallAsked() if line.round >= told.rounds(line.work):
                 spent[line.id] = (line.usd, line.tokens)
             case CallEnded() if line.id in spent:
                 spent[line.id] = (line.usd, line.tokens)

@@ -64,7 +64,11 @@ class Run:
         return unfinished_spent(self.path, self._told)[0]
 
     def _told(self) -> Journalled:
-        return Journalled(Counter(self.journalled), self.done)
+        told = Journalled()
+        for work, rounds in self.journalled.items():
+            for _ in range(rounds):
+                told.add(work, done=work in self.done)
+        return told
 
 
 @pytest.fixture
