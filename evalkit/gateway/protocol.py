@@ -5,7 +5,7 @@ text; clients of this gateway read JSON.
 """
 
 import secrets
-from asyncio import TimerHandle, Transport
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from typing import Any
 
 import msgspec
@@ -16,6 +16,44 @@ from evalkit.gateway.doors.openai_errors import error_body
 from evalkit.gateway.exchange import refusal_headers
 from evalkit.gateway.operation import RETRY_S, Operation
 from evalkit.gateway.refusals import Refusal
+
+
+class WholeAnswers(Transport):
+    """Writes to a transport, the head of an answer together with what follows it: the server hands
+    over one after the other, and every write is a packet that somebody is woken for."""
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        """A head that nothing follows leaves with the next turn of the `loop`."""
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send it, behind what is held back."""
+        if not self._head and data[-4:] == b"\r\n\r\n" and data[:9] == b"HTTP/1.1 ":
+            self._head = bytes(data)
+            self._loop.call_soon(self._flush)
+            return
+        head, self._head = self._head, b""
+        self._transport.write(head + data if head else data)
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Close it, once all is sent."""
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether it was closed."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What is known of it."""
+        return self._transport.get_extra_info(name, default)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -34,6 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take it, or refuse it where there are too many."""
         super().connection_made(transport)
+        self.transport = WholeAnswers(transport, self.loop)
         if len(self.connections) > self.rules.max_connections:
             self._refuse(_TOO_MANY)
             return

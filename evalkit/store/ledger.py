@@ -23,6 +23,7 @@ from typing import TypeVar
 from evalkit.errors import StoreError
 from evalkit.ports import Clock
 from evalkit.records.ledger import Account, Amount, Balance, Held, Limit, Refusal
+from evalkit.store.checkpointing import Checkpointer
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.ledger_file import (
     FILE,
@@ -43,7 +44,7 @@ _RETRY_S = 0.001
 # comes alone is granted at once, for calls that leave together come back together.
 _TOGETHER_S = 0.0002
 # What ends goes with the next hold, or alone after so long: until then it counts in full.
-_SETTLE_S = 0.002
+_SETTLE_S = 0.01
 _REMEMBERED = 10_000
 _log = logging.getLogger("evalkit")
 _T = TypeVar("_T")
@@ -98,6 +99,7 @@ class SqliteAccounts:
         self._lease_s = lease_s
         self._note = note
         self._lock = RLock()
+        self._checkpoints = Checkpointer(self.path)
         self._connection: sqlite3.Connection | None = None
         self._wishes: list[_Wish] = []
         self._ends: list[_End] = []
@@ -210,6 +212,7 @@ class SqliteAccounts:
             if self._renewing is not None:
                 self._renewing[1].cancel()
                 self._renewing = None
+            self._checkpoints.close()
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -279,6 +282,7 @@ class SqliteAccounts:
                         entries.end(ended.held, ended.charged)
                     result = act(entries)
                     entries.write()
+                self._checkpoints.committed()
                 self._remember(entries)
             finally:
                 wait_for_others(connection, 0)
@@ -304,6 +308,7 @@ class SqliteAccounts:
                 entries.end(ended.held, ended.charged)
             answers = [entries.hold(next(self._ids), wish.amount, wish.limits) for wish in wishes]
             entries.write()
+        self._checkpoints.committed()
         self._remember(entries)
         self._own.difference_update(ended.held.id for ended in ends)
         self._own.update(answer.id for answer in answers if isinstance(answer, Held))
@@ -375,6 +380,7 @@ class SqliteAccounts:
             private_folder(self._root)
             connection = connect(self.path, self._patience_s)
             try:
+                self._checkpoints.take_over(connection)
                 wait_for_others(connection, self._patience_s)
                 with writing(connection):
                     entries = self._entries(connection)

@@ -39,6 +39,7 @@ def serve_project(
         from evalkit.workflows.binding import bind_tcp
         from evalkit.workflows.gateway.reloading import ReloadingService
         from evalkit.workflows.gateway.server import GatewayServer, configure
+        from evalkit.workflows.runs.collecting import rare_collections
     except ImportError as error:
         raise UsageError(
             f"`evalkit serve` needs the extra `gateway` ({error.name} is missing): "
@@ -67,7 +68,7 @@ def serve_project(
         on_ready=lambda: tell(f"listening at {address}; Ctrl-C drains and stops"),
         reload=lambda: service.reload(root, operation, tell),
     )
-    with bound:
+    with bound, rare_collections():
         server.run(sockets=[bound])
     return _DONE if server.whole else _CUT_OFF
 
