@@ -35,6 +35,14 @@ class CannotCheck(Exception):
     """A schema that is unsound, refers to something outside of it, or never ends."""
 
 
+def check_schema(schema: Any) -> None:
+    """Raise CannotCheck for a schema that no value can be held to."""
+    try:
+        _validator(msgspec.json.encode(schema))
+    except (RecursionError, ArithmeticError, PatternError, msgspec.MsgspecError) as error:
+        raise CannotCheck(str(error)) from None
+
+
 def schema_fault(schema: Any, value: Any, placeholders: Mapping[str, str]) -> str | None:
     """Where `value` does not meet `schema` and what was expected there; None where it does.
 

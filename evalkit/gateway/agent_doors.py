@@ -13,7 +13,7 @@ from evalkit.gateway.doors.openai_form import read_function
 from evalkit.gateway.doors.reading import Fields, call_of, read_body
 from evalkit.gateway.exchange import ClientLeft, Exchange
 from evalkit.gateway.identity import identify, opened_route
-from evalkit.gateway.refusals import Declined, Refusal, refusal_of, unreadable
+from evalkit.gateway.refusals import TOO_DEEP, Declined, Refusal, refusal_of, unreadable
 from evalkit.gateway.service import Decide, Service
 from evalkit.gateway.sessions import HEADER, SessionTable, session_name
 from evalkit.ports import Session
@@ -115,6 +115,8 @@ class AgentDoors:
             await exchange.refuse(refusal, error_body)
         except EvalkitError as error:
             await exchange.refuse(refusal_of(error), error_body)
+        except RecursionError:
+            await exchange.refuse(TOO_DEEP, error_body)
         except ClientLeft:
             return
 

@@ -8,11 +8,12 @@ import msgspec
 from evalkit.errors import EvalkitError
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.call_ids import CallIds
+from evalkit.gateway.call_order import CallOrder
 from evalkit.gateway.desk import Desk
 from evalkit.gateway.door import Door
 from evalkit.gateway.exchange import EVENTS, ClientLeft, Exchange
 from evalkit.gateway.forms import check_form
-from evalkit.gateway.refusals import Declined, refusal_of
+from evalkit.gateway.refusals import TOO_DEEP, Declined, refusal_of
 from evalkit.ports import ModelSession
 from evalkit.records.call import Completion, Piece
 
@@ -43,6 +44,10 @@ class Asking:
             await exchange.refuse(declined.refusal, self._door.error)
         except EvalkitError as error:
             await exchange.refuse(refusal_of(error), self._door.error)
+        except RecursionError:
+            if exchange.started:
+                raise
+            await exchange.refuse(TOO_DEEP, self._door.error)
         except ClientLeft:
             return
 
@@ -83,15 +88,17 @@ class Asking:
         more = about(first) if isinstance(first, Completion) else {}
         await exchange.start(200, _STREAM, more | {"cache-control": "no-cache"})
         await exchange.write(writer.begin())
-        ids = CallIds(exchange.request_id)
+        ids, order = CallIds(exchange.request_id), CallOrder()
         try:
             each: Piece | Completion = first
             while not isinstance(each, Completion):
-                if event := writer.piece(ids.piece(each)):
-                    await exchange.write(event)
+                for piece in order.take(each):
+                    if event := writer.piece(ids.piece(piece)):
+                        await exchange.write(event)
                 each = await anext(pieces)
             check_form(asked, each)
-            await exchange.write(writer.end(ids.whole(each)), last=True)
+            rest = b"".join(writer.piece(ids.piece(piece)) for piece in order.rest())
+            await exchange.write(rest + writer.end(ids.whole(each)), last=True)
         except EvalkitError as error:
             event = writer.error(refusal_of(error), exchange.request_id)
             await exchange.write(event, last=True)

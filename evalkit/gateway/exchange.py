@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.config.gateway import GatewayRules
-from evalkit.gateway.refusals import Declined, Refusal
+from evalkit.gateway.refusals import Declined, Refusal, unreadable
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -68,7 +68,12 @@ class Exchange:
         self._send = send
 
     async def body(self) -> bytes:
-        """The whole body. Raises Declined for one that is too large or too slow, ClientLeft."""
+        """The whole body. Raises Declined for one that is packed, too large or too slow, and
+        ClientLeft."""
+        packed = self.headers.get("content-encoding", "identity")
+        if packed.strip().lower() != "identity":
+            message = f"content-encoding {packed!r} cannot be read; send the body as it is"
+            raise unreadable(message, "content-encoding")
         announced = self.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._rules.max_body_bytes:
             raise self._too_large()

@@ -72,6 +72,7 @@ def unreadable(message: str, param: str | None = None) -> Declined:
     )
 
 
+TOO_DEEP = unreadable("the request is nested too deep").refusal
 _UPSTREAM: dict[str, tuple[int, Kind]] = {
     FailureMode.TIMEOUT: (504, "timeout"),
     FailureMode.CONNECTION: (502, "upstream"),

@@ -19,7 +19,8 @@ EVALKIT = [sys.executable, "-m", "evalkit"]
 @dataclass
 class Upstream:
     """A chat-completions server. `says` are its answers in turn, the last one for ever: a text, a
-    message, or an error's status. It keeps the bodies it got, and the pieces that it could send."""
+    message, its `deltas`, or an error's status. It keeps the bodies it got, and the pieces that it
+    could send."""
 
     says: list[Any] = field(default_factory=lambda: ["fine"])
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +48,8 @@ def upstream(kind: type[Upstream] = Upstream, **keys: Any) -> Iterator[Upstream]
                 self._send(said, {"error": {"message": f"no: {said}", "code": "x"}})
                 return
             message = said if isinstance(said, dict) else {"content": said}
-            ends = "tool_calls" if message.get("tool_calls") else "stop"
+            called = message.get("tool_calls") or "deltas" in message
+            ends = "tool_calls" if called else "stop"
             if body.get("stream"):
                 self._stream(message, ends)
                 return
@@ -104,7 +106,10 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
 def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A message in small pieces."""
+    """A message in small pieces, or in those that it names itself."""
+    if "deltas" in message:
+        yield from message["deltas"]
+        return
     yield {"role": "assistant", "content": ""}
     text = message.get("content") or ""
     for at in range(0, len(text), 3):
@@ -122,6 +127,23 @@ def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"tool_calls": [{"index": index, "function": part}]}
 
 
+def part(index: int, arguments: str, *, id_: str = "", name: str = "") -> dict[str, Any]:
+    """A delta with a piece of a tool call."""
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    return {"tool_calls": [{"index": index, "function": function} | ({"id": id_} if id_ else {})]}
+
+
+# what models stream that are not OpenAI's: calls by turns, a text in between, names late or often
+CALLS_BY_TURNS = {
+    "deltas": [
+        part(0, "", id_="c0", name="lookup"),
+        part(1, '{"id":', id_="c1"),
+        part(0, '{"id":', name="lookup"),
+        {"content": "One moment."},
+        part(1, " 2}", name="notify"),
+        part(0, " 1}", id_="c0", name="lookup"),
+    ]
+}
 CONFIG = """\
 version: 1
 providers:

@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.peers.gateway import Gateway, Upstream, gateway, upstream
+from tests.peers.gateway import CALLS_BY_TURNS, Gateway, Upstream, gateway, upstream
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
 LOOKUP: Any = {
@@ -114,6 +114,30 @@ def test_tool_calls_come_as_blocks_and_their_results_go_back(
         "content": '{"error":"not there"}',
         "tool_call_id": "c1",
     }
+
+
+def test_calls_that_a_model_writes_by_turns_come_one_after_the_other(
+    up: Upstream, client: anthropic.Anthropic
+) -> None:
+    up.says = [CALLS_BY_TURNS]
+    tools: Any = [{"name": name, "input_schema": {}} for name in ("lookup", "notify")]
+    open_ = []
+    with client.messages.stream(
+        model="plain", max_tokens=50, messages=HELLO, tools=tools
+    ) as stream:
+        for event in stream:
+            if event.type == "content_block_start":
+                open_.append(event.index)
+            elif event.type == "content_block_stop":
+                assert open_.pop() == event.index
+                assert not open_
+        last = stream.get_final_message()
+    calls = [each for each in last.content if each.type == "tool_use"]
+    assert [(each.id, each.name, each.input) for each in calls] == [
+        ("c0", "lookup", {"id": 1}),
+        ("c1", "notify", {"id": 2}),
+    ]
+    assert [each.text for each in last.content if each.type == "text"] == ["One moment."]
 
 
 def test_a_policy_s_no_is_a_permission_error(up: Upstream, client: anthropic.Anthropic) -> None:

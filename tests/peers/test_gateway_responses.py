@@ -9,7 +9,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.peers.gateway import Gateway, Upstream, gateway, upstream
+from tests.peers.gateway import CALLS_BY_TURNS, Gateway, Upstream, gateway, upstream
 
 LOOKUP: Any = {
     "type": "function",
@@ -99,6 +99,24 @@ def test_function_calls_and_their_outputs(
     last = client.responses.create(input=back, **asked)
     assert last.output_text == "It is on its way."
     assert [each["role"] for each in up.bodies[-1]["messages"]] == ["user", "assistant", "tool"]
+
+
+def test_calls_that_a_model_writes_by_turns_come_one_after_the_other(
+    up: Upstream, client: openai.OpenAI
+) -> None:
+    up.says = [CALLS_BY_TURNS]
+    tools: Any = [LOOKUP, LOOKUP | {"name": "notify"}]
+    with client.responses.stream(model="plain", input="hello", tools=tools) as stream:
+        events: list[Any] = list(stream)
+    done = [each for each in events if each.type == "response.function_call_arguments.done"]
+    assert [(each.name, each.arguments) for each in done] == [
+        ("lookup", '{"id": 1}'),
+        ("notify", '{"id": 2}'),
+    ]
+    texts = [each.text for each in events if each.type == "response.output_text.done"]
+    assert texts == ["One moment."]
+    ended = [each.item.type for each in events if each.type == "response.output_item.done"]
+    assert sorted(ended) == ["function_call", "function_call", "message"]
 
 
 def test_structured_output_is_parsed(up: Upstream, client: openai.OpenAI) -> None:

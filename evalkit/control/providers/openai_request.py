@@ -74,9 +74,14 @@ def is_closed(node: Any) -> bool:
         return True
     properties = node.get("properties")
     kinds = node.get("type")
-    if isinstance(properties, dict) or kinds == "object" or (kinds and "object" in kinds):
+    of_objects = kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
+    if isinstance(properties, dict) or of_objects:
+        # an application's schema may be anything: what is no list of names requires none
+        required = node.get("required")
+        names = required if isinstance(required, list) else ()
+        wanted = {each for each in names if isinstance(each, str)}
         if node.get("additionalProperties") is not False:
             return False
-        if set(node.get("required") or ()) != set(properties or ()):
+        if wanted != set(properties if isinstance(properties, dict) else ()):
             return False
     return all(is_closed(value) for value in node.values())

@@ -9,7 +9,7 @@ from evalkit.gateway.asked import Asked
 from evalkit.gateway.door import AnswerStream
 from evalkit.gateway.doors.anthropic_events import MessageEvents
 from evalkit.gateway.doors.anthropic_words import error_body, stop_reason_of, usage_body
-from evalkit.gateway.doors.reading import Fields, read_body, text_of_parts
+from evalkit.gateway.doors.reading import Fields, read_body, schema_of, text_of_parts
 from evalkit.gateway.refusals import Refusal, unreadable
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Completion, Message, ToolCall
@@ -125,9 +125,11 @@ def _messages(fields: Fields) -> list[Message]:
             )
         block.done()
     if role == "assistant":
-        said = Message(role="assistant", content="".join(texts), tool_calls=tuple(calls))
-        return [said]
-    return [*results, *(Message(role="user", content=text) for text in texts if text)]
+        return [Message(role="assistant", content="".join(texts), tool_calls=tuple(calls))]
+    said = [Message(role="user", content=text) for text in texts if text]
+    if not (results or said):
+        raise unreadable(f"{where} says nothing", where)
+    return [*results, *said]
 
 
 def _call(block: Fields) -> ToolCall:
@@ -146,16 +148,12 @@ def _result(block: Fields) -> Message:
 
 def _tool(fields: Fields) -> tuple[Tool, bool]:
     fields.only("type", "custom")
-    parameters = fields.take("input_schema")
-    if not isinstance(parameters, dict):
-        path = fields.at("input_schema")
-        raise unreadable(f"{path} has to be a JSON Schema", path)
+    strict = fields.flag("strict")
     tool = Tool(
         name=fields.text("name"),
         description=fields.text_or("description", ""),
-        parameters=parameters,
+        parameters=schema_of(fields, "input_schema", applied=strict),
     )
-    strict = fields.flag("strict")
     fields.done()
     return tool, strict
 
@@ -189,11 +187,8 @@ def _output(value: Any, params: dict[str, Any]) -> Output:
         return Output()
     given = Fields(form, "output_config.format")
     given.only("type", "json_schema")
-    schema = given.take("schema")
+    schema = schema_of(given, "schema", applied=True)
     given.done()
-    if not isinstance(schema, dict):
-        path = given.at("schema")
-        raise unreadable(f"{path} has to be a JSON Schema", path)
     return Output(kind="json", schema=schema)
 
 

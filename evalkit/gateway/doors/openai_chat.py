@@ -6,7 +6,7 @@ from evalkit.control.providers.turns import arguments_text
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.door import AnswerStream
 from evalkit.gateway.doors.openai_errors import error_body
-from evalkit.gateway.doors.openai_form import read_function, schema_of
+from evalkit.gateway.doors.openai_form import read_choice, read_function, read_output
 from evalkit.gateway.doors.reading import Fields, call_of, read_body, text_of_parts
 from evalkit.gateway.doors.sse import event
 from evalkit.gateway.refusals import Refusal, unreadable
@@ -29,7 +29,6 @@ _PARAMS = {
         "reasoning_effort",
         "verbosity",
         "parallel_tool_calls",
-        "tool_choice",
     )
 }
 _ROLES: dict[str, Role] = {
@@ -51,6 +50,8 @@ class ChatCompletions:
         fields = read_body(body)
         params: dict[str, Any] = {}
         fields.move(_PARAMS, params)
+        if (choice := read_choice(fields.take("tool_choice"), wrapped=True)) is not None:
+            params["tool_choice"] = choice
         for name, allowed in (
             ("n", (1,)),
             ("store", (False,)),
@@ -242,7 +243,7 @@ def _output(value: Any) -> Output:
     elif kind == "json_object":
         output = Output(kind="json")
     elif kind == "json_schema":
-        output = schema_of(Fields(fields.take("json_schema"), "response_format.json_schema"))
+        output = read_output(Fields(fields.take("json_schema"), "response_format.json_schema"))
     else:
         path = "response_format.type"
         raise unreadable(f"{path}: {kind!r} cannot be translated", path)

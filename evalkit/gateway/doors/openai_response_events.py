@@ -27,6 +27,7 @@ class ResponseEvents:
         self._text = ""
         self._refusal = ""
         self._call: ToolCall | None = None
+        self._index = -1
         self._arguments = ""
         self._calls = 0
 
@@ -42,16 +43,19 @@ class ResponseEvents:
         if piece.call is not None:
             return self._close_message() + self._grow_call(piece.call)
         if piece.refusal:
+            closed = b"" if self._refusal else self._close_message() + self._close_call()
             opened = (
                 b"" if self._refusal else self._open_message({"type": "refusal", "refusal": ""})
             )
             self._refusal += piece.refusal
-            return opened + self._part("response.refusal.delta", delta=piece.refusal)
+            return closed + opened + self._part("response.refusal.delta", delta=piece.refusal)
         if not piece.text:
             return b""
+        closed = b"" if self._text else self._close_message() + self._close_call()
         opened = b"" if self._text else self._open_message(text_part(""))
         self._text += piece.text
-        return opened + self._part("response.output_text.delta", delta=piece.text, logprobs=[])
+        delta = self._part("response.output_text.delta", delta=piece.text, logprobs=[])
+        return closed + opened + delta
 
     def end(self, completion: Completion) -> bytes:
         """The whole response."""
@@ -94,8 +98,9 @@ class ResponseEvents:
 
     def _grow_call(self, piece: CallPiece) -> bytes:
         opened = b""
-        if piece.name:  # the first piece of a call tells which it is
+        if self._call is None or piece.index != self._index:
             opened = self._close_call()
+            self._index = piece.index
             self._call = ToolCall(id=piece.id, name=piece.name, arguments=None)
             item = call_item(self._id, self._calls, self._call, status="in_progress")
             opened += self._item("response.output_item.added", item)

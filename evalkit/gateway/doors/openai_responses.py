@@ -6,7 +6,7 @@ from typing import Any
 from evalkit.gateway.asked import Asked
 from evalkit.gateway.door import AnswerStream
 from evalkit.gateway.doors.openai_errors import error_body
-from evalkit.gateway.doors.openai_form import read_function, schema_of
+from evalkit.gateway.doors.openai_form import read_choice, read_function, read_output
 from evalkit.gateway.doors.openai_response_body import response_body
 from evalkit.gateway.doors.openai_response_events import ResponseEvents
 from evalkit.gateway.doors.reading import Fields, call_of, read_body, text_of_parts
@@ -39,7 +39,8 @@ class Responses:
         fields = read_body(body)
         params: dict[str, Any] = {}
         fields.move(_PARAMS, params)
-        _choose(fields.take("tool_choice"), params)
+        if (choice := read_choice(fields.take("tool_choice"), wrapped=False)) is not None:
+            params["tool_choice"] = choice
         for name, allowed in (
             ("store", (False,)),
             ("background", (False,)),
@@ -160,17 +161,6 @@ def _tool(fields: Fields) -> tuple[Tool, bool]:
     return read_function(fields)
 
 
-def _choose(value: Any, params: dict[str, Any]) -> None:
-    if isinstance(value, str):
-        params["tool_choice"] = value
-    elif value is not None:
-        fields = Fields(value, "tool_choice")
-        fields.only("type", "function")
-        function = {"name": fields.text("name")}
-        params["tool_choice"] = {"type": "function", "function": function}
-        fields.done()
-
-
 def _output(value: Any, params: dict[str, Any]) -> Output:
     if value is None:
         return Output()
@@ -183,7 +173,7 @@ def _output(value: Any, params: dict[str, Any]) -> Output:
     given = Fields(form, "text.format")
     kind = given.text("type")
     if kind == "json_schema":
-        return schema_of(given)
+        return read_output(given)
     given.done()
     if kind == "json_object":
         return Output(kind="json")

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.control.schema_rules import CannotCheck, check_schema
 from evalkit.gateway.doors.params import check_param
 from evalkit.gateway.refusals import unreadable
 from evalkit.records.call import ToolCall
@@ -29,6 +30,10 @@ class Fields:
         """A field's value; None where it is absent or null."""
         return self._left.pop(name, None)
 
+    def lacks(self, name: str) -> bool:
+        """Whether a field is absent or null."""
+        return self._left.get(name) is None
+
     def text(self, name: str) -> str:
         """A text that has to be there. Raises Declined."""
         value = self.take(name)
@@ -38,7 +43,7 @@ class Fields:
 
     def text_or(self, name: str, default: str) -> str:
         """A text, or the default where it is absent. Raises Declined for anything else."""
-        return default if self._left.get(name) is None else self.text(name)
+        return default if self.lacks(name) else self.text(name)
 
     def flag(self, name: str) -> bool:
         """A boolean, False where it is absent. Raises Declined for anything else."""
@@ -80,6 +85,22 @@ class Fields:
                     f"{self.at(name)} cannot be translated: the gateway has no place for it",
                     self.at(name),
                 )
+
+
+def schema_of(fields: Fields, name: str, *, applied: bool) -> dict[str, Any]:
+    """A JSON Schema that has to be there. Raises Declined.
+
+    One that is `applied` to the answer has to be sound: else every answer, paid for, would fail.
+    """
+    schema, path = fields.take(name), fields.at(name)
+    if not isinstance(schema, dict):
+        raise unreadable(f"{path} has to be a JSON Schema", path)
+    if applied:
+        try:
+            check_schema(schema)
+        except CannotCheck as error:
+            raise unreadable(f"{path} cannot be applied: {error}", path) from None
+    return schema
 
 
 def read_body(body: bytes) -> Fields:

@@ -19,10 +19,11 @@ from tests.unit.gateway.application import FakeService, operating, send
 
 HELLO = [{"role": "user", "content": "hello"}]
 CALL = {"id": "c1", "name": "lookup", "arguments": {}}
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 DOORS: dict[str, dict[str, Any]] = {
-    "/v1/chat/completions": {"model": "plain", "messages": HELLO},
-    "/v1/responses": {"model": "plain", "input": "hello"},
-    "/v1/messages": {"model": "plain", "max_tokens": 9, "messages": HELLO},
+    CHAT: {"model": "plain", "messages": HELLO},
+    RESPONSES: {"model": "plain", "input": "hello"},
+    MESSAGES: {"model": "plain", "max_tokens": 9, "messages": HELLO},
     "/v1/evalkit/tools/authorize": {"route": "plain", "call": CALL},
 }
 STREAMED = [path for path in DOORS if "evalkit" not in path]
@@ -119,6 +120,56 @@ def test_what_the_door_refuses(
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"a": NaN}', b"[" * 100_000])
 def test_a_body_that_is_no_object(path: str, content: bytes) -> None:
     told = send(FakeService(), operating(), "POST", path, content=content, headers=GOOD)
+    check_shape(path, told, 400, "invalid_request")
+
+
+UNSOUND = {"type": 5}
+_HARD = {"name": "f", "strict": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        (CHAT, "tool_choice", 5),
+        (CHAT, "tool_choice", "any"),
+        (CHAT, "tool_choice", {"type": "allowed_tools", "allowed_tools": {}}),
+        (CHAT, "tool_choice", {"type": "function", "function": {"name": "f"}, "mode": "x"}),
+        (RESPONSES, "tool_choice", "any"),
+        (RESPONSES, "tool_choice", {"type": "web_search"}),
+        (
+            CHAT,
+            "response_format",
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": UNSOUND}},
+        ),
+        (RESPONSES, "text", {"format": {"type": "json_schema", "name": "x", "schema": UNSOUND}}),
+        (MESSAGES, "output_config", {"format": {"type": "json_schema", "schema": UNSOUND}}),
+        (CHAT, "tools", [{"type": "function", "function": _HARD | {"parameters": UNSOUND}}]),
+        (RESPONSES, "tools", [{"type": "function", **_HARD, "parameters": UNSOUND}]),
+        (MESSAGES, "tools", [_HARD | {"input_schema": UNSOUND}]),
+        (MESSAGES, "messages", [{"role": "user", "content": []}]),
+    ],
+)
+def test_what_no_answer_could_meet_is_refused_by_name_before_it_is_paid_for(
+    path: str, field: str, value: Any
+) -> None:
+    service = FakeService(PolicyBlocked("x", "a model was asked"))
+    told = send(service, operating(), "POST", path, json=DOORS[path] | {field: value}, headers=GOOD)
+    check_shape(path, told, 400, "invalid_request")
+    assert told.json()["error"]["param"].startswith(field)
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_a_packed_body_is_refused_by_what_it_is_packed_with(path: str) -> None:
+    packed = GOOD | {"content-encoding": "gzip"}
+    told = send(FakeService(), operating(), "POST", path, json=DOORS[path], headers=packed)
+    check_shape(path, told, 400, "invalid_request")
+    assert told.json()["error"]["param"] == "content-encoding"
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_a_request_that_is_nested_too_deep_is_the_client_s_fault(path: str) -> None:
+    service = FakeService(RecursionError("maximum recursion depth exceeded"))
+    told = send(service, operating(), "POST", path, json=DOORS[path], headers=GOOD)
     check_shape(path, told, 400, "invalid_request")
 
 
