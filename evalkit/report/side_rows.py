@@ -10,6 +10,7 @@ from evalkit.report.figures import change, percent, seconds, tokens, usd
 from evalkit.report.suite_rows import rate_cells
 
 Row = tuple[str, str, str, str]
+PRODUCTION = "run production"  # what a replay holds a candidate against
 
 
 def side_rows(suite: SuiteComparison, *, brief: bool = False) -> list[Row]:
@@ -29,7 +30,7 @@ def side_rows(suite: SuiteComparison, *, brief: bool = False) -> list[Row]:
         *_amount_rows(before, after, whole=suite.overall.whole),
         (
             "replies",
-            "" if before is None else origin_words(before.origins),
+            "" if before is None else _replies(before),
             origin_words(after.origins),
             "",
         ),
@@ -37,6 +38,13 @@ def side_rows(suite: SuiteComparison, *, brief: bool = False) -> list[Row]:
     if before is None:
         rows = [(what, "", value, "") for what, _, value, _ in rows]
     return [row for row in rows if _tells(row, rows)]
+
+
+def _replies(side: SideSummary) -> str:
+    """Where the answers came from: production's were given to its users."""
+    if side.source == PRODUCTION:
+        return f"{sum(side.origins.values()):,} in stored sessions"
+    return origin_words(side.origins)
 
 
 def _tells(row: Row, rows: Sequence[Row]) -> bool:

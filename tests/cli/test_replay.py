@@ -55,6 +55,7 @@ def test_traffic_that_is_answered_as_before_passes(ask: Ask, project: ProjectFil
     assert done.code == 0, done.err
     assert "replay of 15 of 15 stored sessions" in done.out
     assert "the baseline is what production answered" in done.out
+    assert "15 in stored sessions" in done.out
     assert "gate.slices, gate.metrics.latency_s" in done.out
     bundle = RunStore(project.root).open("latest")
     run = bundle.load_whole()

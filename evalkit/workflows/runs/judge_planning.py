@@ -1,8 +1,9 @@
 """What judging a run may take: how many questions at most, and what they may cost."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import msgspec
 
@@ -10,25 +11,37 @@ from evalkit.records.asset import Rubric
 from evalkit.records.call import Message
 from evalkit.records.case import Case
 from evalkit.records.plan import PlannedJudging, PlannedSuite, RunPlan
-from evalkit.records.run import SuiteSnapshot
-from evalkit.score.judge import reference_of
+from evalkit.records.run import JudgeSetting, StoredRun, SuiteSnapshot
+from evalkit.records.subject import subject_id
+from evalkit.score.judge import needs_judgment, reference_of, subject_of
 from evalkit.score.judging.asking import Judge
 from evalkit.workflows.judges.opening import OpenedJudge
 
 Opened = Mapping[tuple[str, str], OpenedJudge]
 
 
-def with_judging(plan: RunPlan, snapshots: Sequence[SuiteSnapshot], opened: Opened) -> RunPlan:
-    """The plan with what the judges of each suite may take beside the attempts."""
+def with_judging(
+    plan: RunPlan,
+    snapshots: Sequence[SuiteSnapshot],
+    opened: Opened,
+    stored: Mapping[str, StoredRun] = MappingProxyType({}),
+) -> RunPlan:
+    """The plan with what the judges of each suite may take beside the attempts. `stored` are the
+    runs that stand for the baseline of suites: what no judge has seen of them is asked about."""
     by_name = {snapshot.suite: snapshot for snapshot in snapshots}
     suites = tuple(
-        _with_judging(suite, plan, by_name[suite.suite], opened) for suite in plan.suites
+        _with_judging(suite, plan, by_name[suite.suite], opened, stored.get(suite.suite))
+        for suite in plan.suites
     )
     return RunPlan(attempts=plan.attempts, suites=suites)
 
 
 def _with_judging(
-    suite: PlannedSuite, plan: RunPlan, snapshot: SuiteSnapshot, opened: Opened
+    suite: PlannedSuite,
+    plan: RunPlan,
+    snapshot: SuiteSnapshot,
+    opened: Opened,
+    stored: StoredRun | None,
 ) -> PlannedSuite:
     if not snapshot.judges:
         return suite
@@ -51,6 +64,10 @@ def _with_judging(
             calls += judge.judge.questions
             if bound is not None:
                 usd += bound.usd(snapshot.cases.by_id(attempt.case), attempt.output_tokens)
+        for case, output in () if stored is None else _unjudged(stored, snapshot, setting, judge):
+            calls += judge.judge.questions
+            if bound is not None:
+                usd += bound.usd(case, len(output.encode()))
     return msgspec.structs.replace(
         suite,
         judging=PlannedJudging(
@@ -59,6 +76,29 @@ def _with_judging(
             unpriced_models=tuple(sorted(unpriced)),
         ),
     )
+
+
+def _unjudged(
+    stored: StoredRun, snapshot: SuiteSnapshot, setting: JudgeSetting, judge: OpenedJudge
+) -> Iterator[tuple[Case, str]]:
+    """Outputs of a stored arm that this judge has to be asked about, with their cases."""
+    rubric = setting.rubric
+    if rubric.compare == "pair":
+        return  # asked at the candidate
+    known = {
+        each.subject
+        for each in stored.judgments
+        if each.judge == judge.digest and each.opinion.state != "error"
+    }
+    for attempt in stored.attempts:
+        here = attempt.suite == snapshot.suite and attempt.variant == "candidate"
+        if not here or not snapshot.cases.has(attempt.case):
+            continue
+        case = snapshot.cases.by_id(attempt.case)
+        if not needs_judgment(attempt, case, rubric):
+            continue
+        if subject_id(subject_of(attempt, case, rubric)) not in known:
+            yield case, attempt.output or ""
 
 
 @dataclass(slots=True)

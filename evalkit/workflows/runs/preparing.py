@@ -197,7 +197,12 @@ async def prepare_run(
         arms=arms,
         cases=selected,
         plan=msgspec.structs.replace(
-            with_judging(with_forecast(plan, snapshots), snapshots, opened),
+            with_judging(
+                with_forecast(plan, snapshots),
+                snapshots,
+                opened,
+                {setup.name: setup.stored for setup in setups if setup.stored is not None},
+            ),
             drill=tuple(drill_words(request.faults, wiring.broken)),
         ),
         live_arms=live,
