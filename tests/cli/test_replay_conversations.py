@@ -156,10 +156,10 @@ def test_conversations_that_cannot_be_played_to_their_end_are_counted_by_why(
     words = " ".join(done.out.split())
     assert "15 of the 18 sessions that may be evaluated could be played" in words
     for why in (
-        "1 it ends in a tool call",
-        "1 calls that do not go on from each other",
-        "1 messages that the suite's prompt does not render to",
-        "1 marked `use: training`",
+        f"it ends in a tool call, whose result is not in a trace (1: {0:08x})",
+        f"calls that do not go on from each other (1: {0:08x})",
+        f"messages that the suite's prompt does not render to (1: {0:08x})",
+        f"marked `use: training` (1: {0:08x})",
         "of 1 of them requests are not stored, so nobody knows what they cost",
         "not held against traffic: gate.metrics.tokens",
     ):

@@ -98,8 +98,8 @@ def add_from_trace(
 def _origin_of(trace: SessionTrace) -> str:
     """What the set.yaml of a new set says of its cases."""
     return (
-        f"Sessions in production, from route {trace.route}, that were marked `use: evaluation`; "
-        "redacted, added by `evalkit golden add`."
+        f"Sessions in production, from route {trace.route}, marked for evaluation; "
+        "redacted, and added by `evalkit golden add`."
     )
 
 

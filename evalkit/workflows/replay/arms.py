@@ -24,6 +24,7 @@ from evalkit.sources.assets import load_assets
 from evalkit.sources.golden import ContentDigest
 from evalkit.sources.tree import WorkingTree
 from evalkit.store.traces import TraceStore
+from evalkit.workflows.replay.sessions import named_by_why
 from evalkit.workflows.replay.traffic import Player, Traffic, read_traffic
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup
@@ -125,11 +126,12 @@ def _notes(
 def _unplayed(traffic: Traffic, request: RunRequest, owner: str | None) -> tuple[PartVerdict, ...]:
     """The held, inconclusive part of a replay that left out more than it was told to accept."""
     played = len(traffic.cases) + traffic.joined
-    missed = traffic.left_out.unplayed.total() + request.unreadable
+    unplayed = traffic.left_out.unplayed
+    missed = sum(map(len, unplayed.values())) + request.unreadable
     share = played / (played + missed)
     if share >= request.min_played:
         return ()
-    whys = [f"{many:,} {why}" for why, many in traffic.left_out.unplayed.most_common()]
+    whys = [named_by_why(unplayed)] if unplayed else []
     if request.unreadable:
         whys.append(f"{count(request.unreadable, 'line')} of the traces that cannot be read")
     open_ = Outcome.INCONCLUSIVE

@@ -1,7 +1,7 @@
 """Stored sessions as a replay reads them, and requests that tell one conversation."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,21 +16,31 @@ from evalkit.workflows.traces.observed import Observed, observe
 
 _MARKED = "marked `use: {use}`"
 _NOTHING_ASKED = "nothing was asked of a model"
+_SHORT, _NAMED = 8, 3
 
 
 @dataclass(slots=True)
 class LeftOut:
-    """Sessions that are not played, counted by why: `barred` may not be or asked nothing, so a
-    replay is not about them; `unplayed` are those that it should have been about."""
+    """Sessions that are not played, by why: `barred` may not be or asked nothing, so a replay is
+    not about them; `unplayed` are those that it should have been about."""
 
-    barred: Counter[str] = field(default_factory=Counter)
-    unplayed: Counter[str] = field(default_factory=Counter)
+    barred: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    unplayed: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def words(self) -> str:
         """All of them by why, most first; empty where there is none."""
-        counted = (self.barred + self.unplayed).most_common()
-        return "; ".join(f"{count:,} {why}" for why, count in counted)
+        return named_by_why({**self.barred, **self.unplayed})
+
+
+def named_by_why(sessions: Mapping[str, Sequence[str]]) -> str:
+    """Sessions by why, most first: how many, and the first of them by name."""
+    parts = []
+    for why, ids in sorted(sessions.items(), key=lambda each: -len(each[1])):
+        named = ", ".join(each[:_SHORT] for each in ids[:_NAMED])
+        more = ", …" if len(ids) > _NAMED else ""
+        parts.append(f"{why} ({len(ids):,}: {named}{more})")
+    return "; ".join(parts)
 
 
 @dataclass(slots=True)
@@ -66,16 +76,16 @@ class Session:
 
 
 def read_sessions(traces: Iterable[SessionTrace], left_out: LeftOut) -> list[Session]:
-    """Those that may be played and can be read; the others are counted in `left_out`."""
+    """Those that may be played and can be read; the others are put into `left_out`."""
     sessions = []
     for trace in traces:
         found = _read(trace)
         if isinstance(found, Session):
             sessions.append(found)
         elif found == _NOTHING_ASKED or trace.use != "evaluation":
-            left_out.barred[found] += 1
+            left_out.barred[found].append(trace.trace_id)
         else:
-            left_out.unplayed[found] += 1
+            left_out.unplayed[found].append(trace.trace_id)
     return sessions
 
 

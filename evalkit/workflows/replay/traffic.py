@@ -71,7 +71,7 @@ def read_traffic(traces: Iterable[SessionTrace], player: Player) -> Traffic:
     for session in sessions:
         found = _play_agent(session, player) if player.agents else _play_prompt(session, player)
         if isinstance(found, str):
-            traffic.left_out.unplayed[found] += 1
+            traffic.left_out.unplayed[found].append(session.trace.trace_id)
         else:
             _add(traffic, session, player, found)
     return traffic

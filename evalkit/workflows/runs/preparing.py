@@ -132,6 +132,7 @@ async def prepare_run(
     warnings: Sequence[str] = ()
     if not request.traces:  # no merge waits for a replay
         guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
+    goldens = {setup.assets.golden.path for setup in setups}
     if request.traces:
         setups = tuple(with_traffic(setup, request, wiring.root) for setup in setups)
     selected = select_cases(request, setups, store)
@@ -210,7 +211,12 @@ async def prepare_run(
         ledger=book,
         seed=seed,
         warnings=(
-            *(str(problem) for problem in assets.warnings),
+            *(
+                str(problem)
+                for problem in assets.warnings
+                # of a golden set that gave way to traffic
+                if not (request.traces and problem.file in goldens)
+            ),
             *warnings,
             *_uncounted(setups, assets.config),
             *drill_words(request.faults, wiring.broken),
