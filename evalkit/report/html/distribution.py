@@ -1,7 +1,9 @@
 """How tokens, cost and latency are distributed over the attempts of both sides."""
 
+import heapq
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,8 @@ _MOST_STEPS = 250
 _SHARES = (50, 90, 95, 99)
 # an axis as long as one outlier would press everything else into its first pixels
 _LONG_TAIL = 4
+# so many numbers are objects at a time while all of them are sorted
+_SORTED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +92,27 @@ def distributions(run: StoredRun, suite: SuiteComparison) -> Markup:
 
 
 def _arm(label: str, values: "array[float]") -> Arm:
-    return Arm(label, array("d", sorted(values)))
+    return Arm(label, _merged(_stretches(values)))
+
+
+def _stretches(values: "array[float]") -> list["array[float]"]:
+    starts = range(0, len(values), _SORTED_AT_ONCE)
+    return [array("d", sorted(values[at : at + _SORTED_AT_ONCE])) for at in starts]
+
+
+def _merged(ordered: Sequence[Sequence[float]]) -> "array[float]":
+    """All of them in order, and no list of a million floats on the way."""
+    if len(ordered) == 1:
+        return array("d", ordered[0])
+    return array("d", heapq.merge(*ordered))
 
 
 def _figure(quantity: Quantity, arms: Sequence[Arm]) -> Markup:
     title = element("figcaption", quantity.title, class_="plot-title")
-    values = [value for arm in arms for value in arm.values]
+    values = _merged([arm.values for arm in arms])
     if not values:
         return element("figure", title, element("p", quantity.none, class_="about"))
-    if min(values) == max(values):
+    if values[0] == values[-1]:
         words = f"Every attempt: {quantity.unit(values[0])}."
         return element("figure", title, element("p", words, class_="about"))
     scale, cut = _scale(values)
@@ -112,14 +128,13 @@ def _figure(quantity: Quantity, arms: Sequence[Arm]) -> Markup:
     )
 
 
-def _scale(values: Sequence[float]) -> tuple[Scale, int]:
+def _scale(ordered: Sequence[float]) -> tuple[Scale, int]:
     """The axis, and how many values are past its end."""
-    ordered = sorted(values)
     common = nearest_rank(ordered, 99) or ordered[-1]
     scale = scale_over([ordered[0], ordered[-1]], within=(0.0, math.inf))
     if ordered[-1] > _LONG_TAIL * common > 0:
         scale = scale_over([ordered[0], common], within=(0.0, math.inf))
-    return scale, sum(value > scale.high for value in ordered)
+    return scale, len(ordered) - bisect_right(ordered, scale.high)
 
 
 def _plot(quantity: Quantity, arms: Sequence[Arm], scale: Scale) -> Markup:
@@ -178,7 +193,7 @@ def _steps(values: Sequence[float], scale: Scale) -> str:
             break
         x = scale.at(values[index]) * _SIDE / 100
         path.append(f"H{x:.1f}V{_SIDE - (index + 1) * _SIDE / number:.1f}")
-    shown = sum(value <= scale.high for value in values)
+    shown = bisect_right(values, scale.high)
     path.append(f"V{_SIDE - shown * _SIDE / number:.1f}H{_SIDE}")
     return "".join(path)
 
