@@ -58,7 +58,7 @@ def _pooled(prepared: PreparedRun, run_id: str, history: History, wiring: Wiring
             store=RunStore(wiring.root),
             run_id=run_id,
             arms=prepared.live_arms[setup.name],
-            cases=list(snapshot.cases.ids()),
+            has_case=snapshot.cases.has,
             not_before=None if age is None else wiring.clock.now() - age,
         )
     return pooled

@@ -6,7 +6,7 @@ never a new trial: measurements count once, whatever run they stand in.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -36,18 +36,17 @@ def pool_attempts(
     store: RunStore,
     run_id: str,
     arms: Collection[VariantName],
-    cases: Iterable[str],
+    has_case: Callable[[str], bool],
     not_before: datetime | None = None,
 ) -> tuple[Attempt, ...]:
     """What earlier runs measured of this suite's arms, as trials from `FIRST_POOLED_TRIAL` on.
 
-    Only attempts that a model answered, for `arms` that one answers now, for `cases`, and not
-    before `not_before`. The baseline and the anchor take the runs of the default branch and
-    earlier tries of the same pair; the candidate takes every earlier run of its content. Arms that
-    a stored run stands for take none: they were named as they are.
+    Only attempts that a model answered, for `arms` that one answers now, for cases that this run
+    has, and not before `not_before`. The baseline and the anchor take the runs of the default
+    branch and earlier tries of the same pair; the candidate takes every earlier run of its content.
+    Arms that a stored run stands for take none: they were named as they are.
     """
     contents = arm_contents(setup)
-    wanted = frozenset(cases)
     runs: dict[str, StoredRun] = {}
     pooled: list[Attempt] = []
     for arm in (variant.name for variant in setup.variants if variant.name in arms):
@@ -65,7 +64,7 @@ def pool_attempts(
             runs[entry.id] = run
             asked = models_of(run, setup.name)
             for attempt in _measured(run, entry, setup.name, contents[arm]):
-                if attempt.case not in wanted or attempt.measurement_id in seen:
+                if not has_case(attempt.case) or attempt.measurement_id in seen:
                     continue
                 if not_before is not None and _measured_at(attempt) < not_before:
                     continue
