@@ -1,9 +1,9 @@
 """evalkit.yaml in, a checked configuration out, or every problem of it at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from evalkit.config.advice import advice
@@ -20,8 +20,7 @@ from evalkit.errors import ConfigError, Problem
 _BY_ENTRY = ("providers", "models", "routes", "indexes", "budgets", "suites")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedConfig:
+class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration that holds together. `warnings` are worth a look and stop nothing."""
 
     config: Config
@@ -29,8 +28,7 @@ class LoadedConfig:
     warnings: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExaminedConfig:
+class ExaminedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What can be said of a configuration that may be broken.
 
     `config` holds the parts that are in order, `suites` every suite's name that stands in the file.

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from evalkit.config.base import PATTERN_WORDS
@@ -15,8 +15,7 @@ _QUOTED = re.compile(r"'([^']*)'|(?<![\w'])(\d+)(?![\w'])")
 _KEY_MARK = "[key]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong at `path`. `found` was perhaps meant to be one of `options`."""
 
     path: tuple[PathPart, ...]
@@ -28,8 +27,7 @@ class Complaint:
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Located:
+class _Located(msgspec.Struct, frozen=True):
     """An error with its path in the document; `union` is where it left a choice of types."""
 
     path: tuple[PathPart, ...]

@@ -1,14 +1,14 @@
 """A configuration beside what stands in its file, for problems between its parts."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.config.model import Config
 from evalkit.config.problems import Locator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration with the names that stand in its file.
 
     Parts with problems of their own are missing from `config` and present in the names, so that

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,7 @@ from evalkit.records.call import Attribution, Message, Request
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteModel:
+class RouteModel(msgspec.Struct, frozen=True, kw_only=True):
     """One model of a route: its configured name, what its provider calls it, what it costs.
 
     `lane` is how a live one is reached; `place` is what the trace tells of where it answers. A

@@ -1,14 +1,14 @@
 """Tool calls of one session, counted: altogether, again after they failed, and in a loop."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.config.routes import Route
 from evalkit.control.ruling import Ruling
 
 
-@dataclass(slots=True)
-class CallCounts:
+class CallCounts(msgspec.Struct):
     """Counts the calls that were authorized. A call is known by its tool and its arguments.
 
     `retries` counts calls that were made again after they failed, `repeats` those that were made
@@ -16,10 +16,10 @@ class CallCounts:
     """
 
     authorized: int = 0
-    retries: Counter[str] = field(default_factory=Counter)
-    repeats: Counter[str] = field(default_factory=Counter)
-    _made: set[str] = field(default_factory=set)
-    _failed: set[str] = field(default_factory=set)
+    retries: Counter[str] = msgspec.field(default_factory=Counter)
+    repeats: Counter[str] = msgspec.field(default_factory=Counter)
+    _made: set[str] = msgspec.field(default_factory=set)
+    _failed: set[str] = msgspec.field(default_factory=set)
 
     def rule(self, route: Route, name: str, call: str) -> Ruling | None:
         """The cap that one more call would break; None for none. `call` is its digest."""

@@ -6,8 +6,9 @@ that nothing comes from at all, is cut off from outside: a run may fail, but it 
 
 import asyncio
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import TracebackType
+
+import msgspec
 
 from evalkit.errors import ProviderError
 from evalkit.ports import Clock
@@ -17,8 +18,7 @@ _GRACE_SHARE = 0.5
 _LEAST_GRACE_S = 5.0
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One call. `began_s` is by the clock's monotonic time; `cancels` are the requests to cancel
     its task that were there before it began."""
 

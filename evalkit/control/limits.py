@@ -15,8 +15,9 @@ A Retry-After pauses the provider for everybody. Who waits is served in the orde
 import asyncio
 import math
 from collections import deque
-from dataclasses import dataclass
 from threading import Lock
+
+import msgspec
 
 from evalkit.config.traffic import Limits
 from evalkit.ports import Clock
@@ -28,8 +29,7 @@ MAX_PAUSE_S = 60.0
 _WEIGHT = 0.2
 
 
-@dataclass(slots=True, eq=False)
-class _Started:
+class _Started(msgspec.Struct, eq=False):
     """A call within the last minute, and the tokens that it counts with.
 
     Where nothing limits a minute it is not `counted`, or a fast provider would fill the memory.

@@ -6,8 +6,9 @@ be kept for later; a token also expires, on the session's clock.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, timedelta
+
+import msgspec
 
 from evalkit.config.permissions import DEFAULT_TTL_S, Step
 from evalkit.config.routes import Route
@@ -19,8 +20,7 @@ from evalkit.records.permission import StepToken
 TOKEN_RULE = "steps.token"
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
+class _Issued(msgspec.Struct, frozen=True):
     """A session's own copy of a token, and when it ends on the monotonic clock."""
 
     token: StepToken

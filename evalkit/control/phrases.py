@@ -5,7 +5,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -24,8 +23,7 @@ SIDES: tuple[Side, ...] = ("request", "reply")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledPhrase:
+class CompiledPhrase(msgspec.Struct, frozen=True):
     """A phrase with its pattern. `number` is its place in the list, from 1: what it says is told
     nowhere. A `literal` ends where its words end."""
 

@@ -19,8 +19,9 @@ models: redacted where the route redacts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from evalkit.records.asset import Tool
 from evalkit.records.call import Completion, Message, ToolCall
@@ -28,8 +29,7 @@ from evalkit.records.call import Completion, Message, ToolCall
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFacts:
+class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What every document says of its session. `identity` is a pseudonym, `whose` the identity."""
 
     route: str

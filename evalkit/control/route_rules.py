@@ -1,6 +1,6 @@
 """What a route's policies come to: worked out once, for all its sessions."""
 
-from dataclasses import dataclass
+import msgspec
 
 from evalkit.config.permissions import OutputSchema
 from evalkit.config.routes import Route
@@ -8,8 +8,7 @@ from evalkit.control.phrases import PhraseScreen
 from evalkit.control.screening import ScreenRule, screen_rules
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRules:
+class RouteRules(msgspec.Struct, frozen=True):
     """The compiled policies of one route. Nothing of it changes from session to session."""
 
     phrases: PhraseScreen

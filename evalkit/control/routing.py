@@ -5,7 +5,8 @@ cheaper model, the models of `degrade` come next. Each hop says why it was made.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.config.route_models import Pressure
 from evalkit.control.asking import Offer, Question, RouteModel
@@ -31,8 +32,7 @@ FALLBACK_CODES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteOrder:
+class RouteOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asked: `models` in order; under one of the pressures `on`, the `cheaper` ones.
 
     A call that would wait longer than `after_s` for its provider's limits is under load.
@@ -44,15 +44,14 @@ class RouteOrder:
     after_s: float = 0.0
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """How far a question has come. `pending` are models with the rule by which each is asked."""
 
     order: RouteOrder
     trace: Trace
     pending: list[tuple[str, RouteModel]]
-    hops: list[Fallback] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
+    hops: list[Fallback] = msgspec.field(default_factory=list)
+    asked: set[str] = msgspec.field(default_factory=set)
 
     def may_degrade(self, pressure: Pressure) -> bool:
         """Whether the route allows it and somebody cheaper is left."""

@@ -1,8 +1,9 @@
 """A ruling: what one policy says of one act."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from evalkit.records.call import DecisionOutcome
 
@@ -10,8 +11,7 @@ from evalkit.records.call import DecisionOutcome
 POLICY_ERROR = "policy.error"
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """A decision, the configuration key it rests on, and why. `data` is for the trace.
 
     One that is `shadow` stops nothing: where it says no, a trace has it as `warned`. One that
@@ -22,7 +22,7 @@ class Ruling:
     rule: str
     message: str
     shadow: bool = False
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
     changes: bool = False
 
     @property

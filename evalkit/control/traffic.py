@@ -6,8 +6,9 @@ or fails.
 """
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from threading import Lock
+
+import msgspec
 
 from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.control.breaker import Admission, Breaker
@@ -21,8 +22,7 @@ class Busy(Exception):
     """A call would wait longer than its route allows before it asks another model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """How one model of one provider is reached; without a breaker it is never left alone."""
 
     limiter: Limiter

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialResult:
+class TrialResult(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a case.
 
     `passed` is None when there is no result to judge: an infrastructure error, a missing attempt,
@@ -39,8 +39,7 @@ class TrialResult:
 UNKNOWN = TrialResult(passed=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseResult:
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """A case in both arms, one entry a trial; an empty arm counts as one unknown attempt.
 
     Cases with the same `group` are clustered in the statistics. A suite without a baseline leaves

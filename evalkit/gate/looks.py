@@ -6,7 +6,7 @@ limits it, so no number of trials makes up for too few of them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import msgspec
@@ -116,7 +116,7 @@ def decide_looks(
     whole = [look for look in looks if look.trials <= reached] or [looks[0]]
     taken: list[Look] = []
     for look in whole:
-        at_look = replace(settings, alpha=look.alpha)
+        at_look = msgspec.structs.replace(settings, alpha=look.alpha)
         verdict = decide(look.trials, at_look)
         taken.append(msgspec.structs.replace(look, outcome=verdict.outcome))
         later = [other for other in looks if other.trials > look.trials]

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.amounts import Amount, exact
 from evalkit.records.verdict import OnInconclusive, Quarantined
@@ -32,8 +33,7 @@ class Rule(StrEnum):
     SIMPLE = "simple"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceSettings:
+class SliceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the cases with a tag require. Without a rule of its own a slice takes the suite's drop.
 
     `min_pass_rate` is a fraction, `max_drop_pp` percentage points. Advisory slices
@@ -50,8 +50,7 @@ class SliceSettings:
         floor_of(self.min_pass_rate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSettings:
+class MetricSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much worse a metric may get: by percent of the baseline, or by points for a rate.
 
     `max_increase_pp` is for a rate that should not rise, `max_drop_pp` for one that should not
@@ -80,8 +79,7 @@ class MetricSettings:
         return self.max_drop_pp if self.max_increase_pp is None else self.max_increase_pp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateSettings:
+class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a suite requires. `alpha` is the error at each end; `max_error_share` a fraction.
 
     `anchor_margin_pp` is how far the candidate may lie below the anchor, None without one.
@@ -97,8 +95,8 @@ class GateSettings:
     on_inconclusive: OnInconclusive = "escalate"
     min_pass_rate: Amount | None = None
     invariants: tuple[str, ...] = ()
-    slices: Mapping[str, SliceSettings] = field(default_factory=dict)
-    metrics: Mapping[str, MetricSettings] = field(default_factory=dict)
+    slices: Mapping[str, SliceSettings] = msgspec.field(default_factory=dict)
+    metrics: Mapping[str, MetricSettings] = msgspec.field(default_factory=dict)
     max_error_share: Amount = "0.02"
     owner: str | None = None
     has_baseline: bool = True
@@ -107,7 +105,7 @@ class GateSettings:
 
     def __post_init__(self) -> None:
         """Raise ValueError for what could not be gated on."""
-        object.__setattr__(self, "rule", Rule(self.rule))
+        msgspec.structs.force_setattr(self, "rule", Rule(self.rule))
         if not (math.isfinite(self.alpha) and 0 < self.alpha < 0.5):
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
         if self.on_inconclusive not in ("escalate", "warn", "fail"):

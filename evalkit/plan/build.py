@@ -4,7 +4,8 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.config.problems import capped
 from evalkit.errors import ConfigError, PolicyBlocked, Problem, Refused
@@ -20,8 +21,7 @@ _MOST_PROBLEMS = 10_000
 Prepare = Callable[[str, Case, int], Awaitable[PreparedCall | None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanJob:
+class PlanJob(msgspec.Struct, frozen=True, kw_only=True):
     """One suite to plan. `prepare(variant, case, trial)` says what a call would be, without
     making it, None for a program that makes its own; it raises PolicyBlocked for what a policy
     stops before any model is asked, and ConfigError for a prompt that cannot be rendered for the
@@ -130,8 +130,7 @@ def _add(
         )
 
 
-@dataclass(slots=True)
-class _Usd:
+class _Usd(msgspec.Struct):
     """A sum of costs; unknown as soon as one has no price, for then nobody knows."""
 
     known: float = 0.0
@@ -148,8 +147,7 @@ class _Usd:
         return None if self.unknown else self.known
 
 
-@dataclass(slots=True)
-class _Sums:
+class _Sums(msgspec.Struct):
     """The sums of a suite, as its attempts come."""
 
     refused: int = 0
@@ -157,12 +155,12 @@ class _Sums:
     missing: int = 0
     calls: int = 0
     max_calls: int = 0
-    tokens: dict[str, Counter[str]] = field(default_factory=dict)
-    origins: Counter[str] = field(default_factory=Counter)
-    unpriced: set[str] = field(default_factory=set)
-    most: _Usd = field(default_factory=_Usd)
-    expected: _Usd = field(default_factory=_Usd)
-    listed: _Usd = field(default_factory=_Usd)
+    tokens: dict[str, Counter[str]] = msgspec.field(default_factory=dict)
+    origins: Counter[str] = msgspec.field(default_factory=Counter)
+    unpriced: set[str] = msgspec.field(default_factory=set)
+    most: _Usd = msgspec.field(default_factory=_Usd)
+    expected: _Usd = msgspec.field(default_factory=_Usd)
+    listed: _Usd = msgspec.field(default_factory=_Usd)
 
     def add(self, variant: str, call: PreparedCall) -> None:
         tokens = self.tokens_of(variant)

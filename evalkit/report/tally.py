@@ -1,6 +1,6 @@
 """What a run has done so far, counted from its events."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from evalkit.ports import Clock
 from evalkit.records.event import (
@@ -17,17 +17,15 @@ from evalkit.report.evidence import origin_words
 from evalkit.report.figures import duration, percent, usd
 
 
-@dataclass(slots=True)
-class Arm:
+class Arm(msgspec.Struct):
     """One variant: attempts finished and passed, and the cases they were at."""
 
     finished: int = 0
     passed: int = 0
-    cases: set[tuple[str, str]] = field(default_factory=set)
+    cases: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """The sums. `done` attempts were made by an earlier part of a resumed run.
 
     `questions` are the outputs that judges are asked about, `judged` those they have answered;
@@ -44,8 +42,8 @@ class Tally:
     max_usd: float | None = None
     retries: int = 0
     last_retry: AttemptRetried | None = None
-    arms: dict[str, Arm] = field(default_factory=dict)
-    origins: dict[str, int] = field(default_factory=dict)
+    arms: dict[str, Arm] = msgspec.field(default_factory=dict)
+    origins: dict[str, int] = msgspec.field(default_factory=dict)
     started: bool = False
     ended: bool = False
     reason: str | None = None

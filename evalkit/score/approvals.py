@@ -1,7 +1,8 @@
 """Whether approval was asked for where it is needed, and nothing was executed without it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.config.scorers import ApprovalsScorer
 from evalkit.records.attempt import Attempt
@@ -13,8 +14,7 @@ from evalkit.score.scorer import Judgement, Scorer
 _RULE = "approvals."
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalsExpectation:
+class ApprovalsExpectation(msgspec.Struct, frozen=True):
     """The tools that approval has to be asked for, and those that the case brings one for."""
 
     tools: tuple[str, ...]

@@ -1,6 +1,6 @@
 """Texts that have to be, or must not be, in the output."""
 
-from dataclasses import dataclass
+import msgspec
 
 from evalkit.config.scorers import ContainsScorer
 from evalkit.records.attempt import Attempt
@@ -12,8 +12,7 @@ from evalkit.score.scorer import Judgement, Scorer, ScorerError
 from evalkit.score.wording import FOUND_LENGTH, clip, listed, show
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
+class Texts(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for: every one, at least one, not one of them."""
 
     every: tuple[str, ...]

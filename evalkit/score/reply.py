@@ -1,6 +1,5 @@
 """What a reply says, as scorers read it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,8 +10,7 @@ from evalkit.score.scorer import Judgement
 from evalkit.score.wording import MISSING, one_line, show, stored
 
 
-@dataclass(frozen=True, slots=True)
-class NotJson:
+class NotJson(msgspec.Struct, frozen=True):
     """Why there is no JSON to look at."""
 
     reason: str

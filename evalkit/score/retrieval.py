@@ -1,6 +1,6 @@
 """The documents that a workflow retrieved against those it needed."""
 
-from dataclasses import dataclass
+import msgspec
 
 from evalkit.config.scorers import RetrievalScorer
 from evalkit.records.attempt import Attempt
@@ -9,8 +9,7 @@ from evalkit.score.expected import expected_texts
 from evalkit.score.scorer import Judgement, Scorer, ScorerError
 
 
-@dataclass(frozen=True, slots=True)
-class RetrievalExpectation:
+class RetrievalExpectation(msgspec.Struct, frozen=True):
     """`documents` have to be found; none of `forbidden` may be seen.
 
     The id of a whole file stands for all chunks of it (`guide.md` for `guide.md#3`).

@@ -1,8 +1,9 @@
 """A project's assets: configuration, golden sets, prompts, schemas, checked together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from evalkit.config.digested import digested
 from evalkit.config.load import ExaminedConfig, examine_config, load_config
@@ -26,8 +27,7 @@ from evalkit.sources.suite_files import SuiteFiles, load_suite_files
 CONFIG_FILE = "evalkit.yaml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteAssets:
+class SuiteAssets(msgspec.Struct, frozen=True, kw_only=True):
     """A suite with everything it names.
 
     `output_schema` is the content of the one that its route holds answers to, if it does;
@@ -48,10 +48,10 @@ class SuiteAssets:
     schemas: Mapping[str, dict[str, Any]]
     digests: Mapping[str, str]
     scorers_digest: str
-    rubrics: Mapping[str, Rubric] = field(default_factory=dict)
+    rubrics: Mapping[str, Rubric] = msgspec.field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
-    policy_code: Mapping[str, str] = field(default_factory=dict)
-    indexes: Mapping[str, IndexContent] = field(default_factory=dict)
+    policy_code: Mapping[str, str] = msgspec.field(default_factory=dict)
+    indexes: Mapping[str, IndexContent] = msgspec.field(default_factory=dict)
     reads: tuple[str, ...] = ()
     agent: Agent | None = None
 
@@ -66,8 +66,7 @@ class SuiteAssets:
         return () if self.prompt is None else self.prompt.tools
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assets:
+class Assets(msgspec.Struct, frozen=True, kw_only=True):
     """What a tree holds. `digests` maps the path of each asset that was read to its digest,
     `policy_code` the name of each route that has policies in Rego to its files and their texts."""
 
@@ -76,7 +75,7 @@ class Assets:
     warnings: tuple[Problem, ...]
     label: str
     digests: Mapping[str, str]
-    policy_code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    policy_code: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
 
 
 def load_assets(

@@ -1,7 +1,6 @@
 """Cases of a golden set, one after the other: cases.jsonl line by line, or cases.yaml."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
@@ -23,8 +22,7 @@ _LFS = b"version https://git-lfs.github.com/"
 _DECODER = msgspec.json.Decoder(Case)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCase:
+class ReadCase(msgspec.Struct, frozen=True):
     """A case with its line (of its file, from 1) and its JSON, or why there is none in it.
 
     `locate` gives a locator of the case, for what is found out about it later. `explain` gives what

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.config.indexes import Chunking
 from evalkit.records.token_estimate import BYTES_PER_TOKEN, byte_size
@@ -18,8 +19,7 @@ _JOINT = "\n\n"
 _LONGEST_LETTER = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
+class _Limits(msgspec.Struct, frozen=True):
     """`size` measures in letters or in bytes; `letters` always fit into a chunk."""
 
     size: Callable[[str], int]

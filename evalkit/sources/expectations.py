@@ -1,8 +1,9 @@
 """What the suites that use a golden set ask of its cases: a case that nothing reads cannot fail."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from evalkit.config.assets import Expected
 from evalkit.config.patterns import pattern_error
@@ -18,8 +19,7 @@ KNOWN_KEYS = tuple(Expected.model_fields)
 Locate = Callable[[], Locator]
 
 
-@dataclass(slots=True)
-class Expectations:
+class Expectations(msgspec.Struct):
     """Checks the cases of one golden set, one at a time, and remembers their tags and the
     invariants that any of them could break.
 
@@ -33,12 +33,12 @@ class Expectations:
     suites: Mapping[str, Suite]
     read: Collection[str]
     tools: Callable[[], Collection[str]]
-    inputs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    inputs: Mapping[str, Collection[str]] = msgspec.field(default_factory=dict)
     any_tool: bool = False
-    arguments: Mapping[str, Collection[str]] = field(default_factory=dict)
-    tags: set[str] = field(default_factory=set)
-    invariants: set[str] = field(default_factory=set)
-    _meant: dict[str, str | None] = field(default_factory=dict)
+    arguments: Mapping[str, Collection[str]] = msgspec.field(default_factory=dict)
+    tags: set[str] = msgspec.field(default_factory=set)
+    invariants: set[str] = msgspec.field(default_factory=set)
+    _meant: dict[str, str | None] = msgspec.field(default_factory=dict)
 
     def check(self, case: Case, locate: Locate) -> Iterator[Problem]:
         """Everything that is wrong with a case as the suites would use it."""

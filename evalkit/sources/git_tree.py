@@ -4,10 +4,11 @@ import io
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 from weakref import WeakValueDictionary
+
+import msgspec
 
 from evalkit.errors import ConfigError, Problem, Refused
 from evalkit.sources.git_command import run_git, start_git
@@ -19,8 +20,7 @@ _SMALL_BYTES = 256 * 1024
 _MAX_LINKS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """A file of the commit; `link` marks a symlink, whose content is where it points."""
 
     object_id: str

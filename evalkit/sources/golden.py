@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -168,22 +167,21 @@ def _read_alone(
     return golden, version
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """What is known of a cases file while it is read."""
 
     path: str
     check: CheckCase | None
     keep: bool
     cases: CasesBuilder
-    groups: set[str] = field(default_factory=set)
+    groups: set[str] = msgspec.field(default_factory=set)
     singles: int = 0
     count: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     broken: bool = False
     errors: int = 0
     unsaid: int = 0
-    digest: ContentDigest = field(default_factory=ContentDigest)
+    digest: ContentDigest = msgspec.field(default_factory=ContentDigest)
 
     def take(self, read: ReadCase) -> None:
         """One more case, or one more line that is none."""

@@ -1,9 +1,9 @@
 """Files of a tree as documents, each read once, with every problem kept for the end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from evalkit.config.document import Document
@@ -19,8 +19,7 @@ T = TypeVar("T")
 Explain = Callable[[str], Problem]
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(msgspec.Struct):
     """Reads a tree. `problems` collects errors and warnings of everything that was read.
 
     `unsaid` counts, by file, the errors beyond those that are worth keeping. `digests` maps the
@@ -28,11 +27,11 @@ class Reader:
     """
 
     tree: FileTree
-    problems: list[Problem] = field(default_factory=list)
-    unsaid: dict[str, int] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
-    _documents: dict[str, Document | None] = field(default_factory=dict)
-    _made: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    unsaid: dict[str, int] = msgspec.field(default_factory=dict)
+    digests: dict[str, str] = msgspec.field(default_factory=dict)
+    _documents: dict[str, Document | None] = msgspec.field(default_factory=dict)
+    _made: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def document(self, path: str, missing: Explain) -> Document | None:
         """The YAML or JSON document at `path`, or None once its problems are noted.

@@ -1,8 +1,9 @@
 """`name@vN` and `name@latest`, looked up among what a project has."""
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from evalkit.config.problems import listed, suggest
 
@@ -26,8 +27,7 @@ class UnknownReference(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(msgspec.Struct, frozen=True, order=True):
     """One version of a named asset; `path` is its file, or its folder for a golden set."""
 
     name: str
@@ -40,8 +40,7 @@ class Version:
         return f"{self.name}@v{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(msgspec.Struct, frozen=True):
     """Where one kind of asset stands: `<folder>/<name>/v<N><suffix>`.
 
     `ignored` are endings of files that belong to a version without being one.

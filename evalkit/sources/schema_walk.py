@@ -1,8 +1,9 @@
 """The schemas inside a JSON Schema, with their paths."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from evalkit.config.problems import Path
 
@@ -41,8 +42,7 @@ KEYWORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subschema:
+class Subschema(msgspec.Struct, frozen=True):
     """A schema that is an object, and its path."""
 
     path: Path

@@ -1,9 +1,10 @@
 """The files that suites name: golden set, prompt and the schemas of scorers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
+
+import msgspec
 
 from evalkit.config.load import ExaminedConfig
 from evalkit.config.patterns import pattern_error
@@ -33,8 +34,7 @@ from evalkit.sources.schemas import load_schema
 from evalkit.sources.tools import tool_names
 
 
-@dataclass(slots=True)
-class SuiteFiles:
+class SuiteFiles(msgspec.Struct):
     """What a suite names, as far as it could be loaded; `rubrics` by the label of their judge.
 
     `prompt` is also an agent's, and None for a program; `target_version` is of either file.
@@ -47,10 +47,10 @@ class SuiteFiles:
     golden: GoldenSet | None = None
     prompt: Prompt | None = None
     agent: Agent | None = None
-    program: dict[str, str] = field(default_factory=dict)
+    program: dict[str, str] = msgspec.field(default_factory=dict)
     reads: tuple[str, ...] = ()
-    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
-    rubrics: dict[str, Rubric] = field(default_factory=dict)
+    schemas: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    rubrics: dict[str, Rubric] = msgspec.field(default_factory=dict)
 
 
 def load_suite_files(

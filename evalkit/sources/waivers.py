@@ -1,8 +1,9 @@
 """waivers.yaml: the accepted parts of a project's gates, checked against each other."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from evalkit.config.problems import Locator, Path, capped, listed, suggest, validate
 from evalkit.config.waivers import (
@@ -27,8 +28,7 @@ _COVERED_BY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ExaminedWaivers:
+class ExaminedWaivers(msgspec.Struct, frozen=True):
     """What stands in the file: the waivers that are in order, and what is wrong with the others."""
 
     waivers: tuple[Waiver, ...] = ()

@@ -1,7 +1,6 @@
 """Generation: a question to a route's models, and what a reply goes through on its way back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -184,7 +183,9 @@ class GenerationAct:
 
     def _enforce_before(self, ruling: Ruling) -> None:
         """Trace a ruling on a call that is not made yet. Raises PolicyBlocked."""
-        self._state.enforce("complete", replace(ruling, data={**ruling.data, "where": "request"}))
+        self._state.enforce(
+            "complete", msgspec.structs.replace(ruling, data={**ruling.data, "where": "request"})
+        )
 
     def _enforce_on(self, completion: Completion, rulings: Sequence[Ruling]) -> None:
         """Trace rulings on a reply. Raises PolicyBlocked with the reply as it may be stored."""

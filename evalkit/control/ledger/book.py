@@ -8,7 +8,6 @@ is the ledger's `Accounts`: in memory, or in a file that the processes of a mach
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -31,8 +30,7 @@ _REMEMBERED = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Under:
+class _Under(msgspec.Struct, frozen=True):
     """The budgets that a call is under, with its limits: `share` where a cheaper model can be asked
     instead, else `whole`."""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -20,8 +19,7 @@ _DIGITS = 16
 _SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """A budget as it meets one call, the account that it counts on, and when its window ends.
 
     `whole` is what the call may take the account to, `share` what one may that leaves a share to

@@ -1,7 +1,6 @@
 """The error that a body carries, in whatever shape an endpoint or a proxy before it writes one."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,8 +9,7 @@ from evalkit.control.providers.guardrails import azure_filters
 from evalkit.records.call import Guardrail
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
+class ErrorBody(msgspec.Struct, frozen=True):
     """The error that a body carries: its words, its code and its type, as far as there are any.
 
     `retry_after_s` is a wait that the body asks for, where a vendor writes it there; `guardrails`

@@ -6,14 +6,14 @@ status and wins where it is known.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.control.providers.error_bodies import ErrorBody
 from evalkit.records.attempt import FailureMode
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(msgspec.Struct, frozen=True):
     """What a status or code stands for. `may_be_billed`: work may have been done all the same."""
 
     mode: FailureMode

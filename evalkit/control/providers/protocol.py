@@ -6,10 +6,11 @@ in `http_provider`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
 
 from evalkit.control.providers.answers import Answer
 from evalkit.control.providers.error_bodies import ErrorBody, error_in
@@ -37,8 +38,7 @@ def error_of_reply(reply: HttpReply) -> ErrorBody:
     return error_in(reply.body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireProtocol:
+class WireProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
     `url_of(base_url, model)` is where a model is asked; `key_headers(key, base_url)` carry the key.
@@ -54,7 +54,7 @@ class WireProtocol:
     answer_of: Callable[[bytes], Answer | ErrorBody]
     stream: StreamProtocol
     key_headers: Callable[[str, str], Mapping[str, str]] = bearer
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     error_of: Callable[[HttpReply], ErrorBody] = error_of_reply
     id_header: str = "x-request-id"
     sign: Callable[[Mapping[str, str], str, Mapping[str, str], bytes], Mapping[str, str]] | None = (

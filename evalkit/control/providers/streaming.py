@@ -5,8 +5,9 @@ one function reads both, and both say the same.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from evalkit.control.providers.event_streams import SSE, Event, read_sse
 from evalkit.records.call import Piece
@@ -30,8 +31,7 @@ class Assembler(Protocol):
         """The whole reply, as it would have come without streaming."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamProtocol:
+class StreamProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """How a format streams.
 
     `url_of(base_url, model)` is where it is asked, None where that is no other place; `settings`

@@ -1,7 +1,8 @@
 """The indexes that the sessions of a route can ask, and who may read them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.config.indexes import Scopes
 from evalkit.control.retrieval.retriever import Retriever
@@ -9,16 +10,15 @@ from evalkit.control.ruling import Ruling
 from evalkit.errors import ConfigError, Problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """`shared` are the indexes that every session asks alike; one that is not among them is made
     of the documents that a case brings along. `scopes` are who may read an index, by its name;
     `unread` are indexes over folders whose files nobody read for this route."""
 
-    shared: Mapping[str, Retriever] = field(default_factory=dict)
-    scopes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    shared: Mapping[str, Retriever] = msgspec.field(default_factory=dict)
+    scopes: Mapping[str, Collection[str]] = msgspec.field(default_factory=dict)
     unread: Collection[str] = ()
-    granted: Scopes = field(default_factory=Scopes)
+    granted: Scopes = msgspec.field(default_factory=Scopes)
 
     def retriever(self, index: str) -> Retriever | None:
         """What a shared index is asked through, None for one that cases bring along.

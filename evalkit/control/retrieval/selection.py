@@ -1,14 +1,14 @@
 """What of the documents found a session may use: scopes, then how many, then how long."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.case import Document
 from evalkit.records.token_estimate import estimate_tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """`kept` may be used. The rest was refused, and by what: `out_of_scope` the identity may not
     read, `too_many` are above max_chunks, `too_long` above max_tokens. `tokens` are of `kept`."""
 

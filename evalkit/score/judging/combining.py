@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.asset import Rubric, RubricScale
 from evalkit.records.judgment import JudgeCall, JudgmentState, Opinion
@@ -50,8 +51,7 @@ def decided_by(opinion: Opinion, rubric: Rubric, threshold: float | None) -> Opi
     return combine(rubric, opinion.calls, threshold)
 
 
-@dataclass(frozen=True, slots=True)
-class _Voice:
+class _Voice(msgspec.Struct, frozen=True):
     state: JudgmentState
     passed: bool | None = None
     score: float | None = None

@@ -8,9 +8,10 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from evalkit.errors import EvalkitError, Refused
 from evalkit.ports import History
@@ -37,8 +38,7 @@ Note = Callable[[str], None]
 _log = logging.getLogger("evalkit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
     """What brought the history up to date. `problems` name bundles that cannot be read."""
 
     added: int = 0

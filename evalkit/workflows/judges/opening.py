@@ -1,8 +1,9 @@
 """A rubric's judge, ready to be asked: its routes in the working tree, through the control core."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from evalkit.config.digested import digested
 from evalkit.config.model import Config
@@ -25,8 +26,7 @@ from evalkit.sources.verdicts import read_recorded_verdicts
 from evalkit.workflows.wiring import Wiring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedJudge:
+class OpenedJudge(msgspec.Struct, frozen=True, kw_only=True):
     """A judge and who it is. `asked` says in words who judges, `digest` what its calibration binds.
 
     `live` tells that a model answers, so that asking again would be a new measurement, `unpriced`
@@ -186,8 +186,7 @@ def _configured_identities(config: Config, route: Route) -> dict[str, str]:
     return identities
 
 
-@dataclass(slots=True)
-class _Sessions:
+class _Sessions(msgspec.Struct):
     """Implements ports.JudgeSessions on the routes of one configuration."""
 
     config: Config
@@ -197,7 +196,7 @@ class _Sessions:
     emit: EventSink | None
     calls: CallLog | None
     rubric: str
-    planes: dict[tuple[str, str], ControlPlane] = field(default_factory=dict)
+    planes: dict[tuple[str, str], ControlPlane] = msgspec.field(default_factory=dict)
 
     def open(self, route: str, subject: Subject, *, suite: str = "", case: str = "") -> Session:
         known = self.config.route(route)

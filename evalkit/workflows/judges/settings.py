@@ -1,7 +1,6 @@
 """The judges of a suite at the start of a run: opened, and held against their calibration."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,8 +22,7 @@ from evalkit.workflows.setup.variants import SuiteSetup
 Opener = Callable[[Rubric, float | None], OpenedJudge]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteJudgeSettings:
+class SuiteJudgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The judges of a suite, by scorer, and how the suite uses each."""
 
     opened: Mapping[str, OpenedJudge]

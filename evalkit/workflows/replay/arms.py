@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from evalkit._version import __version__
 from evalkit.config.suites import Gate, Quarantine
@@ -68,9 +69,9 @@ def with_traffic(setup: SuiteSetup, request: RunRequest, root: Path) -> SuiteSet
     )
     played = suite.model_copy(update={"gate": gate, "quarantine": Quarantine()})
     golden = _golden(setup.name, traffic)
-    return replace(
+    return msgspec.structs.replace(
         setup,
-        assets=replace(setup.assets, suite=played, golden=golden),
+        assets=msgspec.structs.replace(setup.assets, suite=played, golden=golden),
         baseline=None,
         stored=_production(setup, traffic, golden),
         anchor=None,

@@ -1,7 +1,6 @@
 """Stored sessions as what a suite plays: each a case, and what production answered an attempt."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,8 +21,7 @@ from evalkit.workflows.traces.making import draft_expected, tool_fixtures
 NOT_RENDERED = "messages that the suite's prompt does not render to"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Player:
+class Player(msgspec.Struct, frozen=True, kw_only=True):
     """What plays sessions: the suite `name`, the `prompts` or `agents` that production may have
     asked through, the candidate's last. `references` tells that a judge compares with a reference
     answer, which is then what production answered."""
@@ -41,8 +39,7 @@ class Player:
         return (*keys, "reference") if self.references and "reference" not in keys else (*keys,)
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """Sessions that are played, and those that are `left_out`.
 
     `joined` counts the requests that a later one tells to its end, `other_tools` the sessions in
@@ -50,10 +47,10 @@ class Traffic:
     not known because requests of them are not stored.
     """
 
-    cases: list[Case] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
-    left_out: LeftOut = field(default_factory=LeftOut)
-    models: dict[str, str] = field(default_factory=dict)
+    cases: list[Case] = msgspec.field(default_factory=list)
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
+    left_out: LeftOut = msgspec.field(default_factory=LeftOut)
+    models: dict[str, str] = msgspec.field(default_factory=dict)
     joined: int = 0
     other_tools: int = 0
     untold: int = 0
@@ -77,8 +74,7 @@ def read_traffic(traces: Iterable[SessionTrace], player: Player) -> Traffic:
     return traffic
 
 
-@dataclass(frozen=True, slots=True)
-class _Fitting:
+class _Fitting(msgspec.Struct, frozen=True):
     """How a session is played: its case, and through what. `first` as `produced_attempt` has it."""
 
     case: Case

@@ -1,7 +1,5 @@
 """An arm of a suite: what makes its attempts, in the control session and on workers alike."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from evalkit.control.factory import ControlPlane
@@ -12,8 +10,7 @@ from evalkit.records.call_log import attempt_work
 from evalkit.records.case import Case
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(msgspec.Struct, frozen=True):
     """One variant of one suite, ready to make attempts, in a step of its route if it names one."""
 
     variant: VariantName

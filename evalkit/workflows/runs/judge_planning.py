@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import msgspec
@@ -101,8 +100,7 @@ def _unjudged(
             yield case, attempt.output or ""
 
 
-@dataclass(slots=True)
-class _Bound:
+class _Bound(msgspec.Struct):
     """About the most that judging one output can cost: there is none yet, so it fills its cap.
 
     What the prompt's template makes of an output cannot be rendered before there is one; its
@@ -112,7 +110,7 @@ class _Bound:
     rubric: Rubric
     fixed_usd: float
     usd_a_token: float
-    data_tokens: dict[str, int] = field(default_factory=dict)
+    data_tokens: dict[str, int] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, judge: Judge, rubric: Rubric, *, suite: str) -> "_Bound":

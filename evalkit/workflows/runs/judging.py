@@ -6,7 +6,6 @@ brings it along. Everything asked goes through the control session, inside the r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
@@ -30,13 +29,12 @@ from evalkit.workflows.runs.results import RunResults
 JudgeKey = tuple[str, str]
 
 
-@dataclass(slots=True)
-class RunJudges:
+class RunJudges(msgspec.Struct):
     """The judges of a run, by suite and scorer, and what they have said so far."""
 
     opened: Mapping[JudgeKey, OpenedJudge]
     clock: Clock
-    opinions: dict[tuple[str, str], Opinion] = field(default_factory=dict)
+    opinions: dict[tuple[str, str], Opinion] = msgspec.field(default_factory=dict)
 
     def remember(self, judgments: Iterable[Judgment]) -> None:
         """Take over what these judges said before; what ended in an error is asked again."""

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -50,8 +49,7 @@ from evalkit.workflows.setup.variants import SuiteSetup, Variant, set_up_suites
 from evalkit.workflows.wiring import Wiring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRun:
+class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that could start. `cases` are the real ones of each suite, `snapshots` hold the
     redacted ones.
 

@@ -5,7 +5,6 @@ the same split and the same plan digest without asking another. Then it makes it
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -80,7 +79,7 @@ def take_shard(
         for setup, whole in zip(prepared.setups, prepared.snapshots, strict=True)
         if (snapshot := _narrow(whole, mine)).cases
     ]
-    part = replace(
+    part = msgspec.structs.replace(
         prepared,
         config=prepared.config.model_copy(update={"budgets": budgets}),
         setups=tuple(setup for setup, _ in kept),

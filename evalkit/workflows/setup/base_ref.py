@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from evalkit.errors import Refused
 from evalkit.sources.git import (
@@ -16,8 +17,7 @@ from evalkit.sources.git import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseRef:
+class BaseRef(msgspec.Struct, frozen=True, kw_only=True):
     """A commit to compare with, or why there is none.
 
     `lost` tells that there is one, as far as anybody can tell, and this clone does not have it.

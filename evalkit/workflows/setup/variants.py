@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from evalkit.config.model import Config
 from evalkit.config.suites import SetBaseline, Suite
@@ -25,8 +27,7 @@ from evalkit.workflows.setup.request import RunRequest
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of a suite that is going to be measured, of the assets in `tree`.
 
     `changes` are what made a baseline of the working tree; None for every other arm.
@@ -40,8 +41,7 @@ class Variant:
     changes: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteSetup:
+class SuiteSetup(msgspec.Struct, frozen=True, kw_only=True):
     """A suite with its arms. Golden set, scorers and gate are the working tree's, for all.
 
     `stored` is a bundle that stands for the baseline, `stored_anchor` one for the anchor. Without
@@ -89,13 +89,12 @@ class SuiteSetup:
         return self.anchor is not None or self.stored_anchor is not None
 
 
-@dataclass(slots=True)
-class _Trees:
+class _Trees(msgspec.Struct):
     """Trees that were loaded already: several suites may share a ref or a set of changes."""
 
     root: Path
     environ: Mapping[str, str]
-    configs: dict[str, Config] = field(default_factory=dict)
+    configs: dict[str, Config] = msgspec.field(default_factory=dict)
 
     def at_ref(self, ref: str) -> tuple[GitTree, Config | None]:
         """The tree at a ref and its configuration, None where it had none."""
@@ -124,7 +123,7 @@ def set_up_suites(
     tree = WorkingTree(root)
     names = request.suites or default_suites(root)
     candidate = load_assets(tree, changes=request.changes, suites=names)
-    candidate = replace(candidate, config=priced(candidate.config))
+    candidate = msgspec.structs.replace(candidate, config=priced(candidate.config))
     trees = _Trees(root, environ)
     setups = tuple(
         _at_one_price(_set_up(candidate, candidate.suites[name], request, store, trees), priced)
@@ -139,9 +138,13 @@ def _at_one_price(setup: SuiteSetup, listed: Callable[[Config], Config]) -> Suit
     def priced(arm: Variant | None) -> Variant | None:
         if arm is None:
             return None
-        return replace(arm, config=listed(with_prices_of(arm.config, setup.candidate.config)))
+        return msgspec.structs.replace(
+            arm, config=listed(with_prices_of(arm.config, setup.candidate.config))
+        )
 
-    return replace(setup, baseline=priced(setup.baseline), anchor=priced(setup.anchor))
+    return msgspec.structs.replace(
+        setup, baseline=priced(setup.baseline), anchor=priced(setup.anchor)
+    )
 
 
 def default_suites(root: Path) -> tuple[str, ...]:
@@ -185,15 +188,14 @@ def _set_up(
     against = _told_apart(suite, _find_arm("baseline", named, suite, store, trees))
     if against.why_none is not None:
         return _with_anchor(_on_floors(suite, candidate, against.why_none), store, trees)
-    return replace(
+    return msgspec.structs.replace(
         _with_anchor(SuiteSetup(assets=suite, candidate=candidate), store, trees),
         baseline=against.variant,
         stored=against.stored,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FoundArm:
+class _FoundArm(msgspec.Struct, frozen=True, kw_only=True):
     """Where an arm comes from: assets to measure, a stored run, or why there is neither."""
 
     variant: Variant | None = None
@@ -241,7 +243,7 @@ def _with_anchor(setup: SuiteSetup, store: RunStore, trees: _Trees) -> SuiteSetu
             f"suite {setup.name}: gate.anchor cannot be held against: {found.why_none}; name a ref "
             "that has the suite, or a stored run of it"
         )
-    return replace(setup, anchor=found.variant, stored_anchor=found.stored)
+    return msgspec.structs.replace(setup, anchor=found.variant, stored_anchor=found.stored)
 
 
 def _on_floors(suite: SuiteAssets, candidate: Variant, why: str) -> SuiteSetup:

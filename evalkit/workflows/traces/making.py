@@ -1,7 +1,6 @@
 """A case out of a stored session: what it holds, and what a person has to look at."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -25,8 +24,7 @@ MESSAGES = "messages"
 _SHORT, _LONG = 8, 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a case beyond its trace. `input` and `expected` take the place of what is
     found; `answer_expected` takes what production answered, for a person to confirm."""
 
@@ -38,8 +36,7 @@ class Wanted:
     answer_expected: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Users:
+class Users(msgspec.Struct, frozen=True, kw_only=True):
     """What the suites that use a golden set say of its cases: their `prompts` and `agents`, and the
     keys of `expected` that their scorers read."""
 
@@ -48,12 +45,11 @@ class Users:
     reads: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class MadeCase:
+class MadeCase(msgspec.Struct):
     """A case, and `review`: what has to be looked at or filled in before it counts."""
 
     case: Case
-    review: list[str] = field(default_factory=list)
+    review: list[str] = msgspec.field(default_factory=list)
 
 
 def make_case(

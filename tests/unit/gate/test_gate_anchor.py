@@ -1,9 +1,9 @@
 """The anchor: ten small drops cannot pass one by one."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from evalkit.gate import CaseResult, GateSettings, Rule, TrialResult, decide_suite, suite_exit_code
 from evalkit.records.verdict import Outcome, SuiteVerdict

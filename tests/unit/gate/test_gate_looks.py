@@ -1,10 +1,10 @@
 """Looking several times: what each look may err, when it stops, and what another would cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from evalkit.gate import (
     CaseResult,

@@ -1,11 +1,11 @@
 """What holds for every table of results, however odd."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from evalkit.gate import (
     CaseResult,

@@ -1,11 +1,11 @@
 """The boundary table of the drop: what passes, what fails, and what cannot be told."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from evalkit.gate import CaseResult, Rule
 from evalkit.gate.amounts import exact

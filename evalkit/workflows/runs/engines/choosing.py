@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from evalkit.config.engines import Engine, EngineKind
 from evalkit.errors import UsageError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from evalkit.workflows.runs.engines.distributing import RemoteEngine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineChoice:
+class EngineChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says of the engine. It is not part of the request: a run may go on with
     another one. `cluster` is used in the place of Ray's."""
 
@@ -51,8 +51,7 @@ class EngineChoice:
 CONFIGURED = EngineChoice()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineInUse:
+class EngineInUse(msgspec.Struct, frozen=True, kw_only=True):
     """An engine at work: what makes an attempt, and how many may be in the air."""
 
     make: Callable[[PlannedAttempt], Awaitable[Attempt]]

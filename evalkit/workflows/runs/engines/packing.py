@@ -1,7 +1,6 @@
 """The control session's side of a parcel: what is packed for workers, and what cannot be."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def build_parcel(
             ArmParcel(
                 variant=each.name,
                 config=each.config,
-                assets=replace(
+                assets=msgspec.structs.replace(
                     each.assets,
                     golden=msgspec.structs.replace(each.assets.golden, cases=Cases.of(())),
                 ),
