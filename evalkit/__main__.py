@@ -1,6 +1,5 @@
 """The `evalkit` command, and `python -m evalkit`: what a signal means while modules are loaded."""
 
-import gc
 import os
 import signal
 import sys
@@ -20,8 +19,9 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and some shells set it
             signal.signal(each, _leave)
-    # now and then instead of every 700 objects: loading makes many, and none of them is garbage
-    gc.set_threshold(15_000, 20, 20)
+    from evalkit.collector import look_hardly_ever
+
+    look_hardly_ever()
     from evalkit.cli.main import main as run
 
     run()

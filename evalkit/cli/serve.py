@@ -35,10 +35,12 @@ def serve(
     Limits stand in `gateway:` of evalkit.yaml. SIGTERM and Ctrl-C let requests under way end; a
     second one stops at once.
     """
+    from evalkit.collector import look_often_enough_to_serve
     from evalkit.workflows.gateway.listening import Listening
     from evalkit.workflows.gateway.serving import serve_project
     from evalkit.workflows.project import find_root
 
+    look_often_enough_to_serve()
     return serve_project(
         find_root(),
         Listening(host=host, port=port, cert=tls_cert, key=tls_key),

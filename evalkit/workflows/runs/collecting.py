@@ -9,6 +9,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from evalkit.collector import looks_hardly_ever
+
 # objects more than before the youngest are looked at; how often those are, before their elders
 _THRESHOLDS = (20_000, 50, 100)
 
@@ -17,7 +19,8 @@ _THRESHOLDS = (20_000, 50, 100)
 def rare_collections() -> Iterator[None]:
     """Collect rarely; as before once it is left. Without effect for who set a collector up."""
     before = gc.get_threshold()
-    if not gc.isenabled() or gc.get_freeze_count() or before[0] >= _THRESHOLDS[0]:
+    rarer = before[0] >= _THRESHOLDS[0] and not looks_hardly_ever()
+    if not gc.isenabled() or gc.get_freeze_count() or rarer:
         yield
         return
     gc.freeze()

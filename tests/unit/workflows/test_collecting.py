@@ -1,34 +1,41 @@
-"""The garbage collector while a run goes on, and after it."""
+"""When the garbage collector looks."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
+from evalkit.collector import look_hardly_ever, look_often_enough_to_serve, looks_hardly_ever
 from evalkit.workflows.runs.collecting import rare_collections
 
 
-def test_the_collector_is_as_before_once_a_run_has_ended_or_failed() -> None:
-    before = gc.get_threshold(), gc.get_freeze_count()
-    with pytest.raises(RuntimeError), rare_collections():
-        assert gc.get_threshold()[0] > before[0][0]
-        assert gc.get_freeze_count() > 0
-        raise RuntimeError
-    assert (gc.get_threshold(), gc.get_freeze_count()) == before
-
-
-def test_a_collector_that_somebody_set_up_is_left_alone() -> None:
+@pytest.fixture(autouse=True)
+def thresholds() -> Iterator[None]:
     before = gc.get_threshold()
-    gc.set_threshold(1_000_000, 5, 5)
-    try:
-        with rare_collections():
-            assert (gc.get_threshold(), gc.get_freeze_count()) == ((1_000_000, 5, 5), 0)
-    finally:
-        gc.set_threshold(*before)
+    gc.unfreeze()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
-def test_a_run_within_a_run_changes_nothing_more() -> None:
+def test_what_was_loaded_for_a_run_is_not_looked_at_while_it_goes_on() -> None:
+    look_hardly_ever()
     with rare_collections():
-        within = gc.get_threshold(), gc.get_freeze_count() > 0
-        with rare_collections():
-            pass
-        assert (gc.get_threshold(), gc.get_freeze_count() > 0) == within
+        assert gc.get_freeze_count() > 0
+        assert not looks_hardly_ever()
+    assert gc.get_freeze_count() == 0
+    assert looks_hardly_ever()
+
+
+def test_a_program_that_set_its_collector_up_keeps_it_while_a_run_goes_on() -> None:
+    gc.set_threshold(300_000, 10, 10)
+    with rare_collections():
+        assert gc.get_threshold() == (300_000, 10, 10)
+        assert gc.get_freeze_count() == 0
+
+
+def test_a_server_does_not_keep_what_a_verb_may_leave_lying_until_it_ends() -> None:
+    look_hardly_ever()
+    look_often_enough_to_serve()
+    assert not looks_hardly_ever()
+    assert gc.get_threshold()[0] < 20_000
