@@ -113,7 +113,7 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
     if before is None:
         return
     try:
-        old = load_assets(tree, suites=[setup.name]).suites[setup.name]
+        old = _assets_at(tree, setup)
     except EvalkitError:
         yield f"the assets of the suite at {base.label} cannot be read to compare with"
         for sentence in weaker_suite(before, setup.assets.suite):
@@ -153,6 +153,19 @@ def _since_base(setup: SuiteSetup, tree: GitTree, config: Config, base: BaseRef)
     for sentence in found:
         yield f"{sentence} {SINCE_BASE}"
     yield from _incomparable(setup, old.digests, tree, base)
+
+
+def _assets_at(tree: GitTree, setup: SuiteSetup) -> SuiteAssets:
+    """The suite's assets at the base; those of the baseline where that is the same commit."""
+    baseline = setup.baseline
+    if (
+        baseline is not None
+        and isinstance(baseline.tree, GitTree)
+        and baseline.tree.sha == tree.sha
+        and not baseline.changes
+    ):
+        return baseline.assets
+    return load_assets(tree, suites=[setup.name]).suites[setup.name]
 
 
 def _judge_replies(

@@ -9,6 +9,7 @@ from evalkit._version import __version__
 from evalkit.errors import Refused
 from evalkit.gate.exit_codes import EXIT_INCOMPLETE
 from evalkit.records.run import (
+    GitState,
     JudgingTotals,
     RunRecord,
     SuiteRecord,
@@ -18,7 +19,6 @@ from evalkit.records.run import (
 from evalkit.records.shard import PlanIdentity
 from evalkit.workflows.runs.arm_sums import ArmSums
 from evalkit.workflows.runs.preparing import PreparedRun, run_cap_usd
-from evalkit.workflows.setup.commit import read_commit
 from evalkit.workflows.setup.content import arm_contents
 from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.variants import SuiteSetup, Variant
@@ -33,6 +33,7 @@ def started_record(
     wiring: Wiring,
     run_id: str,
     command: tuple[str, ...],
+    git: GitState,
     before: RunRecord | None,
     plan: PlanIdentity | None = None,
 ) -> RunRecord:
@@ -53,7 +54,7 @@ def started_record(
         ),
         verdict=None,
         exit_code=EXIT_INCOMPLETE,
-        git=read_commit(wiring.root, wiring.environ),
+        git=git,
         gates=request.gates,
         why=("The run did not finish.",),
         warnings=prepared.warnings,

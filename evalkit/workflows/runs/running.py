@@ -119,6 +119,10 @@ async def _run(
             ) as cache,
             open_synced(wiring.root) as history,
         ):
+            # git looks at the whole working tree meanwhile, which takes as long as that is large
+            commit = asyncio.get_running_loop().run_in_executor(
+                None, read_commit, wiring.root, wiring.environ
+            )
             prepared = await prepare_run(
                 request,
                 wiring=wiring,
@@ -131,11 +135,11 @@ async def _run(
                 calls=calls,
             )
             check_plan(prepared)
+            git = await commit
             plan = None
             if request.shard is not None:
                 from evalkit.workflows.runs.sharding import take_shard
 
-                git = read_commit(wiring.root, wiring.environ)
                 costs = request.shard_costs
                 prepared, plan = take_shard(
                     prepared,
@@ -144,7 +148,7 @@ async def _run(
                     git,
                     measured=None if costs is None else store.open(costs).attempts(),
                 )
-            record = started_record(prepared, request, wiring, run_id, command, before, plan)
+            record = started_record(prepared, request, wiring, run_id, command, git, before, plan)
             if before is not None:
                 from evalkit.workflows.runs.sharding import check_same_plan
 
