@@ -145,6 +145,9 @@ class Index(Part):
         return self.rank or "bm25"
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class Scopes(Part):
     """Which scopes an identity has: those of its team and those of its organisation together."""
 
@@ -153,4 +156,6 @@ class Scopes(Part):
 
     def of(self, *, team: str, org: str) -> frozenset[str]:
         """What an identity may read; nothing for one that is not listed."""
+        if not (self.teams or self.orgs):
+            return _NOTHING
         return frozenset([*self.teams.get(team, ()), *self.orgs.get(org, ())])

@@ -1,7 +1,5 @@
 """Tool calls of one session, counted: altogether, again after they failed, and in a loop."""
 
-from collections import Counter
-
 import msgspec
 
 from evalkit.config.routes import Route
@@ -16,10 +14,10 @@ class CallCounts(msgspec.Struct):
     """
 
     authorized: int = 0
-    retries: Counter[str] = msgspec.field(default_factory=Counter)
-    repeats: Counter[str] = msgspec.field(default_factory=Counter)
-    _made: set[str] = msgspec.field(default_factory=set)
-    _failed: set[str] = msgspec.field(default_factory=set)
+    retries: dict[str, int] = {}
+    repeats: dict[str, int] = {}
+    _made: set[str] = set()
+    _failed: set[str] = set()
 
     def rule(self, route: Route, name: str, call: str) -> Ruling | None:
         """The cap that one more call would break; None for none. `call` is its digest."""
@@ -30,12 +28,12 @@ class CallCounts(msgspec.Struct):
         if call not in self._made:
             return None
         if call in self._failed:
-            cap, nth = route.max_tool_retries, self.retries[call] + 1
+            cap, nth = route.max_tool_retries, self.retries.get(call, 0) + 1
             if cap is not None and nth > cap:
                 message = f"{name} failed with these arguments; to try again is retry {nth} of"
                 return _over("max_tool_retries", f"{message} at most {cap}", nth, cap)
             return None
-        cap, nth = route.max_repeats, self.repeats[call] + 1
+        cap, nth = route.max_repeats, self.repeats.get(call, 0) + 1
         if cap is not None and nth > cap:
             message = f"{name} was called with the same arguments before; this is repeat {nth} of"
             return _over("max_repeats", f"{message} at most {cap}", nth, cap)
@@ -45,9 +43,9 @@ class CallCounts(msgspec.Struct):
         """One more call was authorized."""
         self.authorized += 1
         if call in self._failed:
-            self.retries[call] += 1
+            self.retries[call] = self.retries.get(call, 0) + 1
         elif call in self._made:
-            self.repeats[call] += 1
+            self.repeats[call] = self.repeats.get(call, 0) + 1
         self._made.add(call)
         # until somebody tells otherwise
         self._failed.discard(call)

@@ -4,7 +4,6 @@ A byte-level tokeniser never makes more tokens than there are UTF-8 bytes, so by
 holds for every model. It is a hold on a budget and the ceiling of a plan, never a bill.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,17 +26,20 @@ def bound_tokens(
     schema: dict[str, Any] | None = None,
 ) -> dict[str, int]:
     """Upper bounds by part: the parts of the messages, and `tools` for tools and reply schema."""
-    parts: Counter[str] = Counter()
+    parts: dict[str, int] = {}
     for message in messages:
         text = message.content
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         size += sum(_call_bound(call) for call in message.tool_calls)
-        parts[message.part] += size + PER_MESSAGE
+        parts[message.part] = parts.get(message.part, 0) + size + PER_MESSAGE
     if tools:
-        parts["tools"] += TOOL_PREAMBLE + sum(_tool_bound(tool) for tool in tools)
+        parts["tools"] = (
+            parts.get("tools", 0) + TOOL_PREAMBLE + sum(_tool_bound(tool) for tool in tools)
+        )
     if schema is not None:
-        parts["tools"] += len(msgspec.json.encode(schema)) + PER_TOOL
-    return dict(parts)
+        size = len(msgspec.json.encode(schema)) + PER_TOOL
+        parts["tools"] = parts.get("tools", 0) + size
+    return parts
 
 
 def _call_bound(call: ToolCall) -> int:

@@ -6,7 +6,6 @@ What a span says is put together once, at the session's end (`describing.py`).
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from datetime import UTC
 from types import TracebackType
 from typing import Any
 
@@ -64,7 +63,7 @@ class SpanBook:
         self._clock = clock
         self._began_s = clock.monotonic()
         # the time of day is read once: a clock that is set back would turn spans around
-        self._began_ns = round(clock.now().astimezone(UTC).timestamp() * 1e6) * 1000
+        self._began_ns = round(clock.now().timestamp() * 1e6) * 1000
         self._mark = object()
         self.root = OpenSpan(self._mark, "invoke_workflow", name, None, self._began_ns)
         self.spans: list[OpenSpan] = [self.root]
