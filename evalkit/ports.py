@@ -172,6 +172,9 @@ class Accounts(Protocol):
         """Go on with a run: charge in full what its earlier processes held, and see to it that its
         account says at least `spent`."""
 
+    def forget_run(self, run: str) -> None:
+        """A session that was a run of its own has ended, and nobody goes on with it."""
+
     def settle(self) -> None:
         """Write what calls were charged that have ended. Raises StoreError."""
 

@@ -190,6 +190,9 @@ class SqliteAccounts:
         with self._lock:
             self._waiting(lambda entries: entries.open_run(account, spent))
 
+    def forget_run(self, run: str) -> None:
+        """Its accounts stay: somebody may go on with it."""
+
     def settle(self) -> None:
         """Write what calls were charged that have ended: an end waits for the next transaction, for
         a moment. Raises StoreError."""

@@ -263,6 +263,7 @@ class Project:
         books = self._open_books()
         cores = self._shared_cores()
         core = cores.take()
+        run = core.new_run()
         try:
             who = msgspec.structs.asdict(identity)
             session = core.plane(known, live=live).open_for(
@@ -270,7 +271,7 @@ class Project:
                 documents=documents,
                 approvals=approvals or {},
                 workflow=workflow,
-                run=core.new_run(),
+                run=run,
                 prompt=prompt,
                 use=use or known.use,
                 conversation=conversation,
@@ -295,6 +296,7 @@ class Project:
                     alone=core.users == 1 + self._entered.count(core),
                 )
         finally:
+            core.end_run(run)
             await cores.give_back(core)
 
     async def __aenter__(self) -> "Project":

@@ -152,10 +152,15 @@ class LoopCore:
         """The run that one session is to budgets of runs."""
         return f"call-{secrets.token_hex(8)}"
 
+    def end_run(self, run: str) -> None:
+        """That session has ended."""
+        for _, ledger in self._opened.values():
+            ledger.forget_run(run)
+
     def _open(self, live: bool) -> tuple[Wiring, Ledger]:
         if live not in self._opened:
             wiring = Wiring(self._root, live=live, traffic=self._traffic)
-            self._opened[live] = wiring, wiring.ledger(self._config, keys=True)
+            self._opened[live] = wiring, wiring.ledger(self._config, service=True)
         return self._opened[live]
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from evalkit.control.providers.faulty import Fault, FaultyProvider
 from evalkit.control.providers.identity import identity_of
 from evalkit.control.traffic import Traffic
 from evalkit.errors import Refused
-from evalkit.ports import Approvals, Cache, CallLog, Clock, EventSink, StreamingTransport
+from evalkit.ports import Accounts, Approvals, Cache, CallLog, Clock, EventSink, StreamingTransport
 from evalkit.ports import Provider as ProviderPort
 from evalkit.records.index import IndexContent
 from evalkit.workflows.index_wiring import IndexWiring
@@ -101,20 +101,25 @@ class Wiring:
         *,
         run: str | None = None,
         spent: tuple[float, int] = (0.0, 0),
-        keys: bool = False,
+        service: bool = False,
     ) -> Ledger:
         """What calls are held and charged in: the project's file where a budget caps something.
 
         `run` names the run that a budget of scope run is over, by default one of its own; `spent`
-        are the USD and tokens of its earlier part; `keys` tells that calls may come with a key of
-        the gateway, which may have caps of its own. The file is opened when a call needs it.
+        are the USD and tokens of its earlier part; `service` tells that it is for sessions outside
+        of runs: each is a run of its own, and its calls may come with a key of the gateway, which
+        may have caps of its own. The file is opened when a call needs it.
         """
         name = run or f"call-{secrets.token_hex(8)}"
-        accounts = None
-        if config.budgets or keys:
+        accounts: Accounts | None = None
+        if config.budgets or service:
             from evalkit.store.ledger import SqliteAccounts
 
             accounts = SqliteAccounts(self.root, clock=self.clock, run=name)
+            if service:
+                from evalkit.control.ledger.sessions import SessionAccounts
+
+                accounts = SessionAccounts(accounts)
         ledger = Ledger(
             config.budgets,
             accounts=accounts,

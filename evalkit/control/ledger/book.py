@@ -154,6 +154,10 @@ class Ledger:
         """
         self._accounts.settle()
 
+    def forget_run(self, run: str) -> None:
+        """A session that was a run of its own has ended."""
+        self._accounts.forget_run(run)
+
     def go_on(self) -> None:
         """Take over from earlier processes of this run: what they held is charged in full, for the
         calls may have been answered. Raises StoreError."""

@@ -1,6 +1,6 @@
 """Accounts of one process: for runs without a budget, for a look ahead, and for tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from threading import Lock
 
@@ -47,7 +47,9 @@ class MemoryAccounts:
             if held.id in self._open:
                 self._open.remove(held.id)
                 for account in held.accounts:
-                    each = self._balances[account.key]
+                    each = self._balances.get(account.key)
+                    if each is None:
+                        continue  # of a run that ended before its call did
                     self._balances[account.key] = Balance(
                         each.spent + charged, each.held - held.amount
                     )
@@ -64,6 +66,15 @@ class MemoryAccounts:
             each = self._balances.get(account.key, _NOTHING)
             most = Amount(max(each.spent.nano, spent.nano), max(each.spent.tokens, spent.tokens))
             self._balances[account.key] = Balance(most, each.held)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop these accounts."""
+        with self._lock:
+            for key in keys:
+                self._balances.pop(key, None)
+
+    def forget_run(self, run: str) -> None:
+        """All of it ends with the process anyway."""
 
     def settle(self) -> None:
         """Ends are counted at once."""

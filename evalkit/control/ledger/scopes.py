@@ -107,6 +107,16 @@ def run_account(run: str, now: datetime) -> Account:
     return _account("run", "run", run, run, now)
 
 
+def is_of_run(account: Account) -> bool:
+    """Whether an account ends with a run, and not with a window of the calendar."""
+    return account.key.startswith("run ")
+
+
+def run_of(account: Account) -> str:
+    """The run of an account that ends with one."""
+    return account.key.rpartition(" ")[2]
+
+
 def window_ends(window: Window, now: datetime) -> datetime | None:
     """When the window that holds `now` ends; None for a run's."""
     now = now.astimezone(UTC)
