@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers soak kills fuzz
+.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers bench-gateway soak kills fuzz
 
 check: lint types layers test-all
 
@@ -51,6 +51,10 @@ bench:
 bench-peers:
 	$(PYTHON) -m benchmarks.peers
 	$(PYTHON) -m benchmarks.peers --cases 10000 --latency-ms 0 --times 1 --skip deepeval-cached
+
+# installs litellm once; five minutes
+bench-gateway:
+	$(PYTHON) benchmarks/gateway.py
 
 # minutes: 20,000 calls against a server that misbehaves; fails where the books do not agree
 soak:

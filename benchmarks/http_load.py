@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 # Waits of select() are exact to microseconds; those of epoll are rounded up to a millisecond.
 # It takes no file with a number from 1,024 on.
 MOST_IN_FLIGHT = 900
+# servers close what is idle for 5 s and more
+_LONGEST_IDLE_S = 2.0
 _TEXT = re.compile(rb'"content": ?"[^"]')
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
@@ -133,7 +135,7 @@ class Target:
         """`url` is an address; the path is the requests'."""
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 80
-        self._idle: list[_Connection] = []
+        self._idle: list[tuple[float, _Connection]] = []  # since when
         self.in_flight = 0
 
     async def ask(self, request: bytes, due_s: float) -> Answer:
@@ -142,24 +144,29 @@ class Target:
         answer = Answer(due_s)
         self.in_flight += 1
         try:
-            while self._idle and not self._idle[-1].open:
-                self._idle.pop()
-            if self._idle:
-                connection = self._idle.pop()
-            else:
+            connection = self._idle_connection(loop.time())
+            if connection is None:
                 _, connection = await loop.create_connection(
                     lambda: _Connection(loop), self.host, self.port
                 )
             await connection.ask(request, answer)
-            self._idle.append(connection)
+            self._idle.append((loop.time(), connection))
         finally:
             self.in_flight -= 1
         return answer
 
+    def _idle_connection(self, now_s: float) -> _Connection | None:
+        while self._idle:
+            since_s, connection = self._idle.pop()
+            if connection.open and now_s - since_s < _LONGEST_IDLE_S:
+                return connection
+            connection.close()
+        return None
+
     def close(self) -> None:
         """Close what is idle."""
-        for each in self._idle:
-            each.close()
+        for _, connection in self._idle:
+            connection.close()
         self._idle.clear()
 
 
