@@ -22,6 +22,15 @@ def serve(
     tls_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Its private key, in PEM.")
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Processes behind the port. Caps hold over all of them; limits of providers and "
+            "circuits are each one's own, and sessions that clients name need a single one.",
+        ),
+    ] = 1,
     without_tls: Annotated[
         bool,
         typer.Option(
@@ -46,4 +55,5 @@ def serve(
         Listening(host=host, port=port, cert=tls_cert, key=tls_key),
         without_tls=without_tls,
         tell=print_note,
+        workers=workers,
     )

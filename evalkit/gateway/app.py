@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -22,6 +22,7 @@ from evalkit.gateway.operation import Operation
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
 from evalkit.gateway.watching import WatchDoors
+from evalkit.gateway.worker_metrics import Siblings
 
 OURS = "/v1/evalkit"
 _SWEEP_S = 30.0
@@ -33,13 +34,19 @@ def build_app(
     *,
     doors: Sequence[Door] = DOORS,
     around: Callable[[], AbstractAsyncContextManager[None]],
+    siblings: Siblings | None = None,
 ) -> Starlette:
-    """The gateway over a project; `around` is entered while it serves."""
-    sessions = SessionTable(service, monotonic=time.monotonic, heard=operation.heard)
+    """The gateway over a project; `around` is entered while it serves. `siblings` are the workers
+    behind its port, where it is not alone there."""
+    sessions = SessionTable(
+        service, monotonic=time.monotonic, heard=operation.heard, alone=siblings is None
+    )
+    watch = WatchDoors(service, sessions, operation, siblings)
+    telling = nullcontext() if siblings is None else siblings.telling(watch.figures)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with around():
+        async with around(), telling:
             sweeping = asyncio.create_task(sessions.sweep(_SWEEP_S))
             try:
                 yield
@@ -51,7 +58,6 @@ def build_app(
     serving = _Paths(operation)
     _add_doors(serving, service, sessions, doors)
     _add_agent_doors(serving, AgentDoors(service, sessions))
-    watch = WatchDoors(service, sessions, operation)
     serving.watch("/healthz", lambda exchange, _: watch.alive(exchange))
     serving.watch("/readyz", lambda exchange, _: watch.ready(exchange))
     serving.watch("/metrics", lambda exchange, _: watch.metrics(exchange))

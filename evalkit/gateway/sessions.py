@@ -44,6 +44,17 @@ class _Open:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+_SEVERAL = Refusal(
+    status=400,
+    kind="invalid_request",
+    code="sessions_need_one_process",
+    message=f"{HEADER} needs a gateway of one process: this one has several workers behind its "
+    "port, and a session lives in one of them; serve without --workers, behind a balancer that "
+    "sticks by this header",
+    param=HEADER,
+)
+
+
 def session_name(exchange: Exchange) -> str | None:
     """What a client calls its session; None for a request by itself. Raises Declined for an id that
     is none."""
@@ -64,9 +75,12 @@ class SessionTable:
         heard: Callable[[str, Sequence[Decision], float], None],
         idle_s: float = IDLE_S,
         most: int = MOST,
+        alone: bool = True,
     ) -> None:
         """A session that nobody uses for `idle_s` ends; there are `most` of them at a time.
 
+        Where the process is not `alone` behind its port, a session that a client names is refused:
+        its next request may come to another process, and caps would count anew there.
         `heard` is told, of each request, the route, what was decided, and what calls were charged.
         """
         self._service = service
@@ -74,6 +88,7 @@ class SessionTable:
         self._heard = heard
         self._idle_s = idle_s
         self._most = most
+        self._alone = alone
         self._open: dict[_Place, _Open] = {}
 
     @property
@@ -87,11 +102,13 @@ class SessionTable:
     ) -> AsyncIterator[Session]:
         """The session that a request is part of, in the step that it names.
 
-        Raises Declined for an id that is none, or one of another route or user; PolicyBlocked for
-        a step that the route does not have.
+        Raises Declined for an id that is none, or one of another route or user, and for any where
+        it cannot be kept; PolicyBlocked for a step that the route does not have.
         """
         exchange.route = route
         name = session_name(exchange)
+        if name is not None and not self._alone:
+            raise Declined(_SEVERAL)
         step = exchange.headers.get(STEP, "")
         if name is None:
             async with self._service.session(route, holder, end_user=end_user) as session:

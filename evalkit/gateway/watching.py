@@ -13,16 +13,24 @@ from evalkit.gateway.operation import Operation
 from evalkit.gateway.refusals import Declined, refusal_of
 from evalkit.gateway.service import Service
 from evalkit.gateway.sessions import SessionTable
+from evalkit.gateway.worker_metrics import Siblings, texts_together
 
 
 class WatchDoors:
     """Answers one request each. They are served while the gateway drains, too."""
 
-    def __init__(self, service: Service, sessions: SessionTable, operation: Operation) -> None:
-        """Of the process whose `operation` it is."""
+    def __init__(
+        self,
+        service: Service,
+        sessions: SessionTable,
+        operation: Operation,
+        siblings: Siblings | None = None,
+    ) -> None:
+        """Of the process whose `operation` it is; `siblings` are the workers behind its port."""
         self._service = service
         self._sessions = sessions
         self._operation = operation
+        self._siblings = siblings
 
     async def alive(self, exchange: Exchange) -> None:
         """200 as long as the process answers at all."""
@@ -42,18 +50,26 @@ class WatchDoors:
         """Figures in Prometheus' text format, for a key that is for metrics."""
         try:
             identify(exchange, self._service, "metrics")
-            standing = await asyncio.to_thread(self._service.standing)
+            text = await self.figures()
         except Declined as declined:
             await exchange.refuse(declined.refusal, error_body)
             return
         except EvalkitError as error:
             await exchange.refuse(refusal_of(error), error_body)
             return
-        standing = msgspec.structs.replace(
-            standing,
-            in_flight=self._operation.in_flight,
-            sessions=self._sessions.count,
-            draining=self._operation.state == "draining",
-        )
+        if self._siblings is not None:
+            text = texts_together(await self._siblings.texts(text))
         await exchange.start(200, CONTENT_TYPE, {})
-        await exchange.write(self._operation.metrics.text(standing), last=True)
+        await exchange.write(text, last=True)
+
+    async def figures(self) -> bytes:
+        """The figures of this process. Raises StoreError."""
+        standing = await asyncio.to_thread(self._service.standing)
+        return self._operation.metrics.text(
+            msgspec.structs.replace(
+                standing,
+                in_flight=self._operation.in_flight,
+                sessions=self._sessions.count,
+                draining=self._operation.state == "draining",
+            )
+        )

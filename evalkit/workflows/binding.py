@@ -4,8 +4,10 @@ import socket
 
 import uvicorn
 
+Bound = socket.socket
 
-def bind_tcp(config: uvicorn.Config) -> socket.socket:
+
+def bind_tcp(config: uvicorn.Config) -> Bound:
     """A socket bound to the address of `config`. Raises SystemExit as uvicorn does where that is
     taken, after it has told why in its log; OverflowError and UnicodeError for what is no address.
 

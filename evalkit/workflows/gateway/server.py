@@ -33,10 +33,12 @@ class GatewayServer(uvicorn.Server):
         tell: Callable[[str], None],
         on_ready: Callable[[], None],
         reload: Callable[[], Coroutine[None, None, None]],
+        parent_fd: int | None = None,
     ) -> None:
         """`tell` gets what an operator should know; `on_ready` is called once it listens, `reload`
-        runs for a SIGHUP."""
+        runs for a SIGHUP. Where the file `parent_fd` ends, it stops as if it were told to."""
         super().__init__(config)
+        self._parent_fd = parent_fd
         self.whole = True
         self._operation = operation
         self._tell = tell
@@ -52,9 +54,13 @@ class GatewayServer(uvicorn.Server):
         for each in _STOPS:
             loop.add_signal_handler(each, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload_now)
+        if self._parent_fd is not None:
+            loop.add_reader(self._parent_fd, self._orphaned, loop, self._parent_fd)
         try:
             yield
         finally:
+            if self._parent_fd is not None:
+                loop.remove_reader(self._parent_fd)
             for each in (*_STOPS, signal.SIGHUP):
                 loop.remove_signal_handler(each)
 
@@ -70,6 +76,12 @@ class GatewayServer(uvicorn.Server):
             return
         self.whole = self.whole and not self._operation.in_flight
         self.should_exit = self.force_exit = True
+
+    def _orphaned(self, loop: asyncio.AbstractEventLoop, parent_fd: int) -> None:
+        loop.remove_reader(parent_fd)
+        if self._draining is None:
+            self._tell("the process that started this one is gone")
+            self._stop()
 
     def _reload_now(self) -> None:
         if self._draining is None:

@@ -1,27 +1,34 @@
 """`evalkit serve`: a project, a server, and what they tell whoever started them."""
 
 import ipaddress
-import sys
+import os
+import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from evalkit.errors import UsageError
 from evalkit.workflows.gateway.listening import Listening
-from evalkit.workflows.project import Project
 
-_DONE, _CUT_OFF = 0, 130
+if TYPE_CHECKING:
+    from evalkit.workflows.binding import Bound
 
 
 def serve_project(
-    root: Path, listening: Listening, *, without_tls: bool, tell: Callable[[str], None]
+    root: Path,
+    listening: Listening,
+    *,
+    without_tls: bool,
+    tell: Callable[[str], None],
+    workers: int = 1,
 ) -> int:
-    """Serve until SIGINT or SIGTERM. The exit code: 0 where all requests had ended, 130 where some
-    were cut off.
+    """Serve until SIGINT or SIGTERM, by so many `workers`: one is this very process. The exit code:
+    0 where all requests had ended, 130 where some were cut off.
 
     `tell` is told the address, and what an operator should know. Raises UsageError without the
-    extra, where the address cannot be listened at, and for one beyond this machine without TLS;
-    ConfigError.
+    extra, where the address cannot be listened at, for one beyond this machine without TLS, and for
+    several workers where processes cannot be forked; ConfigError.
     """
     if not (is_loopback(listening.host) or listening.cert or without_tls):
         raise UsageError(
@@ -31,46 +38,54 @@ def serve_project(
         )
     if (listening.cert is None) != (listening.key is None):
         raise UsageError("--tls-cert and --tls-key belong together")
+    if workers > 1 and not (hasattr(os, "fork") and hasattr(signal, "sigtimedwait")):
+        raise UsageError(
+            "--workers needs what Linux has for parents of processes, and this system has not; "
+            "start several gateways on ports of their own behind a balancer"
+        )
     try:
-        from evalkit.gateway.access_log import AccessLog
-        from evalkit.gateway.app import build_app
-        from evalkit.gateway.metrics import Metrics
-        from evalkit.gateway.operation import Operation
-        from evalkit.workflows.binding import bind_tcp
-        from evalkit.workflows.gateway.reloading import ReloadingService
-        from evalkit.workflows.gateway.server import GatewayServer, configure
-        from evalkit.workflows.runs.collecting import rare_collections
+        from evalkit.workflows.gateway.process import GatewayProcess
     except ImportError as error:
         raise UsageError(
             f"`evalkit serve` needs the extra `gateway` ({error.name} is missing): "
             "pip install 'evalkit[gateway]'"
         ) from None
-    project = Project.load(root)
-    service = ReloadingService(project)
-    operation = Operation(
-        project.assets.config.gateway,
-        metrics=Metrics(),
-        log=AccessLog(_to_stderr, now=lambda: datetime.now(UTC)),
-    )
-    app = build_app(service, operation, around=service.open)
-    config = configure(app, listening, operation)
-    try:
-        bound = bind_tcp(config)
-    except (SystemExit, OverflowError, UnicodeError):  # it has told why in its log
-        raise UsageError(
-            f"cannot listen at {listening.host}:{listening.port}; choose another --port or --host"
-        ) from None
-    address = listening.url(bound.getsockname()[1])
-    server = GatewayServer(
-        config,
-        operation,
-        tell=tell,
-        on_ready=lambda: tell(f"listening at {address}; Ctrl-C drains and stops"),
-        reload=lambda: service.reload(root, operation, tell),
-    )
-    with bound, rare_collections():
-        server.run(sockets=[bound])
-    return _DONE if server.whole else _CUT_OFF
+    process = GatewayProcess(root, listening, tell=tell)
+    with process.bind() as bound:
+        address = listening.url(bound.getsockname()[1])
+        ready = f"listening at {address}; Ctrl-C drains and stops"
+        if workers == 1:
+            return process.serve(bound, on_ready=lambda: tell(ready))
+        return _serve_by_workers(root, listening, bound, workers, tell=tell, ready=ready)
+
+
+def _serve_by_workers(
+    root: Path,
+    listening: Listening,
+    bound: "Bound",
+    workers: int,
+    *,
+    tell: Callable[[str], None],
+    ready: str,
+) -> int:
+    from evalkit.workflows.gateway.process import GatewayProcess
+    from evalkit.workflows.gateway.siblings import SocketSiblings
+    from evalkit.workflows.gateway.supervising import Supervisor
+
+    with TemporaryDirectory(prefix="evalkit-serve-") as folder:
+
+        def serve(number: int, parent_fd: int, on_ready: Callable[[], None]) -> int:
+            process = GatewayProcess(
+                root,
+                listening,
+                tell=lambda words: tell(f"worker {number}: {words}"),
+                siblings=SocketSiblings(Path(folder), number, workers),
+            )
+            return process.serve(bound, on_ready=on_ready, parent_fd=parent_fd)
+
+        return Supervisor(
+            workers, serve, tell=tell, on_ready=lambda: tell(f"{workers} workers {ready}")
+        ).run()
 
 
 def is_loopback(host: str) -> bool:
@@ -79,8 +94,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _to_stderr(line: bytes) -> None:
-    sys.stderr.write(line.decode())
-    sys.stderr.flush()
