@@ -1,14 +1,14 @@
 """A soak of `evalkit serve`: does its memory stay flat, and do all books agree in the end?
 
-    python benchmarks/gateway_soak.py                       # 100,000 requests, 64 at a time
+    python benchmarks/gateway_soak.py   # 100,000 requests, 200 a second, 64 at once
 
 One process serves a route with every policy (that of benchmarks/gateway.py, whose budgets are over
 run, user, team, org, route and key), over an upstream that answers at once. Among the requests are
 those of all three doors, named sessions of four requests that are ended, streams, and streams whose
 client leaves at the first word; requests that a policy denies; keys that are made and revoked on
 the way, unknown keys, unknown routes, bodies that are no JSON. After each part of 5,000, while
-nothing is under way, a JSON line tells what the process holds. With `--by-hand` each part waits for
-a line on standard input, so that others can have the machine in between.
+nothing is under way, a JSON line tells what the process holds. The rate is a steady one (0: as
+fast as it goes), for what the limits of providers remember of the last minute grows with it.
 
 Ends with 1 where any of this does not hold:
 
@@ -118,14 +118,22 @@ class Clients:
         """Close connections."""
         self._target.close()
 
-    async def send(self, count: int, at_once: int) -> None:
-        """About so many requests, so many at a time."""
+    async def send(self, count: int, at_once: int, per_s: float) -> None:
+        """About so many requests, so many at a time, at that rate; 0: as fast as it goes."""
         until = self.heard.requests + count
+        loop = asyncio.get_running_loop()
+        began_s, before = loop.time(), self.heard.requests
         kinds = [*SHARES, "chat"]
         weights = [*SHARES.values(), 100 - sum(SHARES.values())]
 
         async def work() -> None:
             while self.heard.requests < until:
+                if per_s:
+                    # each task takes its turn: what is due is what the rate calls for by now
+                    ahead = self.heard.requests - before - per_s * (loop.time() - began_s)
+                    if ahead > 0:
+                        await asyncio.sleep(ahead / per_s * self._chance.uniform(0.5, 1.5))
+                        continue
                 kind = self._chance.choices(kinds, weights)[0]
                 if kind == "session":
                     # as many requests of sessions as the share says
@@ -297,11 +305,10 @@ async def soak(
     files: list[int] = []
     began_s = time.monotonic()
     while clients.heard.requests < options.requests:
-        if options.by_hand and not sys.stdin.readline():
-            raise SystemExit("standard input has ended")
         part_s = time.monotonic()
         used_s, before = cpu_s([pid]), clients.heard.requests
-        await clients.send(min(PART, options.requests - before), options.at_once)
+        count = min(PART, options.requests - before)
+        await clients.send(count, options.at_once, options.per_s)
         clients.close()
         requests = clients.heard.requests
         sizes.append((requests, resident_bytes(pid)))
@@ -370,7 +377,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bytes", type=float, default=BYTES, help="growth a request that is flat")
-    parser.add_argument("--by-hand", action="store_true", help="wait for a line before each part")
+    parser.add_argument("--per-s", type=float, default=200.0, help="requests a second")
     options = parser.parse_args(argv)
     tokens = ["--input-tokens", str(INPUT_TOKENS), "--output-tokens", str(OUTPUT_TOKENS)]
     with (
