@@ -11,7 +11,7 @@ from evalkit.store.runs import RunStore
 from tests.cli.agents import agent_file, agent_project, write
 from tests.cli.conftest import Ask
 from tests.cli.project import ProjectFiles
-from tests.stored_traces import chat, said, store, told, trace_of
+from tests.stored_traces import act, chat, said, store, told, trace_of
 
 V2 = ("--set", "suites.ask.target.agent=ask@v2")
 AGAIN = "And when does it come?"
@@ -180,3 +180,50 @@ def test_a_case_made_of_an_agents_conversation_expects_all_of_its_calls(
     assert case["input"] == {"question": "3"}
     assert case["conversation"] == [{"says": AGAIN}]
     assert case["expected"]["tool_calls"] == [{"name": "get_order", "arguments": {"id": "A-3"}}]
+
+
+@pytest.mark.parametrize("counts", ["asked", "executed"])
+def test_what_a_search_found_is_found_again_and_its_calls_count_as_in_a_run(
+    ask: Ask, project: ProjectFiles, counts: str
+) -> None:
+    project.suite["scorers"] = [{"exact": {}}, {"tool_calls": {"calls": counts}}]
+    project.suite["gate"] = {"max_drop_pp": 60}
+    project.route["retrieval"] = {"allow_indexes": ["kb"]}
+    project.write()
+    text = [{"role": "user", "part": "input", "content": "{{ input.question }}"}]
+    write(
+        project,
+        "agents/ask/v1.yaml",
+        agent_file(messages=text, search={"indexes": ["kb"]}),
+    )
+    find = {"name": "search", "arguments": {"query": "late orders"}, "id": "s1"}
+    rows = []
+    for number in range(1, 6):
+        first = [said("user", f"Is {number} late?")]
+        found = [{"id": "d1", "index": "kb", "text": "Late orders come on Monday."}]
+        second = [*first, said("assistant", "", find), told("s1", json.dumps(found))]
+        third = [*second, said("assistant", "", call(number)), told(f"call-{number}", "{}")]
+        spans = (
+            chat(first, said("assistant", "", find)),
+            act("retrieval", "kb", retrieved=[{"id": "d1"}], retrieved_texts=found),
+            chat(second, said("assistant", "", call(number))),
+            chat(third, "yes"),
+        )
+        store(project.root, trace_of(*spans, trace_id=f"{number:032x}"))
+        replies = [{"tool_calls": [find]}, {"tool_calls": [call(number)]}, {"content": "yes"}]
+        case = f"trace-{number:032x}"
+        rows.append(json.dumps({"case": case, "prompt": "ask@v1", "replies": replies}))
+    write(project, "scripted/ask.jsonl", "\n".join(rows) + "\n")
+    done = ask("replay", "ask", cwd=project.root)
+    assert done.code == 0, done.out + done.err
+    run = RunStore(project.root).open("latest").load_whole()
+    played = [each for each in run.attempts if each.variant == "candidate"]
+    assert {each.documents for each in played} == {("d1",)}
+    assert "no result is stored" not in done.out
+    # an application that searched by itself left no documents to find
+    lost = (chat(first, said("assistant", "", find)), chat(second, "yes"))
+    store(project.root, trace_of(*lost, trace_id=f"{9:032x}"))
+    missed = ask("replay", "ask", cwd=project.root)
+    assert missed.code == 3
+    words = " ".join(missed.out.split())
+    assert "what its calls of search found is not in the trace as documents (1:" in words

@@ -16,13 +16,20 @@ from evalkit.workflows.replay.sessions import Session
 
 
 def produced_attempt(
-    session: Session, case: Case, *, suite: str, prompt: Prompt, first: int | None
+    session: Session,
+    case: Case,
+    *,
+    suite: str,
+    prompt: Prompt,
+    first: int | None,
+    search: str | None = None,
 ) -> Attempt:
     """The session as the attempt that production made at `case`.
 
     `first` is how many messages of its conversation were there before anybody answered, for a
     target that goes on until it has an answer; None for one that asks once, whose attempts tell no
-    steps. What it spent is None and 0 where requests of the conversation are not stored.
+    steps. `search` is the tool that a retrieval was asked with. What it spent is None and 0 where
+    requests of the conversation are not stored.
     """
     trace, seen, last = session.trace, session.seen, session.chats[-1].attributes
     parsed, is_json = _parsed(seen.answer)
@@ -58,7 +65,7 @@ def produced_attempt(
         finish_reason=next(iter(last.get(names.RESPONSE_FINISH_REASONS, ())), None),
         measurement_id=f"trace/{trace.trace_id}",
         measured_at=trace.at,
-        steps=() if first is None else tuple(_steps(session, first)),
+        steps=() if first is None else tuple(_steps(session, first, search)),
     )
     if whole:
         spent: dict[str, Any] = {"usage": session.usage, "cost_usd": session.cost_usd}
@@ -73,7 +80,7 @@ def produced_attempt(
     return attempt
 
 
-def _steps(session: Session, first: int) -> Iterator[Step]:
+def _steps(session: Session, first: int, search: str | None) -> Iterator[Step]:
     """The acts of a conversation in their order, as its messages tell them, and what was retrieved
     before them all: a trace does not say between which of its messages that was."""
     seen = session.seen
@@ -98,6 +105,8 @@ def _steps(session: Session, first: int) -> Iterator[Step]:
             case "user":
                 yield Step(kind="user", name="user", output=message.content)
             case "tool" if (call := asked.get(message.tool_call_id)) is not None:
+                if call.name == search:
+                    continue  # its retrieval stands for it
                 step = Step(
                     kind="tool",
                     name=call.name,

@@ -10,6 +10,7 @@ from evalkit.control.telemetry import attributes as names
 from evalkit.execute.agent_target import offered_tools
 from evalkit.records.asset import Agent, Prompt
 from evalkit.records.attempt import Attempt
+from evalkit.records.call import ToolCall
 from evalkit.records.case import Case
 from evalkit.records.digest import digest_of
 from evalkit.records.span import SessionTrace
@@ -37,6 +38,12 @@ class Player(msgspec.Struct, frozen=True, kw_only=True):
         """The keys of `expected` that its scorers look at."""
         keys = dict.fromkeys(key for entry in self.suite.scorers for key in entry.reads)
         return (*keys, "reference") if self.references and "reference" not in keys else (*keys,)
+
+    @property
+    def counts_executed(self) -> bool:
+        """Whether its tool calls are compared by those that were made, which no search is."""
+        found = [entry.tool_calls for entry in self.suite.scorers if entry.tool_calls is not None]
+        return bool(found) and all(each.calls == "executed" for each in found)
 
 
 class Traffic(msgspec.Struct):
@@ -75,12 +82,14 @@ def read_traffic(traces: Iterable[SessionTrace], player: Player) -> Traffic:
 
 
 class _Fitting(msgspec.Struct, frozen=True):
-    """How a session is played: its case, and through what. `first` as `produced_attempt` has it."""
+    """How a session is played: its case, and through what. `first` and `search` as
+    `produced_attempt` has them."""
 
     case: Case
     prompt: Prompt
     tools: frozenset[str]
     first: int | None = None
+    search: str | None = None
 
 
 def _play_prompt(session: Session, player: Player) -> _Fitting | str:
@@ -114,8 +123,12 @@ def _play_agent(session: Session, player: Player) -> _Fitting | str:
             return f"the result of a call of {', '.join(untold)} is not in the trace"
         if seen.asks_for and seen.blocked_by is None:
             return "it ends in a tool call, whose result is not in a trace"
+        search = None if agent.search is None else agent.search.name
+        searched = any(call.name == search for call in seen.all_calls)
+        if searched and not any(each.operation == "retrieval" for each in session.trace.spans):
+            return f"what its calls of {search} found is not in the trace as documents"
         case_input, says = found
-        case = _case(session, player, case_input)
+        case = _case(session, player, case_input, search=search)
         if isinstance(case, str):
             return case
         case = msgspec.structs.replace(
@@ -124,15 +137,22 @@ def _play_agent(session: Session, player: Player) -> _Fitting | str:
             conversation=tuple({"says": text} for text in says),
         )
         tools = frozenset(tool.name for tool in offered_tools(agent))
-        return _Fitting(case, agent.prompt, tools, first=len(agent.prompt.messages))
+        first = len(agent.prompt.messages)
+        return _Fitting(case, agent.prompt, tools, first=first, search=search)
     return NOT_RENDERED
 
 
-def _case(session: Session, player: Player, case_input: dict[str, Any]) -> Case | str:
+def _case(
+    session: Session, player: Player, case_input: dict[str, Any], *, search: str | None = None
+) -> Case | str:
     """The case of an input, or why its answer could decide nothing."""
     trace, seen = session.trace, session.seen
     if player.agents:  # an attempt of an agent is all its turns
-        seen = msgspec.structs.replace(seen, asks_for=seen.all_calls)
+        calls = seen.all_calls
+        if player.counts_executed:
+            made = [call for call in seen.calls if call.name != search]
+            calls = tuple(ToolCall(name=each.name, arguments=each.arguments) for each in made)
+        seen = msgspec.structs.replace(seen, asks_for=calls)
     expected = draft_expected(seen, player.reads)
     gating = [entry for entry in player.suite.scorers if entry.gate]
     if "blocked" not in expected and not any(entry.decides(expected) for entry in gating):
@@ -153,7 +173,12 @@ def _case(session: Session, player: Player, case_input: dict[str, Any]) -> Case 
 
 def _add(traffic: Traffic, session: Session, player: Player, how: _Fitting) -> None:
     attempt = produced_attempt(
-        session, how.case, suite=player.name, prompt=how.prompt, first=how.first
+        session,
+        how.case,
+        suite=player.name,
+        prompt=how.prompt,
+        first=how.first,
+        search=how.search,
     )
     last = session.chats[-1].attributes
     model = session.seen.model
