@@ -180,6 +180,9 @@ def test_a_case_made_of_an_agents_conversation_expects_all_of_its_calls(
     assert case["input"] == {"question": "3"}
     assert case["conversation"] == [{"says": AGAIN}]
     assert case["expected"]["tool_calls"] == [{"name": "get_order", "arguments": {"id": "A-3"}}]
+    earlier = ask("golden", "add", "ask", "--from-trace", f"{3:031x}1", cwd=project.root)
+    assert (earlier.code, earlier.out) == (2, ""), "a request before it tells the same"
+    assert case["id"] in earlier.err
 
 
 @pytest.mark.parametrize("counts", ["asked", "executed"])

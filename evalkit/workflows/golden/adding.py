@@ -136,10 +136,9 @@ def _check_new(known: Cases, trace_id: str) -> None:
 
 
 def _check_unlike(case: Case, known: Cases, allow: str | None) -> Case:
-    found = nearest(case, known)
-    if found is None or found[1] < NEAR:
+    id_, alike = _most_like(case, known)
+    if alike < NEAR:
         return case
-    id_, alike = found
     if case.group is not None and case.group == known.by_id(id_).group:
         return case  # they count as one
     if allow is None:
@@ -150,6 +149,16 @@ def _check_unlike(case: Case, known: Cases, allow: str | None) -> Case:
         )
     source = {**(case.source or {}), "like": id_, "reason": allow}
     return msgspec.structs.replace(case, source=source)
+
+
+def _most_like(case: Case, known: Cases) -> tuple[str, float]:
+    """The id of the case that is most like it, and how much. One conversation that goes on where
+    the other ends is the same: each request of a client that keeps no session is a trace."""
+    for other in known:
+        both = min(len(case.conversation), len(other.conversation))
+        if other.input == case.input and other.conversation[:both] == case.conversation[:both]:
+            return other.id, 1.0
+    return nearest(case, known) or ("", 0.0)
 
 
 def _check_form(case: Case) -> None:
