@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalkit.control.telemetry import attributes as names
@@ -122,6 +122,8 @@ SCRAPS: Any = st.recursive(
 )
 
 
+# the first text that is drawn on a machine has to wait for Unicode's tables
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(SCRAPS, SCRAPS, SCRAPS)
 def test_content_of_another_form_is_refused_and_never_a_crash(
     asked: Any, answered: Any, found: Any
