@@ -126,10 +126,12 @@ def stopping(process: subprocess.Popen[bytes]) -> Iterator[int]:
 
 
 @contextmanager
-def gateway(root: Path, log: Path) -> Iterator[tuple[str, int]]:
+def gateway(
+    root: Path, log: Path, command: Sequence[str] = tuple(EVALKIT)
+) -> Iterator[tuple[str, int]]:
     """`evalkit serve` over a project: its address, with /v1, and the id of its process."""
     with open(log, "wb") as out:
-        process = subprocess.Popen([*EVALKIT, "serve", "--port", "0"], cwd=root, stderr=out)
+        process = subprocess.Popen([*command, "serve", "--port", "0"], cwd=root, stderr=out)
     with stopping(process) as pid:
         until_s = time.monotonic() + START_S
         while not (told := re.search(r"listening at (http://\S+?);", log.read_text())):
