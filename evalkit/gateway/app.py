@@ -65,11 +65,13 @@ def build_app(
     serving.watch("/openapi.json", lambda exchange, _: exchange.answer(200, description, {}))
     nowhere = Nowhere(serving.routes)
     other = Endpoint(
-        lambda exchange, at: nowhere.serve(exchange, f"/{at['path']}"),
+        lambda exchange, at: nowhere.serve(exchange, f"/{at['path']}" if at else "*"),
         error_body,
         around=lambda exchange, work: operation.watched(exchange, "", work),
     )
-    return Starlette(lifespan=lifespan, routes=[*serving.routes, Route("/{path:path}", other)])
+    app = Starlette(lifespan=lifespan, routes=[*serving.routes, Route("/{path:path}", other)])
+    app.router.default = other  # for what is no path at all: OPTIONS *
+    return app
 
 
 class _Paths:

@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+BREAK_OFF = "evalkit.break_off"
 DEFAULTS = GatewayRules()
 _CLOSING = (408, 413)
 
@@ -64,6 +65,7 @@ class Exchange:
         self._left = False
         # told with every answer, once known
         self.about: dict[str, str] = {}
+        self._break_off: Callable[[], None] | None = scope.get("state", {}).get(BREAK_OFF)
         self._receive = receive
         self._send = send
 
@@ -164,6 +166,15 @@ class Exchange:
         written = msgspec.json.encode(body)
         await self.start(status, JSON, more | {"content-length": str(len(written))})
         await self.write(written, last=True)
+
+    async def break_off(self) -> bool:
+        """Close the connection at once, so that half an answer does not look whole; whether it
+        could be done."""
+        if self._break_off is None:
+            return False
+        self._break_off()
+        await asyncio.sleep(0)  # the server hears of it with the next turn of the loop
+        return True
 
     async def refuse(
         self, refusal: Refusal, write: ErrorWriter, *, more: Mapping[str, str] | None = None

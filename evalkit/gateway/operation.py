@@ -68,9 +68,14 @@ class Operation:
             async with asyncio.timeout(limit_s) as timer:
                 await work()
         except TimeoutError:
-            if exchange.started or not timer.expired():
-                raise  # the connection is broken off: half an answer must not look whole
-            await exchange.refuse(_too_long(limit_s), error)
+            if not timer.expired():
+                raise
+            refusal = _too_long(limit_s)
+            if not exchange.started:
+                await exchange.refuse(refusal, error)
+            elif not await exchange.break_off():
+                raise
+            exchange.refused = refusal.code
         finally:
             self.in_flight -= 1
             if not self.in_flight:

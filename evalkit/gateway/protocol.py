@@ -1,19 +1,23 @@
-"""The connection below the application: limits on what comes before there is a request.
+"""The connection below the application: limits on what comes around a request, and on what leaves.
 
-The server has none of its own for a head that never ends, and answers what it cannot parse in plain
-text; clients of this gateway read JSON.
+The server has none of its own for a head that never ends, for what stands between the chunks of a
+body and behind them, and for a client that does not read. It leaves out the body of a request that
+offers another protocol, and answers what it cannot parse in plain text; clients of this gateway
+read JSON.
 """
 
 import secrets
+import sys
 from asyncio import AbstractEventLoop, TimerHandle, Transport
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from evalkit.config.gateway import GatewayRules
 from evalkit.gateway.doors.openai_errors import error_body
-from evalkit.gateway.exchange import refusal_headers
+from evalkit.gateway.exchange import BREAK_OFF, refusal_headers
 from evalkit.gateway.operation import RETRY_S, Operation
 from evalkit.gateway.refusals import Refusal
 
@@ -60,9 +64,16 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. `operation` is set by the subclass that `guarded` makes."""
 
     operation: Operation
+    _socket: Transport
+    _answering: Any = None
     _head_due: TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
+    _body_due: TimerHandle | None = None
+    _between_bytes = 0
+    _offers_other = False
+    _data = b""
+    _unread: int | None = None
 
     @property
     def rules(self) -> GatewayRules:
@@ -72,6 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take it, or refuse it where there are too many."""
         super().connection_made(transport)
+        self._socket = transport
         self.transport = WholeAnswers(transport, self.loop)
         if len(self.connections) > self.rules.max_connections:
             self._refuse(_TOO_MANY)
@@ -79,8 +91,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody waits for its head any more."""
+        """Nobody waits for it any more, and whoever answers it learns that nobody listens."""
         self._expect_no_head()
+        self._expect_no_body()
+        if (cycle := self._answering) is not None and not cycle.response_complete:
+            # the server tells only the request that came last, which may wait behind this one
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -91,7 +108,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_due is None:
                 self._expect_head()
+        else:
+            self._between_bytes += len(data)
+        self._data = data
         super().data_received(data)
+        self._between_bytes = max(0, self._between_bytes)
+        if self._between_bytes > self.rules.max_header_bytes:
+            self._refuse(_TOO_LONG)
         # the parser may have found the end of the head in these very bytes
         if self._in_head and self._head_bytes > self.rules.max_header_bytes:
             self._refuse(_TOO_LONG)
@@ -101,33 +124,87 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what stands behind the body is none, whatever it is called."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is whole: a request, or one that has too much of it."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offers_other = True  # it is read anew, see below
+            return
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         self._in_head = False
+        # what came behind the head in the same bytes, about
+        self._between_bytes = max(0, self._head_bytes - size - _LINE_BYTES)
         self._head_bytes = 0
         self._expect_no_head()
         if len(self.headers) > self.rules.max_headers or size > self.rules.max_header_bytes:
             self._refuse(_TOO_LONG)
             return
+        self.scope["state"][BREAK_OFF] = self._socket.abort
         super().on_headers_complete()
+        if 0 < len(self.pipeline) <= _MOST_BEHIND:
+            # who does not read does not learn either that the client has left
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, unless its request was refused."""
+        self._between_bytes -= len(body) + _CHUNK_BYTES
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The end of the body; what follows is the head of another request."""
+        if self._offers_other:
+            return
         self._in_head = True
+        self._between_bytes = 0
+        self._expect_no_body()
         if not self.transport.is_closing():
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """The answer is sent; what is left of the body has to come in time all the same."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._body_due = self.loop.call_later(self.rules.body_timeout_s, self._socket.close)
+
+    def abort_if_stuck(self) -> None:
+        """Break it off where it was closed and its client has read nothing since the last look.
+
+        A transport that was closed waits for its client, however long that takes.
+        """
+        left = self._socket.get_write_buffer_size() if self._socket.is_closing() else None
+        if left is not None and left == self._unread:
+            self._socket.abort()
+        self._unread = left
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read a request that offers another protocol as if it did not: Java's client offers HTTP/2
+        with each.
+
+        The parser leaves its body out; the exception that is being handled says where that begins.
+        """
+        stopped = sys.exc_info()[1]
+        if stopped is None or not self._offers_other:
+            return
+        self._offers_other = False
+        line = b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)
+        kept = [b"%s: %s" % each for each in self.headers if each[0] not in _OFFERING]
+        head = b"\r\n".join([line, *kept, b"", b""])
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(head + self._data[stopped.args[0] :])
+
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed as HTTP."""
-        self._expect_no_head()
-        if not self.transport.is_closing():
-            self._refuse(_NO_HTTP)
+        self._refuse(_NO_HTTP)
 
     def _expect_head(self) -> None:
         self._head_due = self.loop.call_later(self.rules.header_timeout_s, self._late)
@@ -137,6 +214,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_due.cancel()
             self._head_due = None
 
+    def _expect_no_body(self) -> None:
+        if self._body_due is not None:
+            self._body_due.cancel()
+            self._body_due = None
+
     def _late(self) -> None:
         self._head_due = None
         if self._in_head and not self.transport.is_closing():
@@ -145,6 +227,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in place of the application, and close."""
         self._expect_no_head()
+        if self.transport.is_closing():
+            return
+        cycle = self._answering
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self._socket.abort()  # two answers in one would be neither
+            return
         id_ = secrets.token_hex(12)
         body = msgspec.json.encode(error_body(refusal, id_))
         headers = {
@@ -167,6 +255,12 @@ def guarded(operation: Operation) -> type[Any]:
     return type("GuardedProtocol", (GuardedProtocol,), {"operation": operation})
 
 
+# of a request's first line without its address, and of a chunk's head and end
+_LINE_BYTES = 32
+_CHUNK_BYTES = 20
+# requests that are read although an earlier one is not answered yet
+_MOST_BEHIND = 8
+_OFFERING = (b"connection", b"upgrade", b"http2-settings")
 _PHRASES = {
     400: "Bad Request",
     431: "Request Header Fields Too Large",

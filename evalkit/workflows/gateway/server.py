@@ -14,12 +14,14 @@ import uvicorn
 
 from evalkit.errors import UsageError
 from evalkit.gateway.operation import Operation
-from evalkit.gateway.protocol import guarded
+from evalkit.gateway.protocol import GuardedProtocol, guarded
 from evalkit.workflows.gateway.listening import Listening
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 # what was cut off still has to end its sessions
 _CUT_S = 1
+# a tick is a tenth of a second
+_LOOK_TICKS = 50
 
 
 class GatewayServer(uvicorn.Server):
@@ -68,6 +70,14 @@ class GatewayServer(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Now and then, break off what was closed and is not read."""
+        if counter % _LOOK_TICKS == 0:
+            for each in tuple(self.server_state.connections):
+                if isinstance(each, GuardedProtocol):
+                    each.abort_if_stuck()
+        return await super().on_tick(counter)
 
     def _stop(self) -> None:
         if self._draining is None:
