@@ -115,25 +115,32 @@ def test_what_cannot_be_replayed_is_counted_by_why(ask: Ask, project: ProjectFil
         trace_of(asked("Two?"), asked("Two!"), trace_id="0" * 31 + "3"),
         trace_of(chat(["odd"], "yes"), trace_id="0" * 31 + "5"),  # type: ignore[list-item]
         trace_of(asked("Elsewhere?"), trace_id="0" * 31 + "4", route="other"),
+        trace_of(asked("Is kim@example.org in?"), trace_id="0" * 31 + "6"),
+        trace_of(asked("Who is in?", "kim@example.org"), trace_id="0" * 31 + "7"),
     )
     done = ask("replay", "ask", cwd=project.root)
     assert done.code == 3, done.err
-    assert "replay of 15 of 20 stored sessions" in done.out
+    assert "replay of 15 of 22 stored sessions" in done.out
     # the one that must not be evaluated is none that was missed
-    assert "15 of the 19 sessions that may be evaluated" in " ".join(done.out.split())
-    assert "--min-played 78" in " ".join(done.out.split())
+    assert "15 of the 21 sessions that may be evaluated" in " ".join(done.out.split())
+    assert "--min-played 71" in " ".join(done.out.split())
     for why in (
         "use: none",
         "no content",
         "does not render to",
         "several answers",
         "cannot be read",
+        "personal data or a secret, which no trace is written with (2:",
     ):
         assert why in " ".join(done.out.split())
     assert ask("gate", "latest", cwd=project.root).code == 3
-    accepted = ask("replay", "ask", "--min-played", "78", cwd=project.root)
+    accepted = ask("replay", "ask", "--min-played", "71", cwd=project.root)
     assert accepted.code == 0, accepted.out
-    assert "replay of 15 of 20 stored sessions" in accepted.out
+    assert "replay of 15 of 22 stored sessions" in accepted.out
+    runs = project.root / ".evalkit/runs"
+    written = [path for path in runs.rglob("*") if path.is_file()]
+    assert not any(b"kim@example.org" in path.read_bytes() for path in written)
+    assert any("Not every session was played" in each.read_text() for each in runs.rglob("*.html"))
     for flags in (("--trace", "0" * 32), ("--route", "other", "--since", "2026-12-01")):
         refused = ask("replay", "ask", *flags, cwd=project.root)
         assert (refused.code, refused.out) == (2, "")
@@ -199,11 +206,16 @@ def test_a_replay_is_charged_to_the_run_and_to_nobody_whose_sessions_it_plays(
     stopped = ask("replay", "ask", "--no-cache", "--concurrency", "1", cwd=project.root)
     assert stopped.code == 4
     assert "budget exhausted" in stopped.out
-    for day in (project.root / ".evalkit/traces").glob("*.jsonl"):
-        day.unlink()
+    (day,) = (project.root / ".evalkit/traces").glob("*.jsonl")
+    day.rename(day.with_suffix(".away"))
     gone = ask("run", "--resume", "latest", cwd=project.root)
     assert (gone.code, gone.out) == (2, "")
     assert "(15 of 15 are gone)" in " ".join(gone.err.split())
+    day.with_suffix(".away").rename(day)
+    project.config["budgets"] = capped
+    project.write()
+    done = ask("run", "--resume", "latest", cwd=project.root)
+    assert (done.code, "15 in stored sessions" in done.out) == (0, True), done.out
 
 
 def test_what_was_answered_once_comes_from_the_cache_as_in_a_run(

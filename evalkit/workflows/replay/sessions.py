@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from evalkit.control.redaction.redactor import Redactor
 from evalkit.control.telemetry import attributes as names
 from evalkit.errors import Refused
 from evalkit.execute.play import add_costs, add_usage
@@ -110,7 +111,21 @@ def _read(trace: SessionTrace) -> Session | str:
         return "too long to stand in a trace whole"
     if session.seen.lost:
         return "documents without their texts in the trace"
+    if not _is_redacted(session.seen):
+        return "personal data or a secret, which no trace is written with"
     return session
+
+
+def _is_redacted(seen: Observed) -> bool:
+    """Whether what was said holds nothing that redaction takes out: a trace that somebody edited
+    must not bring it to a model, or into a bundle."""
+    messages = (*seen.heard, Message(role="assistant", content=seen.answer))
+    redactor = Redactor()
+    redactor.redact_value([each.content for each in messages])
+    redactor.redact_value([call.arguments for call in seen.all_calls])
+    redactor.redact_value([each.result for each in seen.calls])
+    redactor.redact_value([each.text for each in seen.documents])
+    return not redactor.replaced
 
 
 def join_requests(sessions: Sequence[Session]) -> list[Session]:
