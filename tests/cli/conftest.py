@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.project import ProjectFiles, wrong_in_first
+from tests.warm import warm_pool
 
 Evalkit = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -24,11 +25,14 @@ def call_evalkit(
     """Call the command in a process of its own; `typed` is its standard input. No key of this
     machine reaches it."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    environment |= {"COLUMNS": "100", "NO_COLOR": "1"} | dict(environ or {})
+    if warm := warm_pool().take(arguments, environment):
+        return warm.run(arguments, cwd=cwd, environ=environment, typed=typed or "")
     return subprocess.run(
         [sys.executable, "-m", "evalkit", *arguments],
         cwd=cwd,
-        env=environment | {"COLUMNS": "100", "NO_COLOR": "1"} | dict(environ or {}),
-        input=typed,
+        env=environment,
+        input=typed or "",
         capture_output=True,
         text=True,
         check=False,

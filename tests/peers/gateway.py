@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.cli.conftest import call_evalkit
+
 EVALKIT = [sys.executable, "-m", "evalkit"]
 
 
@@ -179,9 +181,8 @@ class Gateway:
 
 def add_key(root: Path, *flags: str) -> str:
     """A key made as an operator makes one."""
-    made = subprocess.run(
-        [*EVALKIT, "key", "add", *flags], cwd=root, check=True, capture_output=True, text=True
-    )
+    made = call_evalkit("key", "add", *flags, cwd=root)
+    assert made.returncode == 0, made.stderr
     return made.stdout.strip()
 
 
