@@ -50,9 +50,12 @@ def stopped_after(
     children: list[subprocess.Popen[bytes]] = []
     seen = count(1)
 
-    def stop(request: SeenRequest) -> None:
-        if next(seen) == requests:
+    def stop(request: SeenRequest) -> str | None:
+        number = next(seen)
+        if number == requests:
             children[0].send_signal(how)
+        # what has no answer yet keeps its place, so that no more is asked before the signal is seen
+        return "slow:1" if number >= requests else None
 
     server.decide = stop
     command = [sys.executable, "-m", "evalkit", "run", *V2, "--quiet"]
