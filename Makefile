@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check lint types layers test test-all test-downloads test-ray test-simulations generated bench bench-peers bench-gateway soak kills fuzz
+.PHONY: check lint types layers test test-all test-doors test-downloads test-ray test-simulations generated bench bench-peers bench-gateway soak kills fuzz
 
 check: lint types layers test-all
 
@@ -21,6 +21,11 @@ test:
 # and the command line, faults, and real clients and servers
 test-all:
 	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not downloads and not ray"
+
+# what `make test` leaves out of test-all: those, and units that need the extra `embeddings`
+test-doors:
+	$(PYTHON) -m pytest -n 2 --dist worksteal tests/cli tests/faults tests/peers -m "not downloads and not ray"
+	$(PYTHON) -m pytest tests/unit -m embeddings
 
 # what asks a package registry, once: GitHub's description of its API
 test-downloads:

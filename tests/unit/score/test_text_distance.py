@@ -153,6 +153,7 @@ def embedding() -> Embedding:
     return Embedding(EmbeddingScorer(min=0.5), label="e", gate=True)
 
 
+@pytest.mark.embeddings
 def test_a_paraphrase_is_nearer_than_another_subject(embedding: Embedding) -> None:
     reference = "The parcel will arrive tomorrow."
     near = embedding.measure(reference, "Your package is delivered the next day.")
@@ -161,17 +162,20 @@ def test_a_paraphrase_is_nearer_than_another_subject(embedding: Embedding) -> No
     assert near - far > 0.2
 
 
+@pytest.mark.embeddings
 def test_a_contradiction_is_near_as_well(embedding: Embedding) -> None:
     """Which is why it is no judge."""
     told = "The refund was approved.", "The refund was not approved."
     assert embedding.measure(*told) > 0.8
 
 
+@pytest.mark.embeddings
 def test_equal_texts_are_1_and_an_empty_one_is_0(embedding: Embedding) -> None:
     assert embedding.measure("a parcel", "a parcel") == 1.0
     assert embedding.measure("a parcel", "") == 0.0
 
 
+@pytest.mark.embeddings
 def test_values_are_symmetric_and_repeatable(embedding: Embedding) -> None:
     one, two = "Where is my parcel?", "My order has not come."
     value = embedding.measure(one, two)
@@ -180,6 +184,7 @@ def test_values_are_symmetric_and_repeatable(embedding: Embedding) -> None:
     assert again.measure(one, two) == value
 
 
+@pytest.mark.embeddings
 def test_it_scores_an_attempt(embedding: Embedding) -> None:
     expecting = case(reference="The parcel will arrive tomorrow.")
     entry = {"embedding": {"min": 0.5}}

@@ -75,6 +75,7 @@ def test_an_index_whose_files_nobody_read_is_known_as_such(tmp_path: Path) -> No
     assert catalogue(wiring(tmp_path)).unread == {"kb"}
 
 
+@pytest.mark.embeddings
 @pytest.mark.skipif(not embedding.is_installed(), reason="needs the extra `embeddings`")
 def test_an_unchanged_document_is_never_embedded_again_not_in_a_later_run_either(
     tmp_path: Path,

@@ -130,6 +130,7 @@ def test_queries_are_not_kept() -> None:
     assert len(vectors.held) == 1
 
 
+@pytest.mark.embeddings
 @pytest.mark.skipif(not embedding.is_installed(), reason="needs the extra `embeddings`")
 def test_the_real_encoder_finds_by_meaning() -> None:
     texts = ["How long a reimbursement takes", "Changing the colour of the lamp"]
