@@ -27,7 +27,8 @@ def test_a_live_run_answers_as_the_recordings_do(evalkit: Evalkit, tmp_path: Pat
             shutil.copytree(source, project / name)
         else:
             shutil.copy(source, project / name)
-    few = [flag for number in range(1, 21) for flag in ("--case", f"tr-{number:04}")]
+    # of each a second and a half of CPU: so many that other prompts or settings would show
+    few = [flag for number in range(1, 9) for flag in ("--case", f"tr-{number:04}")]
     worse = ("--set", "suites.ticket_routing.target.prompt=ticket_routing@v2")
     outputs = []
     for more in ((), ("--live", "--no-cache")):
@@ -39,6 +40,6 @@ def test_a_live_run_answers_as_the_recordings_do(evalkit: Evalkit, tmp_path: Pat
         outputs.append({(a["variant"], a["case"]): a["output"] for a in attempts})
         assert {a["origin"] for a in attempts} == {"live" if more else "recording"}
     recorded, live = outputs
-    assert len(recorded) == len(live) == 40
+    assert len(recorded) == len(live) == 16
     # another processor may round otherwise: a wide band, never exact scores
-    assert sum(recorded[place] == live[place] for place in recorded) >= 34
+    assert sum(recorded[place] == live[place] for place in recorded) >= 13
