@@ -181,23 +181,22 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
 
 async def send_on_time(
     target: Target, requests: Sequence[bytes], per_s: float, *, seed: int
-) -> tuple[list[Answer], int]:
-    """Send the requests as a Poisson process of that rate: the answers, and how many were not sent
-    since too many were in flight."""
+) -> list[Answer | None]:
+    """Send the requests as a Poisson process of that rate: an answer each, None for one that was
+    not sent since too many were in flight."""
     loop = asyncio.get_running_loop()
     draw = random.Random(seed)
     due_s = loop.time() + 0.05
-    tasks: list[asyncio.Task[Answer]] = []
-    not_sent = 0
+    tasks: list[asyncio.Task[Answer] | None] = []
     for request in requests:
         due_s += draw.expovariate(per_s)
         if (wait_s := due_s - loop.time()) > 0:
             await asyncio.sleep(wait_s)
         if target.in_flight >= MOST_IN_FLIGHT:
-            not_sent += 1
+            tasks.append(None)
         else:
             tasks.append(loop.create_task(target.ask(request, due_s)))
-    return list(await asyncio.gather(*tasks)), not_sent
+    return [None if task is None else await task for task in tasks]
 
 
 async def send_in_turn(

@@ -23,8 +23,9 @@ def test_a_request_is_measured_from_when_it_was_due_to_its_first_text_and_to_its
 
         async def ask() -> None:
             target = Target(url)
-            answers, not_sent = await send_on_time(target, [whole, stream] * 3, 500.0, seed=1)
-            assert [answer.status for answer in answers] == [200] * 6 and not not_sent
+            tried = await send_on_time(target, [whole, stream] * 3, 500.0, seed=1)
+            answers = [answer for answer in tried if answer is not None]
+            assert [answer.status for answer in answers] == [200] * 6
             assert all(answer.took_ms >= LATENCY_MS for answer in answers)
             assert [answer.text_s is None for answer in answers] == [True, False] * 3
             for answer in answers[1::2]:
