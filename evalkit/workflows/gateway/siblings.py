@@ -4,8 +4,9 @@ The folder is the parent's and nobody else can enter it.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 # a worker that stands still must not keep the others from being watched
@@ -16,10 +17,11 @@ class SocketSiblings:
     """Implements gateway.worker_metrics.Siblings."""
 
     def __init__(self, folder: Path, number: int, count: int) -> None:
-        """Of worker `number` among `count`, from 0."""
+        """Of worker `number` among `count`, from 0. Made in the worker."""
         self._folder = folder
         self._number = number
         self._count = count
+        self._parent = os.getppid()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.sock"
@@ -39,8 +41,14 @@ class SocketSiblings:
 
         path = self._path(self._number)
         path.unlink(missing_ok=True)  # of the worker in whose place this one came
-        async with await asyncio.start_unix_server(tell, path):
-            yield
+        try:
+            async with await asyncio.start_unix_server(tell, path):
+                yield
+        finally:
+            path.unlink(missing_ok=True)
+            if os.getppid() != self._parent:  # which would have removed the folder
+                with suppress(OSError):
+                    self._folder.rmdir()
 
     async def texts(self, own: bytes) -> Mapping[int, bytes | None]:
         """The figures of each; None of one that is not there, or says nothing for two seconds."""
