@@ -126,8 +126,12 @@ def replay(
     )
     if plan:
         planned = plan_suites(request, wiring=Wiring(root, live=live))
-        render = plan_json if json_ else plan_text
-        print_result(render(planned.plan, budget_usd=planned.budget_usd, notes=planned.notes))
+        cap, notes = planned.budget_usd, planned.notes
+        if json_:
+            print_result(plan_json(planned.plan, budget_usd=cap, notes=notes))
+        else:
+            words = plan_text(planned.plan, budget_usd=cap, notes=notes, recordable=False)
+            print_result(words)
         return 0
     with (
         remember_end(root, clock=clock, command=command) as ending,

@@ -48,9 +48,13 @@ def plan_text(
     *,
     budget_usd: float | None = None,
     notes: Sequence[str] = (),
+    recordable: bool = True,
     screen: Screen | None = None,
 ) -> str:
-    """What a run would do, what it may cost, and what it could see; nothing was called."""
+    """What a run would do, what it may cost, and what it could see; nothing was called.
+
+    `recordable` tells that replies which are missing could be recorded.
+    """
     page = Page(screen or screen_of(sys.stdout))
     calls = sum(suite.calls for suite in plan.suites)
     replayed = sum(suite.replayed for suite in plan.suites)
@@ -60,7 +64,7 @@ def plan_text(
         words += f", {programs:,} by programs that make their own calls"
     missing = lacking(plan.attempts)
     if missing:
-        _put_refusal(page, missing)
+        _put_refusal(page, missing, recordable=recordable)
         words += f", {len(missing):,} missing"
     page.line(title.append(words))
     page.line(_usd_words(plan.suites, budget_usd))
@@ -81,16 +85,17 @@ def plan_text(
     return page.text()
 
 
-def _put_refusal(page: Page, missing: Sequence[PlannedAttempt]) -> None:
+def _put_refusal(page: Page, missing: Sequence[PlannedAttempt], *, recordable: bool) -> None:
     """What `evalkit run` would say instead of running, and what there is to do about it."""
     one = len(missing) == 1
     replies = "1 reply is not recorded" if one else f"{len(missing):,} replies are not recorded"
     line = styled("not measured: ", "bold red")
-    line.append(f"{replies}, and `evalkit run` refuses to start without {'it' if one else 'them'}")
+    verb, them = "run" if recordable else "replay", "it" if one else "them"
+    line.append(f"{replies}, and `evalkit {verb}` refuses to start without {them}")
     page.line(line, hang=2)
     scripted = _suites_of(each for each in missing if each.origin == "scripted")
     recorded = _suites_of(each for each in missing if each.origin != "scripted")
-    if recorded:
+    if recorded and recordable:
         words = f"evalkit record {recorded}; --prompt NAME@vN for a version that only --set names"
         page.labelled("record", words, indent=2)
     if scripted:

@@ -280,3 +280,19 @@ def test_what_names_nothing_to_replay_is_refused(
     done = ask("replay", *flags, cwd=project.root)
     assert (done.code, done.out) == (2, "")
     assert says in " ".join(done.err.split())
+
+
+def test_a_recorded_model_has_to_be_asked_itself_as_traffic_is_not_recorded(
+    ask: Ask, project: ProjectFiles
+) -> None:
+    tapes = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "recordings": "tapes"}
+    project.config["providers"] = {"tapes": tapes}
+    project.config["models"]["tiny"]["provider"] = "tapes"
+    project.write()
+    refused = ask("replay", "ask", cwd=project.root)
+    planned = ask("replay", "ask", "--plan", cwd=project.root)
+    assert (refused.code, planned.code) == (2, 0)
+    for words in (refused.err, planned.out):
+        assert "evalkit record" not in words
+        assert "--live" in words
+    assert "`evalkit replay` refuses to start" in " ".join(planned.out.split())

@@ -81,6 +81,11 @@ def with_traffic(setup: SuiteSetup, request: RunRequest, root: Path) -> SuiteSet
     )
 
 
+def is_traffic(setup: SuiteSetup) -> bool:
+    """Whether its cases are sessions of production."""
+    return setup.assets.golden.path == _PATH
+
+
 def _unheld(gate: Gate, traffic: Traffic) -> list[str]:
     """The metrics that say nothing of production and a candidate side by side."""
     unknown = AMOUNTS if traffic.untold else _TIMES

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from evalkit.errors import NotMeasured, Refused
 from evalkit.records.plan import PlannedAttempt
 from evalkit.records.planned import lacking, origins_of
+from evalkit.workflows.replay.arms import is_traffic
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -14,7 +15,8 @@ def check_plan(prepared: PreparedRun) -> None:
     """Raise Refused for replies that are missing, models without a price under a USD cap, replays
     where live evidence is asked for, and scripts that cannot tell the two variants apart."""
     attempts = prepared.plan.attempts
-    check_replies(attempts)
+    # `evalkit record` asks about a golden set, never about traffic
+    check_replies(attempts, recordable=not any(map(is_traffic, prepared.setups)))
     unpriced = sorted(_unpriced(prepared))
     if unpriced and any(budget.max_usd is not None for budget in prepared.config.budgets):
         raise Refused(
@@ -48,15 +50,15 @@ def _check_judges_are_live(setup: SuiteSetup, prepared: PreparedRun) -> None:
             )
 
 
-def check_replies(attempts: Sequence[PlannedAttempt]) -> None:
+def check_replies(attempts: Sequence[PlannedAttempt], *, recordable: bool = True) -> None:
     """Raise NotMeasured for replies that should be replayed and are not written down, or that
-    `--offline` finds nowhere."""
+    `--offline` finds nowhere. `recordable` tells that they could be recorded."""
     missing = lacking(attempts)
     uncached = [each for each in missing if each.origin == "live"]
     if uncached:
         raise _not_cached(uncached)
     if missing:
-        raise _not_recorded(missing)
+        raise _not_recorded(missing, recordable=recordable)
 
 
 def _check_scripts_can_tell(setup: SuiteSetup) -> None:
@@ -114,14 +116,14 @@ def _not_cached(missing: Sequence[PlannedAttempt]) -> NotMeasured:
     )
 
 
-def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:
+def _not_recorded(missing: Sequence[PlannedAttempt], *, recordable: bool) -> NotMeasured:
     models = ", ".join(dict.fromkeys(each.model for each in missing))
     replies = "1 reply" if len(missing) == 1 else f"{len(missing):,} replies"
     are = "is" if len(missing) == 1 else "are"
     asked = any(each.origin != "scripted" for each in missing)
     recorded = "recorded" if asked else "scripted"
     never = ", and a run never asks a recorded model by itself" if asked else ""
-    settle = _ways_out(missing)
+    settle = _ways_out(missing, recordable=recordable)
     return NotMeasured(
         f"not measured: {replies} of {models} {are} not {recorded}{never}. {settle} Missing:\n"
         + "\n".join(_lacking(missing)),
@@ -129,10 +131,12 @@ def _not_recorded(missing: Sequence[PlannedAttempt]) -> NotMeasured:
     )
 
 
-def _ways_out(missing: Sequence[PlannedAttempt]) -> str:
+def _ways_out(missing: Sequence[PlannedAttempt], *, recordable: bool) -> str:
     """A script is written by hand; what a model said is recorded."""
     recorded = dict.fromkeys(each.suite for each in missing if each.origin != "scripted")
-    ways = [f"record them with `evalkit record {' '.join(recorded)}`"] if recorded else []
+    ways = []
+    if recorded and recordable:
+        ways.append(f"record them with `evalkit record {' '.join(recorded)}`")
     if any(each.origin == "scripted" for each in missing):
         line = '{"case": …, "prompt": …, "reply": {"content": …}}'
         ways.append(f"add a line `{line}` for each scripted one to the file named below")
