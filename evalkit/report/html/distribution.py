@@ -1,6 +1,5 @@
 """How tokens, cost and latency are distributed over the attempts of both sides."""
 
-import heapq
 import math
 from array import array
 from bisect import bisect_right
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from evalkit.records.attempt import Attempt
 from evalkit.records.comparison import SuiteComparison
 from evalkit.records.run import StoredRun
-from evalkit.report.amounts import nearest_rank, relative_change
+from evalkit.report.amounts import InOrder, merged, nearest_rank, relative_change
 from evalkit.report.figures import change, seconds, tokens, usd
 from evalkit.report.html.element import Markup, element, join
 from evalkit.report.html.scale import Scale, scale_over
@@ -22,8 +21,6 @@ _MOST_STEPS = 250
 _SHARES = (50, 90, 95, 99)
 # an axis as long as one outlier would press everything else into its first pixels
 _LONG_TAIL = 4
-# so many numbers are objects at a time while all of them are sorted
-_SORTED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class Arm:
     """The measured values of one side, smallest first."""
 
     label: str
-    values: Sequence[float]
+    values: "array[float]"
 
     @property
     def mean(self) -> float | None:
@@ -74,7 +71,7 @@ class Arm:
 def distributions(run: StoredRun, suite: SuiteComparison) -> Markup:
     """A figure for each quantity: the share of attempts at or below each value, and a table."""
     variants = ["candidate"] if suite.before is None else ["baseline", "candidate"]
-    read = {variant: [array("d") for _ in QUANTITIES] for variant in variants}
+    read = {variant: [InOrder() for _ in QUANTITIES] for variant in variants}
     for attempt in run.attempts:
         if attempt.has_result and attempt.suite == suite.suite and attempt.variant in read:
             for quantity, values in zip(QUANTITIES, read[attempt.variant], strict=True):
@@ -84,32 +81,16 @@ def distributions(run: StoredRun, suite: SuiteComparison) -> Markup:
     return element(
         "div",
         (
-            _figure(quantity, [_arm(name, read[name][number]) for name in variants])
+            _figure(quantity, [Arm(name, read[name][number].all()) for name in variants])
             for number, quantity in enumerate(QUANTITIES)
         ),
         class_="distributions",
     )
 
 
-def _arm(label: str, values: "array[float]") -> Arm:
-    return Arm(label, _merged(_stretches(values)))
-
-
-def _stretches(values: "array[float]") -> list["array[float]"]:
-    starts = range(0, len(values), _SORTED_AT_ONCE)
-    return [array("d", sorted(values[at : at + _SORTED_AT_ONCE])) for at in starts]
-
-
-def _merged(ordered: Sequence[Sequence[float]]) -> "array[float]":
-    """All of them in order, and no list of a million floats on the way."""
-    if len(ordered) == 1:
-        return array("d", ordered[0])
-    return array("d", heapq.merge(*ordered))
-
-
 def _figure(quantity: Quantity, arms: Sequence[Arm]) -> Markup:
     title = element("figcaption", quantity.title, class_="plot-title")
-    values = _merged([arm.values for arm in arms])
+    values = merged([arm.values for arm in arms])
     if not values:
         return element("figure", title, element("p", quantity.none, class_="about"))
     if values[0] == values[-1]:
