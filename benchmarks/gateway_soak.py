@@ -7,8 +7,9 @@ run, user, team, org, route and key), over an upstream that answers at once. Amo
 those of all three doors, named sessions of four requests that are ended, streams, and streams whose
 client leaves at the first word; requests that a policy denies; keys that are made and revoked on
 the way, unknown keys, unknown routes, bodies that are no JSON. After each part of 5,000, while
-nothing is under way, a JSON line tells what the process holds. The rate is a steady one (0: as
-fast as it goes), for what the limits of providers remember of the last minute grows with it.
+nothing is under way, a JSON line tells what the process holds. After the first part, which is sent
+as fast as it goes, the rate is a steady one (0: as fast as it goes), for what the limits of
+providers remember of the last minute grows with it.
 
 Ends with 1 where any of this does not hold:
 
@@ -348,7 +349,8 @@ async def soak(clients: Clients, pid: int, census: Path, options: argparse.Names
         part_s = time.monotonic()
         used_s, before = cpu_s([pid]), clients.heard.requests
         count = min(PART, options.requests - before)
-        await clients.send(count, options.at_once, options.per_s)
+        # at first as much at once as there ever is: what allocators keep for that, they keep
+        await clients.send(count, options.at_once, options.per_s if before else 0)
         clients.close()
         took_s, used_s = time.monotonic() - part_s, cpu_s([pid]) - used_s
         now = look_at(pid, census, clients.heard.requests)
