@@ -57,7 +57,7 @@ bench-peers:
 	$(PYTHON) -m benchmarks.peers
 	$(PYTHON) -m benchmarks.peers --cases 10000 --latency-ms 0 --times 1 --skip deepeval-cached
 
-# installs litellm once; five minutes
+# installs litellm once; ten minutes
 bench-gateway:
 	$(PYTHON) benchmarks/gateway.py
 
