@@ -77,13 +77,9 @@ def with_traffic(setup: SuiteSetup, request: RunRequest, root: Path) -> SuiteSet
         anchor=None,
         stored_anchor=None,
         notes=tuple(_notes(suite.gate, traffic, request, unheld)),
+        traffic=True,
         parts=_unplayed(traffic, request, suite.owner),
     )
-
-
-def is_traffic(setup: SuiteSetup) -> bool:
-    """Whether its cases are sessions of production."""
-    return setup.assets.golden.path == _PATH
 
 
 def _unheld(gate: Gate, traffic: Traffic) -> list[str]:

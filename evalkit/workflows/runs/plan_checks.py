@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from evalkit.errors import NotMeasured, Refused
 from evalkit.records.plan import PlannedAttempt
 from evalkit.records.planned import lacking, origins_of
-from evalkit.workflows.replay.arms import is_traffic
 from evalkit.workflows.runs.preparing import PreparedRun
 from evalkit.workflows.setup.variants import SuiteSetup
 
@@ -16,7 +15,7 @@ def check_plan(prepared: PreparedRun) -> None:
     where live evidence is asked for, and scripts that cannot tell the two variants apart."""
     attempts = prepared.plan.attempts
     # `evalkit record` asks about a golden set, never about traffic
-    check_replies(attempts, recordable=not any(map(is_traffic, prepared.setups)))
+    check_replies(attempts, recordable=not any(each.traffic for each in prepared.setups))
     unpriced = sorted(_unpriced(prepared))
     if unpriced and any(budget.max_usd is not None for budget in prepared.config.budgets):
         raise Refused(

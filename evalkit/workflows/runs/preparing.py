@@ -28,8 +28,6 @@ from evalkit.store.runs import RunStore
 from evalkit.workflows.guards.accepting import unaccepted_changes
 from evalkit.workflows.judges.opening import OpenedJudge, open_judge
 from evalkit.workflows.judges.settings import Opener, set_up_judges
-from evalkit.workflows.replay.arms import with_traffic
-from evalkit.workflows.replay.charging import charged_to_run
 from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
@@ -131,11 +129,16 @@ async def prepare_run(
     if not request.traces:  # no merge waits for a replay
         guards, warnings = unaccepted_changes(wiring.root, request, setups, base)
     goldens = {setup.assets.golden.path for setup in setups}
+    config = assets.config
     if request.traces:
+        # loaded by no other run
+        from evalkit.workflows.replay.arms import with_traffic
+        from evalkit.workflows.replay.charging import charged_to_run
+
+        config = charged_to_run(config)
         setups = tuple(with_traffic(setup, request, wiring.root) for setup in setups)
     selected = select_cases(request, setups, store)
     setups = tuple(setup for setup in setups if selected[setup.name])
-    config = charged_to_run(assets.config) if request.traces else assets.config
     book = ledger(config)
     primings = {setup.name: Priming(selected[setup.name]) for setup in setups}
     arms = _arms(

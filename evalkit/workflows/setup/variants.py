@@ -46,7 +46,7 @@ class SuiteSetup(msgspec.Struct, frozen=True, kw_only=True):
 
     `stored` is a bundle that stands for the baseline, `stored_anchor` one for the anchor. Without
     `baseline` and `stored` the suite is gated on its floors; `notes` say why. `parts` stand in the
-    verdict beside what the gate decides.
+    verdict beside what the gate decides. `traffic` tells that its cases are sessions of production.
     """
 
     assets: SuiteAssets
@@ -57,6 +57,7 @@ class SuiteSetup(msgspec.Struct, frozen=True, kw_only=True):
     stored_anchor: StoredRun | None = None
     notes: tuple[str, ...] = ()
     parts: tuple[PartVerdict, ...] = ()
+    traffic: bool = False
 
     @property
     def name(self) -> str:
