@@ -1,8 +1,11 @@
 """`evalkit replay` of suites with judges: production's answers are judged as the candidate's."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cli.conftest import V2, Ask
 from tests.cli.judged import JudgedProject, reply
@@ -64,11 +67,18 @@ def test_a_fit_judge_judges_production_s_answers_and_the_candidate_s(
     assert ask("gate", "latest", cwd=project.root).code == 1
 
 
-def test_a_judge_of_pairs_compares_with_what_production_answered(
-    ask: Ask, judge_server: OpenAIServer, tmp_path: Path
-) -> None:
+@pytest.fixture
+def of_pairs(judge_server: OpenAIServer) -> Iterator[OpenAIServer]:
+    """The module's server as a judge of pairs; afterwards it judges single answers again."""
     judge_server.answer, judge_server.decide = prefers_tone, lambda request: None
-    project = Pairs(tmp_path / "project", url=judge_server.url, cases=40)
+    yield judge_server
+    judge_server.answer = by_tone
+
+
+def test_a_judge_of_pairs_compares_with_what_production_answered(
+    ask: Ask, of_pairs: OpenAIServer, tmp_path: Path
+) -> None:
+    project = Pairs(tmp_path / "project", url=of_pairs.url, cases=40)
     project.good_v2 = lambda number: False
     project.suite["assume_equal_errors"] = False
     project.write()
