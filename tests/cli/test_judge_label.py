@@ -188,7 +188,7 @@ class Terminal:
         self.master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (lines, columns))
         self.before = termios.tcgetattr(slave)
-        extra = {"TERM": "xterm", "EVALKIT_LABELLER": "Ana"}
+        extra = {"TERM": "xterm", "EVALKIT_LABELLER": "Ana", "PYTHONFAULTHANDLER": "1"}
         environ = environment(extra)
         del environ["COLUMNS"]
         self.process = subprocess.Popen(
@@ -207,12 +207,24 @@ class Terminal:
         """What was written up to that text, from where the last wait ended."""
         end = time.monotonic() + _LIMIT_S
         while text not in self.seen:
-            assert time.monotonic() < end, f"{text!r} did not come: {self.seen!r}"
-            if select.select([self.master], [], [], 1)[0]:
-                with suppress(OSError):
-                    self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+            assert time.monotonic() < end, f"{text!r} did not come: {self.seen!r}{self._where()}"
+            self._read()
         found, _, self.seen = self.seen.partition(text)
         return found
+
+    def _read(self) -> bool:
+        if ready := bool(select.select([self.master], [], [], 1)[0]):
+            with suppress(OSError):
+                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+        return ready
+
+    def _where(self) -> str:
+        """What the command is doing instead, as it tells when it is aborted."""
+        self.seen = ""
+        self.process.send_signal(signal.SIGABRT)
+        while self._read():
+            pass
+        return f"\n{self.seen}"
 
     def press(self, keys: str, until: str) -> str:
         """Press keys once the terminal takes single ones, and wait for what comes of it."""
