@@ -7,10 +7,22 @@ any length: an answer that has to pass one is held back whole (see acts/outflow.
 
 from collections.abc import Sequence
 
-from evalkit.control.phrases import BLOCKED, CompiledPhrase, merged_spans, plain_view
+from evalkit.control.phrases import BLOCKED, CompiledPhrase, merged_spans
+from evalkit.control.plain_text import (
+    PlainText,
+    part_of_escape,
+    plain_view,
+    views,
+    without_marks,
+)
 
 # what is kept of the text that was handed on, to tell whether a word began in it
 _CONTEXT = 64
+
+
+# What is held back is looked at anew with every piece. So much that may all be within one phrase,
+# letters that nobody sees for example, is no prose: the rest is looked at when the text has ended.
+_MOST_HELD = 1_024
 
 
 class PhraseWindow:
@@ -20,7 +32,9 @@ class PhraseWindow:
     def __init__(self, phrases: Sequence[CompiledPhrase]) -> None:
         """`phrases` block or redact, and none is a pattern."""
         self._phrases = tuple(phrases)
-        self._spelled = [_collapsed(each.phrase.text or "")[0] for each in self._phrases]
+        self._spelled = [
+            _collapsed(plain_view(each.phrase.text or "", folded=True))[0] for each in phrases
+        ]
         self._before = ""
         self._pending = ""
         self.blocked = False
@@ -28,8 +42,9 @@ class PhraseWindow:
     def feed(self, piece: str) -> str:
         """What may be handed on now that this piece has come. Nothing once a phrase was found that
         blocks: `blocked` tells."""
+        is_long = len(self._pending) > _MOST_HELD
         self._pending += piece
-        return self._release(self._end_of_certain())
+        return "" if is_long else self._release(self._end_of_certain())
 
     def close(self) -> str:
         """The rest."""
@@ -38,12 +53,15 @@ class PhraseWindow:
     def _end_of_certain(self) -> int:
         """How much of what is pending belongs to no phrase that more text could make whole."""
         text = self._before + self._pending
-        view, origin = _collapsed(text)
-        end = len(text)
-        for spelled in self._spelled:
-            begun = next((n for n in range(len(spelled), 0, -1) if view.endswith(spelled[:n])), 0)
-            if begun:
-                end = min(end, origin[len(view) - begun])
+        end = part_of_escape(text)
+        for plain in views(text[:end], folded=True):
+            view, origin = _collapsed(plain)
+            # a mark that comes may belong before those that are there
+            for seen in {view, without_marks(view)}:
+                for spelled in self._spelled:
+                    begun = range(min(len(spelled), len(seen)), 0, -1)
+                    n = next((n for n in begun if seen.endswith(spelled[:n])), 0)
+                    end = min(end, origin[len(seen) - n] if n else end)
         spans = [span for each in self._phrases for span in each.spans(text)]
         # a phrase that is whole already, and ends where another one begins, stays in one piece
         while crossed := [start for start, stop in spans if start < end < stop]:
@@ -74,20 +92,18 @@ class PhraseWindow:
         return "".join(parts)
 
 
-def _collapsed(text: str) -> tuple[str, list[int]]:
-    """The text as phrases are compared: as it reads, in one case, every white space one space.
+def _collapsed(plain: PlainText) -> tuple[str, list[int]]:
+    """The view as phrases are compared: every white space one space.
 
     With the place in `text` that each letter came from.
     """
     letters: list[str] = []
     places: list[int] = []
-    view, origin = plain_view(text)
-    for letter, place in zip(view, origin, strict=True):
+    for letter, (place, _) in zip(plain.letters, plain.places, strict=True):
         if letter.isspace():
             if letters and letters[-1] == " ":
                 continue
             letter = " "
-        for each in letter.casefold():
-            letters.append(each)
-            places.append(place)
+        letters.append(letter)
+        places.append(place)
     return "".join(letters), places

@@ -2,15 +2,15 @@
 
 import json
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from evalkit.config.patterns import PatternError, compile_pattern
 from evalkit.config.permissions import BlockedPhrase
+from evalkit.control.plain_text import is_marked, is_plain, plain_view, views
 from evalkit.control.ruling import POLICY_ERROR, Ruling
 from evalkit.records.call import Message, Reply, ToolCall
 from evalkit.records.json_text import decode_json
@@ -36,12 +36,14 @@ class CompiledPhrase(msgspec.Struct, frozen=True):
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it stands in a text."""
         seen = _SURROGATE.sub("?", text)
-        if not self.literal or seen.isascii():
+        plain = is_plain(seen)
+        if not self.literal or plain:
             yield from self._found(seen)
-        if not seen.isascii():
-            view, origin = plain_view(seen)
-            for start, end in self._found(view):
-                yield origin[start], origin[end - 1] + 1
+        if plain and "\\" not in seen:
+            return
+        for view in views(seen, folded=self.literal):
+            for start, end in self._found(view.letters):
+                yield view.place_of(start, end)
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
         for match in self.pattern.finditer(text):
@@ -58,7 +60,7 @@ class _Meant(NamedTuple):
 
     def may_hold(self, text: str) -> bool:
         """Whether one of them may stand in a text: most texts are looked at once, for all."""
-        if self.any_of is None or not text.isascii():
+        if self.any_of is None or "\\" in text or not is_plain(text):
             return True
         return self.any_of.search(text.encode()) is not None
 
@@ -100,9 +102,12 @@ class PhraseScreen:
         """The messages as they may leave, and what there is to say of them."""
         return self._screened("request", messages, lambda run: [run.message(m) for m in messages])
 
-    def reply(self, reply: Reply) -> tuple[Reply, list[Ruling]]:
-        """The reply as it may be handed on, and what there is to say of it."""
-        return self._screened("reply", reply, lambda run: run.reply(reply))
+    def reply(self, reply: Reply, offered: Collection[str] = ()) -> tuple[Reply, list[Ruling]]:
+        """The reply as it may be handed on, and what there is to say of it.
+
+        A tool's name that was not `offered` is the model's own word.
+        """
+        return self._screened("reply", reply, lambda run: run.reply(reply, offered))
 
     def _screened(
         self, side: Side, given: Any, screen: Callable[["_Pass"], Any]
@@ -146,13 +151,18 @@ class _Pass:
             return message
         return msgspec.structs.replace(message, content=content, tool_calls=calls)
 
-    def reply(self, reply: Reply) -> Reply:
-        """The reply with its text, its refusal and the arguments of its calls screened."""
+    def reply(self, reply: Reply, offered: Collection[str]) -> Reply:
+        """The reply with its text, its refusal and its calls screened."""
         return msgspec.structs.replace(
             reply,
             content=self.json_text(reply.content),
             refusal=None if reply.refusal is None else self.text(reply.refusal),
-            tool_calls=tuple(self.call(call) for call in reply.tool_calls),
+            tool_calls=tuple(
+                self.call(call)
+                if call.name in offered
+                else msgspec.structs.replace(self.call(call), name=self.text(call.name))
+                for call in reply.tool_calls
+            ),
         )
 
     def call(self, call: ToolCall) -> ToolCall:
@@ -234,29 +244,14 @@ def merged_spans(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> li
 
 def _literal(text: str) -> str:
     """The pattern of a literal text: any case, and any white space between its words."""
-    plain, _ = plain_view(text)
-    return r"(?i)" + r"\s+".join(re.escape(word) for word in plain.split())
-
-
-def plain_view(text: str) -> tuple[str, list[int]]:
-    """The text as it reads, and for each of its letters the place that it came from.
-
-    Compatible letters become plain ones (ｆａｌｃｏｎ, ﬁ, a space that does not break), and marks
-    that nobody sees are left out: people, and models, hide words with them.
-    """
-    letters: list[str] = []
-    origin: list[int] = []
-    for place, letter in enumerate(text):
-        if unicodedata.category(letter) == "Cf":
-            continue
-        for each in unicodedata.normalize("NFKC", letter):
-            letters.append(each)
-            origin.append(place)
-    return "".join(letters), origin
+    words = plain_view(text, folded=True).letters.split()
+    return r"(?i)" + r"\s+".join(re.escape(word) for word in words)
 
 
 def _is_inside_word(text: str, start: int, end: int) -> bool:
     """Whether a match begins or ends in the middle of a word."""
     before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
-    after = end < len(text) and text[end].isalnum() and text[end - 1].isalnum()
-    return before or after
+    if end == len(text):
+        return before
+    after = text[end].isalnum() and text[end - 1].isalnum()
+    return before or after or is_marked(text[end - 1], text[end])

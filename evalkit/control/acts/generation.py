@@ -161,7 +161,7 @@ class GenerationAct:
 
     def _unsaid(self, completion: Completion) -> Completion:
         """The same for a reply. Raises PolicyBlocked, with what may be stored."""
-        reply, rulings = self._state.phrases.reply(completion.reply)
+        reply, rulings = self._state.phrases.reply(completion.reply, self._state.declared)
         self._enforce_on(completion, rulings)
         return msgspec.structs.replace(completion, reply=reply)
 

@@ -21,6 +21,11 @@ from tests.unit.control.fakes import (
     traced,
 )
 
+UNSEEN = (
+    "\u200b\u200d\u2060\ufeff\u00ad\u202e\ufe0f\U000e0101\u034f\u115f\u3164\uffa0\u17b4\u180b"
+    "\x00\x08\x1b\x7f\x80\U000e0041"
+)
+SPACES = "\t\v\f\x1c\x85\u00a0\u1680\u2003\u2028\u2029\u202f\u2800\u3000"
 RULE = "policies.blocked_phrases"
 
 
@@ -54,6 +59,24 @@ def world(content: str, *phrases: Any, **fields: Any) -> World:
         ("4711", '{"id": 4711}', True),
         ("4711", '{"id": 47110}', False),
         ("falcon", '{"a": [{"b": "the falcon"}]', True),
+        # what nobody sees, by Unicode's list: variation selectors, joiners, fillers, controls
+        *(("falcon", f"fal{unseen}con", True) for unseen in UNSEEN),
+        *(("project falcon", f"project{space}falcon", True) for space in SPACES),
+        ("café", "cafe\u0301", True),
+        ("cafe\u0301", "CAFÉ", True),
+        ("cafe", "cafe\u0301", False),
+        ("か", "か\u3099", False),
+        ("tệ", "te\u0302\u0323", True),
+        ("straße", "STRASSE", True),
+        ("strasse", "Straße", True),
+        # JSON that not every reader reads, and JSON in a text, and in a text of JSON
+        ("falcon", '{"a": "\\u0066alcon", "a": 1}', True),
+        ("falcon", '{"a": NaN, "b": "\\u0066alcon"}', True),
+        ("falcon", '```json\n{"a": "\\u0066alcon"}\n```', True),
+        ("project falcon", 'Here: {"a": "project\\nfalcon"}', True),
+        ("falcon", json.dumps({"a": '{"b": "\\u0066alcon"}'}), True),
+        ("falcon", "\\falcon", True),
+        ("🦅", '{"a": "\\ud83e\\udd85"} and more', True),
         ({"pattern": "fal[ck]on"}, "a falkoner", True),
         ({"pattern": "fal[ck]on"}, "a Falkoner", False),
         ({"pattern": "(?i)order \\d+"}, "Order 12", True),
@@ -131,6 +154,16 @@ def test_arguments_of_calls_are_searched_and_redacted() -> None:
     session = World(route=route, one=FakeProvider(asked, name="first")).open()
     [made] = ask(session, tools=[tool("send")]).tool_calls
     assert made.arguments == {"text": "the [BLOCKED]", "n": [{"[BLOCKED]": 1}]}
+
+
+def test_a_tool_s_name_is_searched_where_it_was_not_offered() -> None:
+    asked = reply_of("", tool_calls=(call("falcon", n=1),))
+    route = route_with(policies={"blocked_phrases": ["falcon"]})
+    session = World(route=route, one=FakeProvider(asked, name="first")).open()
+    assert ask(session, tools=[tool("falcon")]).tool_calls
+    session = World(route=route, one=FakeProvider(asked, name="first")).open()
+    with pytest.raises(PolicyBlocked):
+        ask(session, tools=[tool("send")])
 
 
 def test_a_refusal_is_searched() -> None:
@@ -215,6 +248,9 @@ def test_a_long_text_takes_no_longer_than_its_length() -> None:
     screen = PhraseScreen([BlockedPhrase(pattern="(a+)+b"), BlockedPhrase(text="a a")])
     _, rulings = screen.reply(reply_of(json.dumps({"x": "a" * 200_000})))
     assert rulings == []
+    for hidden in ("\u0301\u0323" * 50_000, "\\" * 100_000, "\u200b" * 100_000):
+        _, rulings = screen.reply(reply_of(f"a {hidden}"))
+        assert rulings == []
 
 
 def test_phrases_that_cannot_be_looked_for_together_are_looked_for_one_by_one() -> None:

@@ -127,7 +127,7 @@ def test_a_blocked_value_ends_the_answer_and_nothing_of_it_leaves() -> None:
     assert text_of(pieces).startswith("All is")
 
 
-PHRASES = ["Project Falcon", "falcon wing", "a a", "größe"]
+PHRASES = ["Project Falcon", "falcon wing", "a a", "größe", "tệ"]
 WORDS = [
     "project",
     "Falcon",
@@ -140,6 +140,11 @@ WORDS = [
     "Größe",
     "x",
     "fal\u200bcon",
+    "\ufe0f",
+    "\\u0066alcon",
+    "\\",
+    "te\u0302",
+    "\u0323",
     ".",
 ]
 
