@@ -94,7 +94,8 @@ def test_a_run_that_was_stopped_while_judging_is_resumed(
     assert done.code == 1, done.out + done.err
     asked = asked_about(judge_server, 1) + asked_about(judge_server, 2)
     assert len(asked) == 120
-    assert asked.total() == 120 + before.total() - kept
+    # a reply that a kill kept from being a judgment may be in the cache already
+    assert 120 <= asked.total() <= 120 + before.total() - kept
     assert max(asked.values()) <= 2
     record = record_of(project.root)
     assert (record["id"], record["state"], record["exit_code"]) == (run, "complete", 1)
