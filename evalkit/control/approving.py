@@ -47,8 +47,9 @@ def rule_stored_approval(store: Approvals, asked: ApprovalAsked) -> Ruling:
     try:
         claim = store.claim(asked)
     except StoreError as error:
-        message = f"{asked.tool} needs the approval of {asked.team}, and nobody can look: {error}"
-        return Ruling(False, POLICY_ERROR, message)
+        # its words name files of this machine: they are for the trace
+        message = f"{asked.tool} needs the approval of {asked.team}, and nobody can look"
+        return Ruling(False, POLICY_ERROR, message, data={"error": str(error)})
     known = claim.approval
     data = {"approval": known.id}
     if claim.allowed:

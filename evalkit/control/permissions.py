@@ -46,11 +46,15 @@ class StepPermits:
     def rule_entry(self, step: str) -> Ruling:
         """Whether there is such a step. A route without steps has every one: it restricts none."""
         if step in self._steps or not self._steps:
-            return Ruling(True, f"steps.{step}", f"step {step} begins")
+            return Ruling(True, self._rule_of(step), f"step {step} begins")
         names = ", ".join(self._steps)
         return Ruling(
             False, "steps", f"route {self._route.name} has no step {step}; it has {names}"
         )
+
+    def _rule_of(self, step: str) -> str:
+        """The key of a step. One that the route does not name is a client's word, and no key."""
+        return f"steps.{step}" if step in self._steps else "steps"
 
     def enter(self, step: str) -> StepToken:
         """Begin a step that `rule_entry` allows; the one before it ends."""
@@ -86,7 +90,7 @@ class StepPermits:
         assert self._current is not None, "a session without a step refuses"
         step = self._current.token.step
         permitted = self._current.token.tools if kind == "tools" else self._current.token.data
-        rule = f"steps.{step}.{kind}"
+        rule = f"{self._rule_of(step)}.{kind}"
         if permitted is None:
             return Ruling(True, rule, f"step {step} may use {name}")
         # tools by their exact name would let Send_Email pass where send_email is meant, and the

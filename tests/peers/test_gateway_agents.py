@@ -152,11 +152,13 @@ def test_an_execution_waits_until_its_team_has_granted_it(
     id_ = waits.json()["error"]["approval"]
     stranger = http.post(f"/evalkit/approvals/{id_}/grant")
     assert stranger.status_code == 403, "the asking key is of another team"
+    assert "send" not in stranger.text
     assert http.get("/evalkit/approvals").json() == {"approvals": []}
     kim = {"x-api-key": door.add_key("--user", "kim", "--team", "legal_ops")}
     with httpx.Client(base_url=door.url, headers=kim, timeout=20) as theirs:
         (waiting,) = theirs.get("/evalkit/approvals").json()["approvals"]
         assert waiting["id"] == id_
+        assert theirs.post("/evalkit/approvals/ap-/grant").status_code == 403, "no whole id"
         assert theirs.post(f"/evalkit/approvals/{id_}/grant").json()["state"] == "granted"
     assert authorize(http, "exec", call, tools=[SENDS["function"]]).status_code == 200
     assert authorize(http, "exec2", call, tools=[SENDS["function"]]).status_code == 403

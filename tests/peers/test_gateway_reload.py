@@ -75,11 +75,17 @@ def test_new_requests_meet_the_new_configuration_and_old_ones_end_on_theirs(tmp_
 
 
 def test_one_that_is_not_in_order_is_told_and_changes_nothing(tmp_path: Path) -> None:
-    with upstream() as up, gateway(tmp_path, up.url) as door:
+    with upstream() as up, gateway(tmp_path / "project", up.url) as door:
         broken = (door.root / "evalkit.yaml").read_text(encoding="utf-8") + "nonsense: 1\n"
         told = reload(door, broken)
         assert "not reloaded, the configuration before stays in force" in told
         assert "nonsense" in told
+        another = tmp_path / "evalkit.yaml"
+        (door.root / "evalkit.yaml").rename(another)
+        door.heard.clear()
+        door.process.send_signal(signal.SIGHUP)
+        assert door.heard.wait(20)
+        assert "not reloaded" in door.told[-1], "another project, above this one, is not served"
         assert ask(door, "plain").status_code == 200
 
 

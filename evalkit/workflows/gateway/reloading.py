@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from evalkit.errors import ConfigError, StoreError
+from evalkit.errors import ConfigError, Problem, StoreError
 from evalkit.gateway.operation import Operation
 from evalkit.gateway.service import Decide
 from evalkit.gateway.standing import Standing
@@ -17,6 +17,7 @@ from evalkit.ports import Session
 from evalkit.records.approval import Approval
 from evalkit.records.asset import Tool
 from evalkit.records.gateway_key import GatewayKey
+from evalkit.sources.assets import CONFIG_FILE
 from evalkit.workflows.gateway.service import ProjectService
 from evalkit.workflows.project import Project
 
@@ -132,4 +133,7 @@ class ReloadingService:
 
 
 def _load(root: Path, generation: int) -> _Loaded:
-    return _Loaded(Project.load(root), generation)
+    project = Project.load(root)
+    if project.root != root.resolve():  # it looks above a folder that has none, and finds another
+        raise ConfigError([Problem(message=f"there is no {CONFIG_FILE} in {root}")])
+    return _Loaded(project, generation)

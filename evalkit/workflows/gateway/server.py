@@ -127,11 +127,14 @@ def configure(app: Any, listening: Listening, operation: Operation) -> uvicorn.C
         timeout_graceful_shutdown=_CUT_S,
         ssl_certfile=listening.cert,
         ssl_keyfile=listening.key,
+        # one that is wrong: without any, a key that needs one is asked for on the terminal
+        ssl_keyfile_password="none",
     )
     try:
         config.load()
     except OSError as error:  # ssl's errors are OSErrors
         raise UsageError(
-            f"--tls-cert {listening.cert} and --tls-key {listening.key} do not do: {error}"
+            f"--tls-cert {listening.cert} and --tls-key {listening.key} do not do: {error}; a key "
+            "may have no pass phrase"
         ) from error
     return config

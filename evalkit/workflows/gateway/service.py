@@ -113,6 +113,9 @@ class ProjectService:
         if not (holder.user and holder.team):
             raise UsageError("this key is not a person's in a team, so it decides nothing")
         desk = ApprovalDesk(self._project.root)
+        # by its whole id, and without a word on those of other teams
+        if not any(each.id == id_ and each.asked.team == holder.team for each in desk.all()):
+            raise UsageError(f"there is no approval {id_!r} for {holder.team} to decide")
         if decision.says == "deny":
             return desk.deny(id_, by=holder.user, team=holder.team, reason=decision.reason)
         return desk.grant(

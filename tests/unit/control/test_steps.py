@@ -179,3 +179,11 @@ def test_entering_and_what_the_step_permitted_are_traced() -> None:
     assert (entered.act, entered.outcome) == ("step", "allowed")
     [allowed] = traced(session, "steps.triage.tools")
     assert (allowed.act, allowed.outcome) == ("authorize", "allowed")
+
+
+def test_a_step_that_only_a_client_has_heard_of_is_no_key_of_the_configuration() -> None:
+    _, session = opened(route_with())
+    session.enter("kim@example.org")
+    session.authorize(call("look"))
+    assert {each.rule for each in session.decisions if "step" in each.rule} >= {"steps"}
+    assert not [each for each in session.decisions if "kim" in f"{each.rule}{each.message}"]
