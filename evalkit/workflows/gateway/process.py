@@ -16,7 +16,7 @@ from evalkit.workflows.gateway.listening import Listening
 from evalkit.workflows.gateway.reloading import ReloadingService
 from evalkit.workflows.gateway.server import GatewayServer, configure
 from evalkit.workflows.project import Project
-from evalkit.workflows.runs.collecting import rare_collections
+from evalkit.workflows.runs.collecting import OF_A_SERVICE, rare_collections
 
 _DONE, _CUT_OFF = 0, 130
 
@@ -73,7 +73,7 @@ class GatewayProcess:
             reload=lambda: self._service.reload(self._root, self._operation, self._tell),
             parent_fd=parent_fd,
         )
-        with rare_collections():
+        with rare_collections(OF_A_SERVICE):
             server.run(sockets=[bound])
         return _DONE if server.whole else _CUT_OFF
 
