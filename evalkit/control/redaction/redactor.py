@@ -30,6 +30,11 @@ from evalkit.records.placeholder import SMALLEST_NUMBER, placeholder
 
 # JSON may hide any letter as \u0040; these two would change the text's meaning if shown plainly.
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])(?<!\\u0022)(?<!\\u005[cC])")
+# what nobody sees and people paste, or hide with: no part of any value
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2061-\u206f"
+    r"\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 _ESCAPE_LENGTH = len(r"\u0040")
 _NO_DIGITS = re.compile(r"\D+")
 _LONGEST_LOOK = 4_096
@@ -101,7 +106,8 @@ class Redactor:
         Applied to its own result it changes nothing.
         """
         if len(text) <= LONGEST_STRETCH:
-            if not (self._numbers or "\\u00" in text or has_sign(lead + text)):
+            seen = text if text.isascii() else _UNSEEN.sub("", text)
+            if not (self._numbers or "\\u00" in text or has_sign(lead + seen)):
                 return text
             return self.redact_stretch(text, lead=lead)
         stream = StreamRedactor(self, lead=lead)
@@ -123,15 +129,18 @@ class Redactor:
     def redact_stretch(self, text: str, *, before: str = "", lead: str = "") -> str:
         """As `redact`, for a stretch that stands behind `before`, which is only looked at."""
         whole = before + text
+        unseen: Sequence[int] = ()
+        if not whole.isascii():
+            unseen = tuple(match.start() for match in _UNSEEN.finditer(whole))
+            whole = _UNSEEN.sub("", whole) if unseen else whole
         escapes: Sequence[int] = ()
         if "\\u00" in whole:
             escapes = tuple(match.start() for match in _ESCAPED.finditer(whole))
             whole = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), whole)
         parts, at = [], 0
         for found in self._found(whole, lead):
-            start, end = (
-                _place(escapes, place) - len(before) for place in (found.start, found.end)
-            )
+            start = _seen_place(unseen, _place(escapes, found.start)) - len(before)
+            end = _seen_place(unseen, _place(escapes, found.end) - 1) + 1 - len(before)
             if start < at or self._keeps(found):
                 continue
             name = self._name(found)
@@ -231,6 +240,16 @@ class Redactor:
             return redacted
         # json and not msgspec: a model may write an integer of any length
         return json.dumps(after, ensure_ascii=False, separators=(",", ":"))
+
+
+def _seen_place(unseen: Sequence[int], place: int) -> int:
+    """Where a letter is in the text as it was written, of which what stood at `unseen` was left
+    out."""
+    for at in unseen:
+        if at > place:
+            break
+        place += 1
+    return place
 
 
 def _place(escapes: Sequence[int], place: int) -> int:

@@ -132,3 +132,15 @@ def test_a_value_that_a_stream_meets_again_has_its_placeholder() -> None:
     assert stream.feed("amy@example.com and bob@exa") + stream.feed(
         "mple.com"
     ) + stream.close() == ("[EMAIL_2] and [EMAIL_1]")
+
+
+@pytest.mark.parametrize("unseen", "\u200b\u200d\ufeff\ufe0f\u034f\u00ad\u202a\U000e0041")
+def test_what_nobody_sees_hides_nothing_however_it_was_cut(unseen: str) -> None:
+    text = "write to kim@example.org or pay with 4111 1111 1111 1111 please, soon"
+    hidden = unseen.join(text)
+    redactor = Redactor()
+    stream = StreamRedactor(redactor)
+    shown = "".join([*(stream.feed(letter) for letter in hidden), stream.close()])
+    assert shown == Redactor().redact(hidden)
+    assert shown.replace(unseen, "") == Redactor().redact(text)
+    assert {value for _, value, _ in redactor.knows} == {"kim@example.org", "4111111111111111"}
