@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from evalkit.store.traces import TraceStore
 from evalkit.workflows.golden.adding import add_from_trace
 from evalkit.workflows.traces.making import Wanted
+from evalkit.workflows.wiring import SystemClock
 from tests.peers.gateway import Gateway, Upstream, gateway, upstream
 
 MORE = """
@@ -240,7 +240,7 @@ def test_a_workflow_becomes_a_case_with_its_world(
     http.delete("/evalkit/session", headers=headers)
 
     wanted = Wanted(answer_expected=True)
-    case = add_from_trace(root, "asks", trace, wanted, today=date(2026, 12, 1)).case
+    case = add_from_trace(root, "asks", trace, wanted, clock=SystemClock()).case
     mails = {name: f"[EMAIL_{n}]" for n, name in enumerate(("kim", "bo", "jo"), 1)}
     assert case.input == {"text": text.replace("kim@example.org", mails["kim"])}
     returned = {"owes": 3, "mail": mails["bo"]}
