@@ -9,7 +9,7 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt, Place
-from evalkit.records.call import Decision
+from evalkit.records.call import Decision, Origin, Usage, Usd
 from evalkit.records.call_log import CallsLeft, attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot, TraceRecord
@@ -47,6 +47,12 @@ class _AttemptLine(msgspec.Struct, frozen=True):
     case: str
     trial: int
     state: str = "error"
+
+
+class _BilledLine(msgspec.Struct, frozen=True):
+    origin: Origin | None = None
+    billed_usd: Usd = 0.0
+    usage: Usage = Usage()
 
 
 class _JudgmentLine(msgspec.Struct, frozen=True):
@@ -170,7 +176,7 @@ class Bundle:
     def spent(self) -> tuple[float, int]:
         """USD billed and tokens used by every line of the journal, also those made again, by its
         judges, and by calls for what was not finished."""
-        decoder = msgspec.json.Decoder(Attempt)
+        decoder = msgspec.json.Decoder(_BilledLine)
         usd, tokens = unfinished_spent(self._inside(CALLS), self._journalled)
         for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
             if attempt.billed_usd or attempt.origin == "live":

@@ -42,7 +42,12 @@ class Checkpointer:
             size = os.stat(self._log).st_size
         except OSError:
             return
-        if size > self._longest_bytes and (self._thread is None or not self._thread.is_alive()):
+        if size > self._longest_bytes:
+            self.begin()
+
+    def begin(self) -> None:
+        """Write the log back now, beside what comes next."""
+        if self._thread is None or not self._thread.is_alive():
             self._thread = Thread(target=self._write_back, name="checkpoint")
             self._thread.start()
 

@@ -199,6 +199,8 @@ class SqliteAccounts:
         with self._lock:
             if self._ends:
                 self._waiting(lambda entries: None)
+            if self._connection is not None:  # closing it would wait for the disk
+                self._checkpoints.begin()
 
     def close(self) -> None:
         """Settle what is left to settle and give the file back; it is opened again if need be.

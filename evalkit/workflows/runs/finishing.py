@@ -87,8 +87,9 @@ def finish_run(
         scores=scores,
         judgments=judgments,
     )
-    for snapshot in snapshots:
-        bundle.write_snapshot(snapshot)
+    for snapshot, written in zip(snapshots, prepared.snapshots, strict=True):
+        if snapshot is not written:  # more trials of its suite were made
+            bundle.write_snapshot(snapshot)
     stored.keep(table_of, table)
     write_reports(bundle, stored)
     before_last(stored)

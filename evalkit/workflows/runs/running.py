@@ -33,6 +33,7 @@ from evalkit.workflows.runs.engines.choosing import (
     EngineInUse,
     opened_engine,
 )
+from evalkit.workflows.runs.loading_ahead import load_ahead
 from evalkit.workflows.runs.plan_checks import check_plan
 from evalkit.workflows.runs.preparing import PreparedRun, prepare_run
 from evalkit.workflows.runs.results import RunResults
@@ -52,6 +53,9 @@ from evalkit.workflows.wiring import Wiring
 
 if TYPE_CHECKING:
     from evalkit.control.telemetry.otlp import OtlpExporter
+
+# by then the first calls have left
+_SENT_S = 0.02
 
 
 def run_suites(
@@ -260,6 +264,8 @@ async def _execute(
                 if trouble is not None:
                     emit(RunNoted(message=trouble))
 
+        if any(prepared.live_arms.values()):  # a replay waits for nobody
+            asyncio.get_running_loop().call_later(_SENT_S, load_ahead)
         with passing_signals(stop, emit):
             async with watch.running(timeout_s=prepared.config.run.timeout_s):
                 first = await make(prepared.plan.attempts)
