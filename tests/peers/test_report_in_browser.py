@@ -258,8 +258,8 @@ def test_a_case_that_a_judge_newly_fails_opens_by_its_link_as_often_as_asked(
             page.evaluate("document.querySelectorAll('.judges a')[2].click()")
             page.settle()
             assert shown(page) == "c/014 ü"
-            top = page.evaluate("document.getElementById('explorer').getBoundingClientRect().top")
-            assert 0 <= top < 200
+            top = "document.getElementById('explorer').getBoundingClientRect().top"
+            page.wait_for(f"{top} >= 0 && {top} < 200")
         assert page.errors == []
 
 
