@@ -9,11 +9,18 @@ from evalkit.errors import Refused
 # Set by hooks for the repository they run in; they would override the folder we ask about.
 _INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
+# what git answers outside of a repository, too
+_ANYWHERE = frozenset({"config"})
+_SIGNS = (".git", "HEAD")
+_OUTSIDE = "fatal: not a git repository (or any of the parent directories): .git"
+
 
 def run_git(root: Path, *arguments: str, feed: bytes | None = None) -> bytes:
     """What git prints. Raises GitFailed where it exits with an error, Refused without git."""
     if any("\0" in each for each in arguments):
         raise GitFailed(arguments, "a name holds a NUL")
+    if arguments[0] not in _ANYWHERE and _is_outside(root):
+        raise GitFailed(arguments, _OUTSIDE)
     finished = _finished(root, arguments, feed)
     if finished.returncode != 0:
         raise GitFailed(arguments, finished.stderr.decode(errors="replace").strip())
@@ -42,6 +49,17 @@ def start_git(root: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         )
     except FileNotFoundError as error:
         raise _without_git(root) from error
+
+
+def _is_outside(root: Path) -> bool:
+    """Whether neither the folder nor one above it holds a `.git` or, as a bare repository does, a
+    `HEAD`. Then git finds no repository, and a process for each question would be 4 ms."""
+    if not root.is_dir():
+        return False
+    here = Path(os.path.realpath(root))
+    return not any(
+        os.path.lexists(folder / name) for folder in (here, *here.parents) for name in _SIGNS
+    )
 
 
 def _finished(
