@@ -17,7 +17,7 @@ from evalkit.records.score import Score
 from evalkit.store.attempt_lines import HELD_BYTES, AttemptLines
 from evalkit.store.calls import CALLS, Journalled, RunCalls, unfinished_spent
 from evalkit.store.file_spans import FileSpans
-from evalkit.store.files import explained, read_whole, write_whole
+from evalkit.store.files import drop_unfinished, explained, read_whole, write_whole
 from evalkit.store.journal import (
     ATTEMPTS,
     JUDGMENTS,
@@ -144,7 +144,10 @@ class Bundle:
         """
         with explained("make", self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        return RunJournal(self.path, finished=(calls or RunCalls()).finished)
+        journal = RunJournal(self.path, finished=(calls or RunCalls()).finished)
+        for folder in (self.path, self.path / ASSETS):
+            drop_unfinished(folder)
+        return journal
 
     def open_calls(self, calls: RunCalls) -> CallsLeft:
         """Go on with the calls of the run, whose journal is open; what was left of them."""

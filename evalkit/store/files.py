@@ -66,6 +66,14 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
         sync_folder(path.parent)
 
 
+def drop_unfinished(folder: Path) -> None:
+    """Remove what processes left that were killed in `write_whole`. Only for who holds the lock of
+    the folder, so that nobody is writing there now; nothing where a link leads elsewhere."""
+    for left in () if folder.is_symlink() else folder.glob(".*.tmp"):
+        with suppress(OSError):
+            left.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut, where the file system can do that."""
     descriptor = os.open(folder, os.O_RDONLY)

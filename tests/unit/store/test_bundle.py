@@ -1,6 +1,7 @@
 """A bundle gives back what was put in, and says what is wrong with what was not."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,21 @@ def test_a_rewritten_file_replaces_the_old_one_and_leaves_nothing_else(
     assert bundle.read_record().state == "complete"
     assert bundle.read_scores() == (score_of(False),)
     assert sorted(os.listdir(bundle.path)) == ["run.json", "scores.jsonl"]
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_goes_on(bundle: Bundle) -> None:
+    elsewhere = bundle.path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ".mine.tmp").write_text("not of a run")
+    (bundle.path / ".run.json.31841.tmp").write_text("half")
+    (bundle.path / "assets").mkdir(exist_ok=True)
+    (bundle.path / "assets" / ".triage.json.31841.tmp").write_text("half")
+    bundle.journal().close()
+    assert [*bundle.path.rglob(".*.tmp")] == []
+    shutil.rmtree(bundle.path / "assets")
+    (bundle.path / "assets").symlink_to(elsewhere)
+    bundle.journal().close()
+    assert (elsewhere / ".mine.tmp").exists()
 
 
 def test_run_json_is_for_people_too(bundle: Bundle) -> None:
