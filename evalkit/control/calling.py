@@ -10,7 +10,6 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from dataclasses import dataclass
 
 import msgspec
 
@@ -37,8 +36,7 @@ MAX_RETRY_AFTER_S = 60.0
 LOAD_CODES = frozenset({FailureMode.RATE_LIMITED, FailureMode.CIRCUIT_OPEN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallSettings:
+class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the calls of a control plane share. `retries` are further tries of one model.
 
     `fetch` asks for a stored reply where the cache is not in this process.

@@ -1,7 +1,8 @@
 """Asks judges about outputs: bounded concurrency, each opinion handed on as soon as it is there."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.execute.outage import OutageWatch
 from evalkit.execute.stopping import StopSignal
@@ -10,8 +11,7 @@ from evalkit.records.attempt import FailureMode
 from evalkit.records.judgment import Opinion, Subject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One subject for one judge scorer of a suite; `id` is the subject's. Equal to itself only."""
 
     suite: str

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
+
+import msgspec
 
 from evalkit.execute.stopping import StopSignal
 
@@ -15,8 +16,7 @@ EndReason = Literal["interrupted", "budget", "providers"]
 _TURN_S = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionEnd:
+class ExecutionEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How work ended. `reason` is None when all of it was done; `message` says more in words.
 
     `made` counts what was done this time, `left` what was not.

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -16,8 +15,7 @@ NO_ANSWER = "the case has no answer of the tool"
 """How the error of a call begins that no fixture answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolAnswer:
+class ToolAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a tool gives back: a result, or an `error`, and what it took by the case."""
 
     result: Any = None
@@ -56,12 +54,11 @@ class World:
         return ToolAnswer(error=_unknown(call, self._scripts))
 
 
-@dataclass(slots=True)
-class _Script:
+class _Script(msgspec.Struct):
     """What one `when` of a tool answers, in order."""
 
     when: Mapping[str, Any]
-    answers: list[ToolAnswer] = field(default_factory=list)
+    answers: list[ToolAnswer] = msgspec.field(default_factory=list)
 
 
 def _scripts(entries: Sequence[Mapping[str, Any]]) -> list[_Script]:

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.gate.amounts import Amount
 from evalkit.gate.cases import UNKNOWN, CaseResult, TrialResult
@@ -16,10 +17,9 @@ from evalkit.records.verdict import Outcome, PartVerdict, Verdict
 __all__ = ["ResultRow", "compare_results", "pair_results"]
 
 
-@dataclass(slots=True)
-class _Arm:
+class _Arm(msgspec.Struct):
     trials: list[int]
-    results: dict[str, dict[int, ResultRow]] = field(default_factory=dict)
+    results: dict[str, dict[int, ResultRow]] = msgspec.field(default_factory=dict)
 
     def attempts(self, case: str) -> tuple[TrialResult, ...]:
         """The case's trials; one that the arm ran for other cases but not for this is unknown."""

@@ -1,7 +1,8 @@
 """A drop as a part of a verdict: measured at both bounds, decided, and put into words."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.intervals import mcnemar_exact
 from evalkit.gate.power import cases_needed, cases_to_pass, detectable_drop, smallest_margin
@@ -13,8 +14,7 @@ from evalkit.gate.wording import count, percent, points, quantity
 from evalkit.records.verdict import Estimate, Outcome, PartKind, PartVerdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropQuestion:
+class DropQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked: whether `where` dropped by `margin` (a fraction) or more.
 
     `hold_signal` holds a part whose cases are too few to decide while what they show is a
@@ -32,8 +32,7 @@ class DropQuestion:
     hold_signal: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropMeasurement:
+class DropMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """The decisions at both bounds and the samples they rest on."""
 
     best: DropDecision

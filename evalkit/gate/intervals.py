@@ -9,7 +9,8 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.statistics.distributions import (
     normal_quantile,
@@ -21,8 +22,7 @@ from evalkit.statistics.distributions import (
 from evalkit.statistics.proportions import check_alpha
 
 
-@dataclass(frozen=True, slots=True)
-class DropInterval:
+class DropInterval(msgspec.Struct, frozen=True):
     """A drop, its interval, and the one-sided p-value of 'no drop' that belongs to it.
 
     `lower > 0` exactly when `p_value` is below the alpha of the interval. `groups` is the number

@@ -4,8 +4,9 @@ A judge never decides a case. Its part gates only where nothing is held against 
 measured, it is fit, and it may be taken to err alike on both arms (JUDGED parts say so in words).
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.amounts import exact
 from evalkit.gate.intervals import DropInterval
@@ -17,8 +18,7 @@ from evalkit.records.calibration import Share
 from evalkit.records.verdict import Estimate, Judged, JudgedArm, Outcome, PartVerdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeQuestion:
+class JudgeQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a judge: `name` is the part's, `alpha` the error at each end.
 
     `blocked` are whole sentences, each a reason why the judge cannot gate; with any of them the
@@ -35,8 +35,7 @@ class JudgeQuestion:
     what_would_settle: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectedDrop:
+class CorrectedDrop(msgspec.Struct, frozen=True, kw_only=True):
     """A drop on the scale of the labels (fractions), with its one-sided p, over `groups`."""
 
     estimate: Estimate

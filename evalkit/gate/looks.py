@@ -6,7 +6,6 @@ limits it, so no number of trials makes up for too few of them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import msgspec
@@ -26,8 +25,7 @@ _TOTAL = sum((exact(alpha) for _, alpha in ESCALATION_LOOKS), Fraction(0))
 _STATISTICAL = ("drop", "anchor", "slice_drop", "metric", "judge")
 
 
-@dataclass(frozen=True, slots=True)
-class MinimumCases:
+class MinimumCases(msgspec.Struct, frozen=True):
     """The fewest independent cases that can pass: at the first look, and at the most lenient."""
 
     first: int

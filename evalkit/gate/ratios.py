@@ -11,7 +11,8 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.gate.intervals import mean_p
 from evalkit.gate.settings import Rule
@@ -27,8 +28,7 @@ _LARGEST_LOG = 700.0
 _ALL = 1 - 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(msgspec.Struct, frozen=True):
     """Per case: the mean amount, and what it is divided by (mean passes, or 1)."""
 
     amounts: Sequence[float]
@@ -41,8 +41,7 @@ class Arm:
         return math.fsum(self.amounts) / units if units > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class IncreaseDecision:
+class IncreaseDecision(msgspec.Struct, frozen=True):
     """An outcome, why, and the increase it rests on (a fraction of the baseline).
 
     `small_signal` tells that too few cases show an increase past the limit that looks real.

@@ -4,15 +4,15 @@ import math
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from operator import attrgetter
+
+import msgspec
 
 from evalkit.gate.cases import TrialResult
 
 
-@dataclass(frozen=True, slots=True)
-class AmountReading:
+class AmountReading(msgspec.Struct, frozen=True):
     """An amount of an attempt. `per_pass` divides it by the passes instead of by the cases.
 
     `live_only` amounts belong to attempts that were measured in this run: one whose reply was
@@ -34,8 +34,7 @@ class AmountReading:
         return own if any(self.read(trial) is not None for trial in own) else arm
 
 
-@dataclass(frozen=True, slots=True)
-class RateReading:
+class RateReading(msgspec.Struct, frozen=True):
     """A yes or no of an attempt; `rising` for a rate that is worse when it rises.
 
     `calm` says in words what share of the attempts is good. What applies to `every` case has a

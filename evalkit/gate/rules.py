@@ -6,8 +6,9 @@ alone, at any size, for those who want that sentence.
 """
 
 from array import array
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.intervals import DropInterval, drop_interval
 from evalkit.gate.power import minimum_cases
@@ -17,8 +18,7 @@ from evalkit.records.verdict import Outcome
 from evalkit.statistics.distributions import normal_quantile
 
 
-@dataclass(frozen=True, slots=True)
-class DropDecision:
+class DropDecision(msgspec.Struct, frozen=True):
     """An outcome and what it rests on.
 
     `drop` is exact. `flips` is the share of flipped cases that would give an interval as wide as

@@ -6,11 +6,12 @@ Rates are integers over one denominator, so that sums and comparisons at a bound
 import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from operator import attrgetter
 from typing import Literal
+
+import msgspec
 
 from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.verdict import PairedCounts
@@ -32,8 +33,7 @@ class Bound(Enum):
     BEST = "best"
 
 
-@dataclass(frozen=True, slots=True)
-class ArmTally:
+class ArmTally(msgspec.Struct, frozen=True):
     """One arm, an entry a case: attempts that passed, that have no result, and all of them."""
 
     passes: Sequence[int]
@@ -73,8 +73,7 @@ class ArmTally:
         return Fraction(sum(self.rates(scale, unknown=unknown)), scale)
 
 
-@dataclass(frozen=True, slots=True)
-class PairedSample:
+class PairedSample(msgspec.Struct, frozen=True):
     """Pass rates of every case in both arms, at one bound, times `scale`.
 
     `differences` are mean pass (baseline) - mean pass (candidate), times `scale` as well. `groups`
@@ -128,8 +127,7 @@ class PairedSample:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PairedTally:
+class PairedTally(msgspec.Struct, frozen=True):
     """Two arms over the same cases; `groups` numbers the group of each, None without any shared."""
 
     baseline: ArmTally

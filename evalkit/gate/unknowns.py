@@ -6,8 +6,9 @@ the candidate and all counted against it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.verdict import Outcome
@@ -15,8 +16,7 @@ from evalkit.records.verdict import Outcome
 _NONE, _ALL = Fraction(0), Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownCount:
+class UnknownCount(msgspec.Struct, frozen=True):
     """`cases` with any unknown attempt, `attempts` of all arms, and of the candidate's alone.
 
     `share` is the mean over cases of the largest of its arms' unknown shares: with one run an

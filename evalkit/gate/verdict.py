@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.gate.exit_codes import (
     EXIT_FAIL,
@@ -104,8 +105,7 @@ def _tested(part: PartVerdict) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ShareOfAlpha:
+class _ShareOfAlpha(msgspec.Struct, frozen=True):
     """The strongest evidence of a suite: a p-value divided by the alpha it was held against."""
 
     value: float

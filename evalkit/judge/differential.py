@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.judge.errors import error_rates, rate_shares
 from evalkit.judge.items import JudgedItem
@@ -12,8 +13,7 @@ MINIMUM_LABELS = 100
 DIFFERS_BELOW = 0.05 / 2  # two tests share an error of .05 (Bonferroni)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmRates:
+class ArmRates(msgspec.Struct, frozen=True, kw_only=True):
     """What a judge did on one arm's labelled outputs, as counts of labels."""
 
     passes: int
@@ -22,8 +22,7 @@ class ArmRates:
     fails_failed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EqualErrors:
+class EqualErrors(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the judge errs alike on both arms.
 
     `tpr_p` and `tnr_p` are of Fisher's exact tests (1 where an arm has no label of the kind).

@@ -1,13 +1,13 @@
 """What the arithmetic works on: a label and a verdict on one output."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.label import LabelPart
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedItem:
+class JudgedItem(msgspec.Struct, frozen=True, kw_only=True):
     """One labelled output with what the judge said of it.
 
     `truth` is the label that stands. `verdict` is None where the judge has none (abstained,
@@ -27,8 +27,7 @@ class JudgedItem:
     arm: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRates:
+class ErrorRates(msgspec.Struct, frozen=True, kw_only=True):
     """A judge's error rates and the (effective) number of labels behind each.
 
     `tpr` is P(judge pass | label pass) over `n_pass` labels, `fpr` P(judge pass | label fail) over

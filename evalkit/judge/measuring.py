@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -27,8 +26,7 @@ from evalkit.records.label import LabellerKind
 _MAKERS_ORDER: tuple[LabellerKind, ...] = ("person", "model", "rule")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCounts:
+class RunCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What a judge said of all outputs of a run, whose pass rate is to be corrected.
 
     `passed` of `judged` outputs with a verdict passed. `sampled_from_run` says that the labels of
@@ -116,7 +114,10 @@ def _verdicts(items: Sequence[JudgedItem], threshold: float | None) -> list[Judg
     """Of a graded judge: verdicts are made of scores, so without a threshold scores have none."""
     if threshold is not None:
         return with_threshold(items, threshold)
-    return [item if item.score is None else replace(item, verdict=None) for item in items]
+    return [
+        item if item.score is None else msgspec.structs.replace(item, verdict=None)
+        for item in items
+    ]
 
 
 def _label_counts(items: Sequence[JudgedItem], disputed: int) -> LabelCounts:
@@ -148,7 +149,7 @@ def _counts(
         return RunCounts(judged=judged, passed=round(seen[0] * judged))
     if run.scores is not None and threshold is not None:
         passed = sum(1 for score in run.scores if score >= threshold)
-        run = replace(run, judged=len(run.scores), passed=passed)
+        run = msgspec.structs.replace(run, judged=len(run.scores), passed=passed)
     return run if run.judged else None
 
 

@@ -1,7 +1,8 @@
 """The drop from labels on both arms, without assuming that the judge errs alike on them."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.judge.predictions import Predicted, predicted_mean
 from evalkit.records.verdict import Estimate
@@ -11,8 +12,7 @@ from evalkit.statistics.proportions import check_alpha
 MINIMUM_LABELLED = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedCase:
+class PairedCase(msgspec.Struct, frozen=True, kw_only=True):
     """A case that a judge judged on both arms.
 
     `judged` is its drop by verdicts (mean of the baseline's trials minus mean of the candidate's,

@@ -8,13 +8,13 @@ labelled); their estimator then is the regression estimator of two-phase samplin
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.judge.errors import kish
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Predicted:
+class Predicted(msgspec.Struct, frozen=True, kw_only=True):
     """A case with a prediction and, where it was labelled, its label.
 
     `weight` is one over the probability of being labelled. Cases of one `group` depend on each
@@ -27,8 +27,7 @@ class Predicted:
     group: Hashable | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictedMean:
+class PredictedMean(msgspec.Struct, frozen=True, kw_only=True):
     """A mean with its standard error; `power` is lambda.
 
     `groups` is the number of independent labelled units, `effective` how many of them equal weights

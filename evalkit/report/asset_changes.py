@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.run import SuiteRecord
 
@@ -21,8 +22,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AssetChange:
+class AssetChange(msgspec.Struct, frozen=True):
     """One asset on both sides: its name there (None: not there) and its digest."""
 
     before: str | None

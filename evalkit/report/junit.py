@@ -9,7 +9,8 @@ passing gate is no red build. An attempt without a result is an error.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.lookup import FindsAttempts, FindsScores, find_attempts, find_scores
@@ -27,8 +28,7 @@ _IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
+class _Test(msgspec.Struct, frozen=True):
     """One testcase. `tag` is failure, error or skipped, None for one that passed."""
 
     classname: str

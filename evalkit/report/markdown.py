@@ -1,7 +1,8 @@
 """`report.md`: a run as one comment on a pull request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from evalkit.records.comparison import CaseChange, Comparison, SuiteComparison
 from evalkit.records.run import RunRecord, StoredRun
@@ -55,13 +56,12 @@ def report_markdown(run: StoredRun, comparison: Comparison, *, limit: int = COMM
     )
 
 
-@dataclass(slots=True)
-class _Body:
+class _Body(msgspec.Struct):
     """Blocks up to a size; what did not fit is counted by what it was."""
 
     limit: int
-    blocks: list[str] = field(default_factory=list)
-    lost: dict[str, int] = field(default_factory=dict)
+    blocks: list[str] = msgspec.field(default_factory=list)
+    lost: dict[str, int] = msgspec.field(default_factory=dict)
     _size: int = 0
 
     def add(self, block: str, *, lost: str = "notes") -> bool:

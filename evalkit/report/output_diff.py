@@ -1,8 +1,9 @@
 """What a case's two sides said, as lines that show where they differ; every renderer uses these."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from evalkit.records.call import ToolCall
 from evalkit.records.comparison import Side
@@ -13,8 +14,7 @@ _MOST_FIELDS = 12
 _MOST_STRUCTURE = 40_000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One thing a side said: where in its output (empty: the whole), and the text in segments."""
 
     path: str
@@ -31,8 +31,7 @@ class Line:
         return len({changed for _, changed in self.segments}) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class OutputDiff:
+class OutputDiff(msgspec.Struct, frozen=True):
     """The lines of both sides. `equal`: they said the same, and `after` holds all of it."""
 
     before: tuple[Line, ...]

@@ -7,8 +7,9 @@ log. On a `Screen` without colour not one control character is written.
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
+
+import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,8 +20,7 @@ NARROWEST, WIDEST, LOG_WIDTH = 40, 110, 100
 _ROOMY = 72
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(msgspec.Struct, frozen=True):
     """Where a page goes: `width` columns, with or without colour."""
 
     width: int = 80
@@ -71,17 +71,14 @@ def screen_of(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Screen
     return Screen(width=max(NARROWEST, min(WIDEST, width)), color=color)
 
 
-@dataclass(slots=True)
 class Page:
     """Lines that are put together and rendered once."""
 
-    screen: Screen
-    _console: "Console" = field(init=False)
-    _lines: "list[Text | Table]" = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Open the console that wraps."""
-        self._console = self.screen.console()
+    def __init__(self, screen: Screen) -> None:
+        """An empty page."""
+        self.screen = screen
+        self._console = screen.console()
+        self._lines: list[Text | Table] = []
 
     def line(self, text: "Text | str" = "", *, indent: int = 0, hang: int = 0) -> None:
         """A paragraph, wrapped; its further lines stand `hang` columns deeper."""

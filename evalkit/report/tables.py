@@ -3,7 +3,6 @@
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -73,8 +72,7 @@ class _Slice:
         )
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """Attempts of one side: how many were planned, have a result, and passed."""
 
     planned: int = 0
@@ -91,8 +89,7 @@ class _Known:
         return self.passed / self.known if self.known else None
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     """One scorer on one side, by row: passed, failed and applied; and its errors."""
 
     kind: str

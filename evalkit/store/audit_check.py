@@ -1,7 +1,6 @@
 """Whether an audit log is what was written: every line, their chain, its end, its signatures."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -27,18 +26,17 @@ class Broken(Exception):
     """The first thing that does not hold."""
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(msgspec.Struct):
     """The chain as far as it has been followed."""
 
     key: bytes | None
-    hashes: dict[int, str] = field(default_factory=lambda: {0: NOTHING_BEFORE})
+    hashes: dict[int, str] = msgspec.field(default_factory=lambda: {0: NOTHING_BEFORE})
     seq: int = 0
     last: str = NOTHING_BEFORE
     first: int = 0
     entries: int = 0
-    checkpoints: list[AuditCheckpoint] = field(default_factory=list)
-    told: set[str] = field(default_factory=set)
+    checkpoints: list[AuditCheckpoint] = msgspec.field(default_factory=list)
+    told: set[str] = msgspec.field(default_factory=set)
     export: AuditExport | None = None
 
     def take(self, raw: bytes) -> None:

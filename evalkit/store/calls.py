@@ -7,7 +7,6 @@ at its upper bound. The file is its owner's alone and goes once the run is whole
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -58,11 +57,10 @@ class Journalled:
 Tell = Callable[[], Journalled]
 
 
-@dataclass(slots=True)
-class _Earlier:
+class _Earlier(msgspec.Struct):
     """What earlier processes left of one piece of work, in the order in which it was written."""
 
-    answers: list[EarlierAnswer] = field(default_factory=list)
+    answers: list[EarlierAnswer] = msgspec.field(default_factory=list)
     usd: float = 0.0
     tries: int = 0
 

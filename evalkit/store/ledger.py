@@ -14,11 +14,12 @@ import random
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
+
+import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.ports import Clock
@@ -50,8 +51,7 @@ _log = logging.getLogger("evalkit")
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class _Wish:
+class _Wish(msgspec.Struct):
     """A hold that a task waits for."""
 
     amount: Amount
@@ -59,8 +59,7 @@ class _Wish:
     granted: "asyncio.Future[Held | Refusal]"
 
 
-@dataclass(slots=True)
-class _End:
+class _End(msgspec.Struct):
     """A hold that ends."""
 
     held: Held

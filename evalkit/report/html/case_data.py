@@ -7,7 +7,6 @@ sets it as text, and `script_text` keeps it from ending the element that holds i
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -32,11 +31,10 @@ CHUNK = 50
 """Cases in one chunk."""
 
 
-@dataclass(slots=True)
-class Names:
+class Names(msgspec.Struct):
     """Strings that many cases share, each stored once and referred to by its number."""
 
-    known: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = msgspec.field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """The number of a name, which it gets when it is first asked for."""

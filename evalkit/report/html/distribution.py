@@ -4,7 +4,8 @@ import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.attempt import Attempt
 from evalkit.records.comparison import SuiteComparison
@@ -23,8 +24,7 @@ _SHARES = (50, 90, 95, 99)
 _LONG_TAIL = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
+class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     """Something that attempts take. `read` gives None where it was not measured."""
 
     title: str
@@ -55,8 +55,7 @@ QUANTITIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(msgspec.Struct, frozen=True):
     """The measured values of one side, smallest first."""
 
     label: str

@@ -1,10 +1,9 @@
 """A bound on how much text is matched word by word while a report is written."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(slots=True)
-class Effort:
+class Effort(msgspec.Struct):
     """What is left of it, in pairs of characters: matching is quadratic at worst.
 
     The default takes about a third of a second. Past it texts are shown unmatched; the page's

@@ -7,8 +7,9 @@ or that are flaky, quarantined, or failed by a judge; the page says what is not 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from evalkit.records.case import Case
 from evalkit.records.change_list import ChangeList
@@ -27,16 +28,14 @@ MOST_LISTED = 2_000
 _MOST_EXCERPT = 150
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The cases of a page in the order of its list; `left_out` counts the others by outcome."""
 
     cases: list["ListedCase"]
     left_out: Mapping[ChangeKind, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCase:
+class ListedCase(msgspec.Struct, frozen=True):
     """One case of one suite. `order` is its position in the golden set.
 
     `change` is None for a case that passed in every trial on every side.

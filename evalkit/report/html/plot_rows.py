@@ -1,15 +1,15 @@
 """What the plots of a suite show: its requirements, grouped by the unit they are measured in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.records.verdict import PartVerdict
 from evalkit.report.figures import change, percent, points
 from evalkit.report.marks import MARKS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One requirement: its interval, and the limit that it is held against."""
 
     part: PartVerdict
@@ -26,8 +26,7 @@ class Row:
         return f"{self.label}: {self.value}: {MARKS[self.part.outcome]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """Requirements that are measured in one unit; past the limit lies right if `worse_right`."""
 
     title: str

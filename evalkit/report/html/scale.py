@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _ROOM = 0.08
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """A linear axis from `low` to `high`, which differ."""
 
     low: float

@@ -3,8 +3,9 @@
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from evalkit.report.structures import encode
 from evalkit.report.untrusted import one_line, visible
@@ -20,8 +21,7 @@ _MOST_PAGE = 24_000_000
 _MOST_ON_A_LINE = 72
 
 
-@dataclass(slots=True)
-class Room:
+class Room(msgspec.Struct):
     """How much text a page still takes. When it is used up, what comes later is clipped shorter.
 
     The cases that broke come first, so it is what passed that is shortened.

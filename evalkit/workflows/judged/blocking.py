@@ -1,6 +1,6 @@
 """Why a judge cannot gate in this run, in sentences for somebody who never saw a calibration."""
 
-from dataclasses import dataclass
+import msgspec
 
 from evalkit.gate.amounts import exact
 from evalkit.gate.wording import count
@@ -12,8 +12,7 @@ from evalkit.workflows.judged.equality import RunLabels
 from evalkit.workflows.judged.tallying import JudgeTally
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class Against(msgspec.Struct, frozen=True, kw_only=True):
     """The reasons against a judge, and what would settle it; no reasons: it may gate."""
 
     why: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ As everything that decides, this reads a bundle and asks nobody.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 
 import msgspec
@@ -122,7 +121,9 @@ class _Parts:
         if not parts:
             # without a baseline a margin asks for nothing, and nothing must not look like a pass
             question = self._question("drop")
-            question = replace(question, blocked=(*question.blocked, _NOTHING_ASKED))
+            question = msgspec.structs.replace(
+                question, blocked=(*question.blocked, _NOTHING_ASKED)
+            )
             margin = margin_of(self.judge.margin_pp)
             parts.append(decide_judged_drop(question, margin, judged, best=None, worst=None))
         return parts

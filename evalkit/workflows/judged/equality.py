@@ -6,8 +6,9 @@ both arms can show that it does, or correct the drop case by case without that a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
 
 from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.gate.samples import Bound
@@ -28,16 +29,14 @@ Found = Literal["same", "assumed", "verified", "paired", "unverified", "differ"]
 _ENOUGH_LABELS = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledPair:
+class LabelledPair(msgspec.Struct, frozen=True, kw_only=True):
     """A case with labels on both outputs. `labelled` is baseline minus candidate, -1..1."""
 
     labelled: float
     weight: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLabels:
+class RunLabels(msgspec.Struct, frozen=True, kw_only=True):
     """The labels of a run that a judge's verdicts can be held against, by arm and case.
 
     `drift` compares the judge's errors on them with those of its calibration; None without labels.
@@ -148,11 +147,11 @@ def read_run_labels(
     )
     if judge.same_arms or judge.rubric.compare == "pair":
         # a pair is judged in both orders and under no name: neither arm can be favoured
-        return replace(labelled, equal_errors="same")
+        return msgspec.structs.replace(labelled, equal_errors="same")
     if labelled.paired_drop(cases, 0.05, Bound.WORST) is not None:
         return labelled
     found, told = _found(judge, arms)
-    return replace(labelled, equal_errors=found, told=told)
+    return msgspec.structs.replace(labelled, equal_errors=found, told=told)
 
 
 def _drift(judge: JudgeSetting, arms: Iterable[Mapping[str, JudgedItem]]) -> Drift | None:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from evalkit.gate.cases import CaseResult, TrialResult
 from evalkit.records.attempt import Attempt, Place, lent_to
@@ -24,8 +25,7 @@ _TIE = TrialResult(passed=True)
 _KNOWN_FAIL = TrialResult(passed=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeTally:
+class JudgeTally(msgspec.Struct, frozen=True, kw_only=True):
     """One judge on the cases it applies to.
 
     `cases` have its verdicts as what passed (None where there is none), `baseline` and `candidate`

@@ -11,7 +11,6 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -31,8 +30,7 @@ _FAIL_SHARE = 0.5
 _TEST_OF_FOUR = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawable:
+class Drawable(msgspec.Struct, frozen=True, kw_only=True):
     """A case's outputs, drawn together. `stratum` is fail where the judge failed one of them."""
 
     items: tuple[LabelledItem, ...]
@@ -160,8 +158,7 @@ def _snapshots(run: StoredRun, rubric: Rubric, suite: str | None) -> list[SuiteS
     return judged
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(msgspec.Struct, frozen=True):
     attempt: Attempt
     subject: Subject
 

@@ -6,7 +6,6 @@ is then that of the last whole look.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -24,8 +23,7 @@ from evalkit.workflows.runs.results import RunResults
 Execute = Callable[[Sequence[PlannedAttempt]], Awaitable[ExecutionEnd]]
 
 
-@dataclass(slots=True)
-class Escalated:
+class Escalated(msgspec.Struct):
     """Where escalation ended: the snapshots with the trials that were made whole.
 
     `end` is how making attempts ended, whole where escalation only ran out of budget; `notes` say
@@ -34,7 +32,7 @@ class Escalated:
 
     snapshots: tuple[SuiteSnapshot, ...]
     end: ExecutionEnd
-    notes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 async def escalate(

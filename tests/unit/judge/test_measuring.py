@@ -1,10 +1,9 @@
 """A judge held against labels, from items to fitness."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from evalkit.judge.items import JudgedItem
 from evalkit.judge.measuring import RunCounts, measure
