@@ -1,6 +1,6 @@
 """What every part of the configuration is: frozen, without unknown keys, without silent casts."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -54,3 +54,32 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
     )
+
+    def plain(
+        self, *, without_none: bool = False, without_defaults: bool = False
+    ) -> dict[str, Any]:
+        """The part as plain JSON, by the names of its fields; without keys that are null, or that
+        are at their default, in every part inside of it too.
+
+        `model_dump(mode="json")` says the same and builds the class first, which takes longer than
+        all that is done with most parts: what stands in a file is checked as a whole.
+        """
+        found = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if without_none and value is None:
+                continue
+            if without_defaults and value == field.get_default():
+                continue
+            found[name] = _plain(value, without_none, without_defaults)
+        return found
+
+
+def _plain(value: Any, without_none: bool, without_defaults: bool) -> Any:
+    if isinstance(value, Part):
+        return value.plain(without_none=without_none, without_defaults=without_defaults)
+    if isinstance(value, dict):
+        return {k: _plain(v, without_none, without_defaults) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(each, without_none, without_defaults) for each in value]
+    return value

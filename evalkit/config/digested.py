@@ -47,7 +47,7 @@ _FIRST: Mapping[type[Part], frozenset[str]] = {
 
 def digested(part: Part, *, exclude: Collection[str] = ()) -> dict[str, Any]:
     """The part as plain JSON, without keys that are new and at their default, nor `exclude`."""
-    plain = part.model_dump(mode="json")
+    plain = part.plain()
     found = {}
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)

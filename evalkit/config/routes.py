@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
@@ -50,10 +48,11 @@ class Retrieval(Part):
         Field(description="Indexes that may be read. Without it every index may."),
     ] = None
 
-    @model_serializer(mode="wrap")
-    def _as_it_was(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def plain(
+        self, *, without_none: bool = False, without_defaults: bool = False
+    ) -> dict[str, Any]:
         """Without what is younger than the digests of routes and was not given."""
-        settings: dict[str, Any] = serialise(self)
+        settings = super().plain(without_none=without_none, without_defaults=without_defaults)
         if self.max_tokens is None:
             settings.pop("max_tokens", None)
         return settings

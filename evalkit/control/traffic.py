@@ -62,7 +62,7 @@ class Traffic:
 
         Where two configurations limit one provider, the tighter of each limit holds.
         """
-        limits = limits or Limits()
+        limits = limits or Limits.model_construct()
         with self._lock:
             limiter = self._limiters.setdefault((provider, identity), Limiter(limits, self._clock))
             limiter.tighten(limits)

@@ -189,7 +189,7 @@ def _suite_assets(
     assert files.prompt is not None or suite.target.program is not None
     scorers: list[Any] = [
         # without what is not given, so that a kind of scorer that evalkit learns changes no digest
-        entry.model_dump(mode="json", exclude_none=True)
+        entry.plain(without_none=True)
         for entry in suite.scorers
     ]
     rubrics = {label: rubric.digest for label, rubric in files.rubrics.items()}

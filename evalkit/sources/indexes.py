@@ -95,7 +95,7 @@ class _Reading:
             self._problems.append(self._nothing(len(files)))
         if self._problems:
             raise ConfigError(self._problems)
-        settings = self._index.chunking.model_dump(mode="json", exclude_none=True)
+        settings = self._index.chunking.plain(without_none=True)
         names = {path.removeprefix(f"{self._folder}/"): digest for path, digest in files.items()}
         return IndexContent(
             name=self._name,
@@ -294,7 +294,7 @@ def index_digests(
         if name in contents:
             digests[f"indexes.{name}"] = contents[name].digest
         elif index.http is not None or index.scopes is not None:
-            digests[f"indexes.{name}"] = digest_of(index.model_dump(mode="json"))
+            digests[f"indexes.{name}"] = digest_of(index.plain())
     if names and config.scopes.model_fields_set:
-        digests["scopes"] = digest_of(config.scopes.model_dump(mode="json"))
+        digests["scopes"] = digest_of(config.scopes.plain())
     return digests

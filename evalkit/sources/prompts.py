@@ -44,7 +44,7 @@ def build_prompt(
     schema = _schema(reader, locator, file)
     if problems or tools is None or (file.output.json_schema and schema is None):
         return None
-    params: dict[str, Any] = file.params.model_dump(exclude_none=True)
+    params: dict[str, Any] = file.params.plain(without_none=True)
     return Prompt(
         name=file.name,
         version=file.version,

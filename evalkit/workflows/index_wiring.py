@@ -94,7 +94,7 @@ class IndexWiring:
     def _service(
         self, name: str, settings: HttpIndex, config: Config, transport: Callable[[], Transport]
     ) -> Retriever:
-        key = repr((name, settings.model_dump(), config.run.retries))
+        key = repr((name, settings.plain(), config.run.retries))
         if key not in self._built:
             from evalkit.control.retrieval.http import HttpRetriever
 

@@ -28,7 +28,7 @@ class PolicyWiring:
         policy = route.policies.rego
         if policy is None:
             return ()
-        key = repr((policy.model_dump(), sorted(sources.items())))
+        key = repr((policy.plain(), sorted(sources.items())))
         if key not in self._built:
             self._built[key] = self._build(route, sources)
         return (self._built[key],)

@@ -269,7 +269,7 @@ class Wiring:
         if faulty := self._faulty(config, model, known, route):
             return faulty
         name, provider = self.chosen(config, model, known)
-        key = repr((name, provider.model_dump(), known.id or model, suite, self.live, self.offline))
+        key = repr((name, provider.plain(), known.id or model, suite, self.live, self.offline))
         if key not in self._providers:
             built = self._build(name, provider, model, known, suite)
             if self.offline and built.origin == "live":

@@ -19,13 +19,13 @@ def explained_degrade(route: Route) -> DegradeExplained | None:
 def explained_breaker(config: Config) -> BreakerExplained | None:
     """When a circuit opens; None where none does."""
     rules = config.breaker
-    return None if rules is None else BreakerExplained(**rules.model_dump())
+    return None if rules is None else BreakerExplained(**rules.plain())
 
 
 def explained_limits(provider: Provider) -> LimitsExplained | None:
     """How fast a provider is asked; None where nothing says so."""
     limits = provider.limits
-    return None if limits is None else LimitsExplained(**limits.model_dump())
+    return None if limits is None else LimitsExplained(**limits.plain())
 
 
 def part_of(route: Route, model: str) -> Literal["primary", "fallback", "degrade"]:

@@ -37,7 +37,7 @@ def identify_plan(
         "the commit": git.sha,
         ASKED: asked_part(msgspec.to_builtins(request)),
         "the suites": [snapshot.suite for snapshot in prepared.snapshots],
-        "the budgets": [budget.model_dump() for budget in prepared.config.budgets],
+        "the budgets": [budget.plain() for budget in prepared.config.budgets],
         **split,
     }
     for setup, snapshot in zip(prepared.setups, prepared.snapshots, strict=True):

@@ -42,8 +42,8 @@ def take_snapshot(
         golden=golden.reference,
         golden_path=golden.path,
         cases=cases,
-        scorers=tuple(entry.model_dump(exclude_none=True) for entry in suite.scorers),
-        gate=suite.gate.model_dump(),
+        scorers=tuple(entry.plain(without_none=True) for entry in suite.scorers),
+        gate=suite.gate.plain(),
         has_baseline=setup.has_baseline,
         trials=trials,
         baseline_trials=_stored_trials(setup, "baseline"),
@@ -122,9 +122,9 @@ def _variant_texts(variant: Variant) -> dict[str, str]:
     for name in variant.assets.digests:
         kind, _, key = name.partition(".")
         if kind == "routes":
-            texts[name] = _as_yaml(variant.assets.route.model_dump(exclude_defaults=True))
+            texts[name] = _as_yaml(variant.assets.route.plain(without_defaults=True))
         elif kind == "models" and key in variant.config.models:
-            texts[name] = _as_yaml(variant.config.models[key].model_dump(exclude_defaults=True))
+            texts[name] = _as_yaml(variant.config.models[key].plain(without_defaults=True))
         elif kind == "indexes" and key in variant.config.indexes:
             texts[name] = _index_text(variant, key)
         elif variant.tree.exists(name):
@@ -134,7 +134,7 @@ def _variant_texts(variant: Variant) -> dict[str, str]:
 
 def _index_text(variant: Variant, name: str) -> str:
     """The settings of an index, and its files with their digests: not what stands in them."""
-    settings = variant.config.indexes[name].model_dump(exclude_defaults=True)
+    settings = variant.config.indexes[name].plain(without_defaults=True)
     content = variant.assets.indexes.get(name)
     if content is not None:
         settings["files"] = {path: digest[:12] for path, digest in content.files.items()}

@@ -35,9 +35,7 @@ class ListPrices:
         """What was taken from the list so far, None if nothing was."""
         if not self._used or self._at is None:
             return None
-        models = {
-            name: price.model_dump(exclude_defaults=True) for name, price in self._used.items()
-        }
+        models = {name: price.plain(without_defaults=True) for name, price in self._used.items()}
         return ListedPrices(source=self._source, at=self._at, models=models)
 
     def priced(self, config: Config) -> Config:
@@ -69,7 +67,5 @@ class ListPrices:
             except ValidationError:
                 pass  # of another evalkit: asked again
         price = list_price(address, model.id or name, date.fromisoformat(self._at))
-        self._stored.put(
-            question, None if price is None else price.model_dump(exclude_defaults=True)
-        )
+        self._stored.put(question, None if price is None else price.plain(without_defaults=True))
         return price

@@ -58,7 +58,7 @@ class ProgramWiring:
                 target = HttpTarget(
                     settings.url,
                     headers={**settings.headers, **self._secret_headers(settings, assets.name)},
-                    fields=settings.fields.model_dump(),
+                    fields=settings.fields.plain(),
                     timeout_s=settings.timeout_s or timeout_s,
                     transport=self._transport(),
                     reference=reference,

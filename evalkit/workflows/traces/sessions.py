@@ -72,7 +72,7 @@ class SessionBooks:
         """
         if self._in_force.get(route.name) is not route:
             self._in_force[route.name] = route
-            about = {"route": route.name, "digest": digest_of(route.model_dump(mode="json"))}
+            about = {"route": route.name, "digest": digest_of(route.plain())}
             self._enter("policy.in_force", whoever_runs(), about)
 
         def heard(decision: Decision) -> None:

@@ -52,10 +52,10 @@ def test_an_identity_has_the_scopes_of_its_team_and_its_organisation() -> None:
 
 def test_a_route_without_max_tokens_is_written_as_before_there_was_one() -> None:
     """Digests of routes and judges rest on it."""
-    assert Retrieval().model_dump() == {"max_chunks": None, "allow_indexes": None}
+    assert Retrieval().plain() == {"max_chunks": None, "allow_indexes": None}
     route = Route.model_validate({"name": "r", "models": {"primary": "m"}})
-    assert "max_tokens" not in route.model_dump(mode="json")["retrieval"]
-    assert Retrieval(max_tokens=5).model_dump()["max_tokens"] == 5
+    assert "max_tokens" not in route.plain()["retrieval"]
+    assert Retrieval(max_tokens=5).plain()["max_tokens"] == 5
 
 
 def test_a_service_is_a_warning_that_nothing_versions_it() -> None:

@@ -42,7 +42,7 @@ class EngineChoice(msgspec.Struct, frozen=True, kw_only=True):
         if kind == "asyncio":
             if self.address is not None:
                 raise UsageError("--engine-address is of a Ray cluster; give --engine ray with it")
-            return Engine()
+            return Engine.model_construct()
         return configured.model_copy(
             update={"kind": kind, "address": self.address or configured.address}
         )

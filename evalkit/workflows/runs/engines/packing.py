@@ -94,14 +94,14 @@ def _written_down(provider: Provider, model: str, suite: str, wiring: Wiring) ->
 def _variables(variant: Variant, wiring: Wiring) -> Iterator[str]:
     """Names of the variables that an arm's calls look in, of those that are set here."""
     config, route = variant.config, variant.assets.route
-    parts: list[Any] = [route.model_dump(), variant.assets.suite.target.model_dump()]
-    parts += [each.model_dump() for each in config.indexes.values()]
+    parts: list[Any] = [route.plain(), variant.assets.suite.target.plain()]
+    parts += [each.plain() for each in config.indexes.values()]
     for name in route.every_model:
         known = config.models.get(name)
         if known is None:
             continue
         try:
-            parts.append(wiring.chosen(config, name, known)[1].model_dump())
+            parts.append(wiring.chosen(config, name, known)[1].plain())
         except Refused:
             continue  # as above: nobody asks it
     for each in parts:
