@@ -22,6 +22,7 @@ from evalkit.report.untrusted import clip, one_line
 
 _FIRST = 3
 _MOST_INPUT = 110
+_HANG = 2
 
 
 def run_text(
@@ -31,7 +32,12 @@ def run_text(
 
     `quiet` gives the one line. `screen` is stdout's unless given.
     """
-    page = Page(screen or screen_of(sys.stdout))
+    screen = screen or screen_of(sys.stdout)
+    if quiet:
+        line = "".join(_verdict_line(run.record, comparison))
+        if _is_plain(line, screen):
+            return f"{line.rstrip()}\n"
+    page = Page(screen)
     put_verdict(page, run.record, comparison)
     if quiet:
         return page.text()
@@ -57,14 +63,25 @@ def run_text(
 
 def put_verdict(page: Page, record: RunRecord, comparison: Comparison) -> None:
     """The one line that says how the run came out."""
-    word = run_mark(record)
+    word, rest = _verdict_line(record, comparison)
     line = styled(word, run_style(word))
-    if record.state != "running":  # what has not ended has no exit code
-        line.append(f" (exit {record.exit_code})")
+    line.append(rest)
+    page.line(line, hang=_HANG)
+
+
+def _verdict_line(record: RunRecord, comparison: Comparison) -> tuple[str, str]:
+    """The mark of the run, and the rest of the one line."""
+    # what has not ended has no exit code
+    code = "" if record.state == "running" else f" (exit {record.exit_code})"
     scripted = scripted_words(origins_of(comparison))
     reason = one_line(run_reason(record)) + (f" ({scripted})" if scripted else "")
-    line.append(f"  {reason}")
-    page.line(line, hang=2)
+    return run_mark(record), f"{code}  {reason}"
+
+
+def _is_plain(line: str, screen: Screen) -> bool:
+    """Whether a line needs neither colour nor wrapping, for which rich takes a while to load."""
+    fits = line.isascii() and line.isprintable() and len(line) <= screen.width - _HANG
+    return fits and not screen.color
 
 
 def _put_first_changes(page: Page, suite: SuiteComparison) -> None:

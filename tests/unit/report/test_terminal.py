@@ -156,6 +156,18 @@ def test_quiet_is_the_verdict_line(make_run: MakeRun, regressed: Sides) -> None:
     assert page == WIDE_PAGE.split("\n", 1)[0] + "\n"
 
 
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("width", [40, 72, 73, 74, 75, 76, 110])
+def test_quiet_wraps_and_colours_its_line_as_the_whole_page_does(
+    make_run: MakeRun, regressed: Sides, width: int, color: bool
+) -> None:
+    run, passes = make_run(regressed)
+    screen = Screen(width=width, color=color)
+    page = run_text(run, compare_run(run, passes), quiet=True, screen=screen)
+    whole = run_text(run, compare_run(run, passes), screen=screen)
+    assert whole.split("\n\n", 1)[0] + "\n" == page
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 110])
 def test_every_width_is_kept_but_for_what_is_there_to_be_copied(
     make_run: MakeRun, regressed: Sides, width: int
