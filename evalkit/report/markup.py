@@ -5,10 +5,9 @@ nothing into markup, HTML, images, links or mentions. Sentences of ours that may
 through `prose`.
 """
 
-import html
 import re
 
-from evalkit.report.untrusted import one_line, visible
+from evalkit.report.untrusted import html_text, one_line, visible
 
 _RUN = re.compile(r"`+")
 # an underscore within a word is none
@@ -46,7 +45,7 @@ def prose(text: str) -> str:
 
 def html_code(text: str) -> str:
     """The text as HTML code, for the places where Markdown is not read, such as a summary."""
-    return f"<code>{html.escape(one_line(text)) or '(empty)'}</code>"
+    return f"<code>{html_text(one_line(text)) or '(empty)'}</code>"
 
 
 def cells(*values: str) -> str:

@@ -31,6 +31,12 @@ def one_line(text: str) -> str:
     return re.sub(r"[ \t]*\n\s*", " ⏎ ", visible(text).strip()).replace("\t", " ")
 
 
+def html_text(text: str) -> str:
+    """The text as HTML that shows it, in an attribute as well."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace('"', "&quot;").replace("'", "&#x27;")
+
+
 def clip(text: str, limit: int) -> str:
     """About `limit` characters and a note of how many more there are, where that is shorter."""
     if len(text) <= limit + _NOTE:

@@ -4,10 +4,9 @@ Everything else is text: what a terminal would obey is written out (`untrusted.v
 escaped. So text of models, cases and servers can stand anywhere a string is accepted.
 """
 
-import html
 from collections.abc import Iterable
 
-from evalkit.report.untrusted import visible
+from evalkit.report.untrusted import html_text, visible
 
 Attribute = str | int | bool | None
 _EMPTY = frozenset({"meta", "link", "input", "br", "hr", "wbr"})
@@ -44,7 +43,7 @@ def escape(text: str) -> Markup:
     """Text as HTML that shows it and does nothing else; markup stays what it is."""
     if isinstance(text, Markup):
         return text
-    return Markup(html.escape(visible(text), quote=True))
+    return Markup(html_text(visible(text)))
 
 
 def _flat(children: Iterable[Children]) -> Iterable[str]:
