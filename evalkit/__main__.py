@@ -20,8 +20,10 @@ def main() -> None:
         if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and some shells set it
             signal.signal(each, _leave)
     from evalkit.collector import look_hardly_ever
+    from evalkit.environment import ask_for_no_plugins
 
     look_hardly_ever()
+    ask_for_no_plugins()
     from evalkit.cli.main import main as run
 
     run()

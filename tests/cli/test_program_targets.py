@@ -42,6 +42,24 @@ def test_a_function_is_called_with_the_input_of_every_case(
     assert {"app.py", "helper.py", "target.python"} <= set(digests)
 
 
+PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
+
+@pytest.mark.parametrize("given", [{}, {PLUGINS: "logfire"}])
+def test_a_program_has_the_environment_of_the_command_and_nothing_of_evalkits_own(
+    evalkit: Evalkit, tmp_path: Path, given: dict[str, str]
+) -> None:
+    source = f"import os\ndef answer(given):\n    return str(os.environ.get({PLUGINS!r}))\n"
+    project = python_project(tmp_path / "function", source, cases=2)
+    evalkit("run", cwd=project.root, environ=given)
+    script = f"import json, os; print(json.dumps({{'output': str(os.environ.get({PLUGINS!r}))}}))"
+    target = {"command": {"argv": [sys.executable, "-c", script]}}
+    command = program_project(tmp_path / "command", target, cases=2)
+    evalkit("run", cwd=command.root, environ=given)
+    for root in (project.root, command.root):
+        assert {each["output"] for each in attempts(root)} == {given.get(PLUGINS, "None")}
+
+
 def test_calls_of_a_session_go_through_the_core(evalkit: Evalkit, tmp_path: Path) -> None:
     project = python_project(tmp_path / "p", ASYNC_WITH_SESSION, cases=10)
     rows = [

@@ -1,13 +1,13 @@
 """A command as what is tested: a process for every attempt, JSON in and JSON out."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from evalkit.environment import environment_of_programs
 from evalkit.errors import Refused
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import (
@@ -70,7 +70,7 @@ class CommandTarget(ProgramTarget):
     async def _ask(self, case: Case, trial: int, play: Play) -> ProgramAnswer:
         async with attributed(self._door, play, trial) as token:
             more = {} if self._door is None else self._door.environ(token)
-            return await self._run(case, {**os.environ, **more})
+            return await self._run(case, {**environment_of_programs(), **more})
 
     async def _run(self, case: Case, environ: Mapping[str, str]) -> ProgramAnswer:
         try:

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from evalkit.environment import environment_of_programs
 from evalkit.execute.programs.answer import MAX_BYTES, TargetFailed, clip_tail
 from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
 from evalkit.ports import ModelDoor
@@ -55,7 +55,7 @@ class PythonHost:
         process = await TargetProcess.start(
             [sys.executable, "-P", "-c", _BOOT, package, str(folder), call],
             folder=folder,
-            environ={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more},
+            environ={**environment_of_programs(), "PYTHONDONTWRITEBYTECODE": "1", **more},
             minder=minder,
             limit=MAX_BYTES + 1024,
         )
