@@ -138,7 +138,7 @@ def replay(
         progress_display(sys.stderr, clock=clock, quiet=quiet or json_) as progress,
     ):
         stored = run_suites(
-            request, wiring=Wiring(root, live=live), on_event=progress, command=command
+            request, wiring=Wiring(root, live=live, alone=True), on_event=progress, command=command
         )
         ending.take(stored)
     if json_:

@@ -111,7 +111,7 @@ def run(
         if resume is not None:
             stored = resume_run(
                 resume,
-                wiring=lambda asked: Wiring(root, live=asked.live),
+                wiring=lambda asked: Wiring(root, live=asked.live, alone=True),
                 root=root,
                 on_event=progress,
                 engine=choice,
@@ -119,7 +119,7 @@ def run(
         else:
             stored = run_suites(
                 request,
-                wiring=Wiring(root, live=live),
+                wiring=Wiring(root, live=live, alone=True),
                 on_event=progress,
                 command=command,
                 engine=choice,

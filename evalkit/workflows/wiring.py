@@ -65,8 +65,11 @@ class Wiring:
         transport: StreamingTransport | None = None,
         environ: Mapping[str, str] = os.environ,
         traffic: Traffic | None = None,
+        alone: bool = False,
     ) -> None:
-        """Nothing is opened before it is needed. `traffic` is the process's, to share it."""
+        """Nothing is opened before it is needed. `traffic` is the process's, to share it; `alone`
+        tells that the process is there for this and nothing else.
+        """
         self.root = root
         self.live = live
         self.clock = clock or SystemClock()
@@ -74,6 +77,7 @@ class Wiring:
         self.traffic = traffic or Traffic(self.clock)
         self.flights = Flights(self.clock)
         self._transport = transport
+        self._alone = alone
         self._providers: dict[str, ProviderPort] = {}
         self._wrap: Callable[[ProviderPort], ProviderPort] | None = None
         self._faults: Mapping[str, Fault] = {}
@@ -385,7 +389,7 @@ class Wiring:
         if self._transport is None:
             from evalkit.control.providers.transport import build_transport
 
-            self._transport = build_transport()
+            self._transport = build_transport(alone=self._alone)
         return self._transport
 
     async def close(self) -> None:

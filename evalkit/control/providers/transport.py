@@ -7,6 +7,8 @@ headers (benchmarks/floor.py).
 import asyncio
 import os
 import ssl
+import sys
+import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,9 +27,16 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 
 
-def build_transport() -> "HttpTransport":
-    """The transport of a run. Nothing is imported or opened before the first call."""
-    return HttpTransport()
+# where OpenSSL is told to look for authorities
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def build_transport(*, alone: bool = False) -> "HttpTransport":
+    """The transport of a run. Nothing is imported or opened before the first call.
+
+    `alone` is as HttpTransport takes it.
+    """
+    return HttpTransport(alone=alone)
 
 
 def environment_proxy(url: str) -> str | None:
@@ -48,7 +57,8 @@ class HttpTransport:
     `proxy_for` names the proxy of a URL, `trusted` the authorities of certificates (by default
     those of the environment or Mozilla's), `resolver` makes who finds hosts by name. Connections
     are kept; the runner bounds how many there are. A reply above `max_reply_bytes`, once it is
-    unpacked, is refused.
+    unpacked, is refused. `alone` tells that nobody but such transports uses aiohttp in this
+    process, which then takes half as long to import.
     """
 
     def __init__(
@@ -58,6 +68,7 @@ class HttpTransport:
         max_reply_bytes: int = MAX_REPLY_BYTES,
         trusted: ssl.SSLContext | None = None,
         resolver: "Callable[[], AbstractResolver] | None" = None,
+        alone: bool = False,
     ) -> None:
         """Nothing is opened before the first call."""
         self._proxy_for = proxy_for
@@ -67,6 +78,7 @@ class HttpTransport:
         self._client: aiohttp.ClientSession | None = None
         self._trusted = trusted
         self._resolver = resolver
+        self._alone = alone
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -235,6 +247,8 @@ class HttpTransport:
         return found
 
     def _open_client(self) -> "aiohttp.ClientSession":
+        if self._alone:
+            _load_aiohttp()
         import aiohttp
 
         # No cookies and no netrc: a run sends what its configuration says and nothing else.
@@ -283,6 +297,25 @@ def _headers_of(reply: "aiohttp.ClientResponse") -> dict[str, str]:
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _load_aiohttp() -> None:
+    """Import aiohttp without the authorities that it reads for requests which bring none along.
+
+    All of ours over TLS bring theirs (`_new_options`). A request that did not would fail, whoever
+    answers it.
+    """
+    # a thread's import might meet a program that is being started, with this environment
+    if "aiohttp" in sys.modules or threading.current_thread() is not threading.main_thread():
+        return
+    kept = {name: os.environ[name] for name in _AUTHORITIES if name in os.environ}
+    os.environ.update(dict.fromkeys(_AUTHORITIES, os.devnull))
+    try:
+        import aiohttp  # noqa: F401
+    finally:
+        for name in _AUTHORITIES:
+            del os.environ[name]
+        os.environ.update(kept)
 
 
 def _trusted_authorities() -> ssl.SSLContext:
