@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+_AMOUNTS = ("cost_usd", "tokens", "latency_s")
+
 
 class TrialResult(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a case.
@@ -30,9 +32,9 @@ class TrialResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError for an amount that is negative, infinite or NaN."""
-        for name in ("cost_usd", "tokens", "latency_s"):
-            amount = getattr(self, name)
-            if amount is not None and not (math.isfinite(amount) and amount >= 0):
+        for amount in (self.cost_usd, self.tokens, self.latency_s):
+            if amount is not None and not 0 <= amount < math.inf:
+                name = next(each for each in _AMOUNTS if getattr(self, each) is amount)
                 raise ValueError(f"{name} is a finite amount of at least 0, not {amount}")
 
 

@@ -53,15 +53,15 @@ class Arm:
         self._modes = modes
         self._own = bytearray(len(self.cases) * self.trials)
         self._lent: dict[int, tuple[int, ...]] = {}
-        self._known: dict[Results, Results] = {}
+        # by the states of its trials, of which there are few kinds
+        self._known: dict[bytes, Results] = {}
         self._read()
 
     def _read(self) -> None:
         lent: set[int] = set()
         for attempt, position in self._mine():
             if 1 <= attempt.trial <= self.trials:
-                passed = self._passes.get(attempt.place)
-                state = _UNKNOWN if passed is None else _PASSED if passed else _FAILED
+                state = _state(self._passes.get(attempt.place))
                 self._own[position * self.trials + attempt.trial - 1] = _MADE | state
             if attempt.pooled_from is not None:
                 lent.add(position)
@@ -91,14 +91,16 @@ class Arm:
     def results(self, position: int) -> Results:
         """Whether each trial of a case passed."""
         start = position * self.trials
-        own = self._own[start : start + self.trials]
-        found: Results = tuple([_RESULTS[state & ~_MADE] for state in own])
+        states = bytes(self._own[start : start + self.trials])
         lent = self._lent.get(position)
         if lent:
             case = self.case(position).id
             places = ((self.suite, self.variant, case, trial) for trial in lent)
-            found += tuple(self._passes.get(place) for place in places)
-        return self._known.setdefault(found, found)
+            states += bytes(_state(self._passes.get(place)) for place in places)
+        found = self._known.get(states)
+        if found is None:
+            found = self._known[states] = tuple([_RESULTS[state & ~_MADE] for state in states])
+        return found
 
     def numbers(self, position: int) -> tuple[int, ...]:
         """The trials that the results of a case are of."""
@@ -150,6 +152,10 @@ class Arm:
         path = self.snapshot.golden_path
         line = self.snapshot.cases.line_of(case)
         return f"{path}:{line}" if path and line is not None else path or None
+
+
+def _state(passed: bool | None) -> int:
+    return _UNKNOWN if passed is None else _PASSED if passed else _FAILED
 
 
 def judges_apart(snapshot: SuiteSnapshot) -> frozenset[str]:

@@ -297,5 +297,5 @@ def _test_xml(test: _Test, name: str) -> str:
 
 def _attributes(**values: str) -> str:
     return "".join(
-        f' {name}="{legal(value).translate(_IN_ATTRIBUTE)}"' for name, value in values.items()
+        [f' {name}="{legal(value).translate(_IN_ATTRIBUTE)}"' for name, value in values.items()]
     )

@@ -81,8 +81,8 @@ def classify(before: Results | None, after: Results) -> ChangeKind:
 
 def _bounds(results: Results) -> tuple[int, int]:
     """The fewest and the most trials that may have passed."""
-    passes = sum(result is True for result in results)
-    return passes, passes + sum(result is None for result in results)
+    passes = results.count(True)
+    return passes, passes + results.count(None)
 
 
 def describe_change(rows: Rows, row: int, kind: ChangeKind) -> CaseChange:

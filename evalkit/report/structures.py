@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 _Keys = tuple[str | int, ...]
+_ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 
 
@@ -87,7 +88,7 @@ def dotted(keys: Sequence[str | int]) -> str:
 def encode(value: Any) -> str:
     """A JSON value on one line, in any script."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _ENCODE(value)
     except RecursionError:
         return "(nested too deeply to show)"
 

@@ -29,6 +29,8 @@ class AttemptLines(Sequence[Attempt]):
 
     def __init__(self, path: Path, *, held_bytes: int = HELD_BYTES) -> None:
         """Reads the whole file; one that is not there holds nothing."""
+        # of every line, also of those that were made again
+        self.billed_usd, self.tokens = 0.0, 0
         self._path = path
         self._file = FileSpans(path)
         self._held_bytes = held_bytes
@@ -60,8 +62,13 @@ class AttemptLines(Sequence[Attempt]):
                 self._held = None
 
     def _take(self, attempt: Attempt) -> None:
-        before = self.line_of(attempt.place)
-        number = self._index.add(key_of(attempt.suite, attempt.variant, attempt.case))
+        if attempt.billed_usd or attempt.origin == "live":
+            self.billed_usd += attempt.billed_usd
+            self.tokens += attempt.usage.total
+        place = attempt.place
+        key = key_of(*place[:3])
+        before = self._first_of(key, place)
+        number = self._index.add(key)
         self._trials.append(_short(attempt.trial))
         if before is not None:
             self._last[before] = number
@@ -69,8 +76,11 @@ class AttemptLines(Sequence[Attempt]):
 
     def line_of(self, place: Place) -> int | None:
         """The number of the first line about a place."""
+        return self._first_of(key_of(*place[:3]), place)
+
+    def _first_of(self, key: int, place: Place) -> int | None:
         trial = _short(place[3])
-        for number in self._index.find(key_of(*place[:3])):
+        for number in self._index.find(key):
             same = self._trials[number] == trial and number not in self._again
             if same and self._line(number).place == place:
                 return number

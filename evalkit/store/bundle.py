@@ -144,7 +144,8 @@ class Bundle:
         """
         with explained("make", self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        journal = RunJournal(self.path, finished=(calls or RunCalls()).finished)
+        told = calls or RunCalls()
+        journal = RunJournal(self.path, counted=told.counted, finished=told.finished)
         for folder in (self.path, self.path / ASSETS):
             drop_unfinished(folder)
         return journal
@@ -176,21 +177,34 @@ class Bundle:
         file of up to `held_bytes` is kept in memory."""
         return AttemptLines(self._inside(ATTEMPTS), held_bytes=held_bytes)
 
-    def spent(self) -> tuple[float, int]:
+    def spent(
+        self, attempts: AttemptLines | None = None, calls: RunCalls | None = None
+    ) -> tuple[float, int]:
         """USD billed and tokens used by every line of the journal, also those made again, by its
-        judges, and by calls for what was not finished."""
-        decoder = msgspec.json.Decoder(_BilledLine)
-        usd, tokens = unfinished_spent(self._inside(CALLS), self._journalled)
-        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
-            if attempt.billed_usd or attempt.origin == "live":
-                usd += attempt.billed_usd
-                tokens += attempt.usage.total
+        judges, and by calls for what was not finished.
+
+        `attempts` were read from it, and `calls` are open: what they know is not read again.
+        """
+        usd, tokens = self._billed() if attempts is None else (attempts.billed_usd, attempts.tokens)
         for judgment in read_lines(self._inside(JUDGMENTS), _JUDGMENTS, journal=True):
             # an opinion that was taken over was paid for where it was asked for
             for call in () if judgment.shared else judgment.opinion.calls:
                 if call.billed_usd or call.origin == "live":
                     usd += call.billed_usd
                     tokens += call.usage.total
+        if calls is None or not calls.all_counted:
+            more_usd, more_tokens = unfinished_spent(self._inside(CALLS), self._journalled)
+            usd, tokens = usd + more_usd, tokens + more_tokens
+        return usd, tokens
+
+    def _billed(self) -> tuple[float, int]:
+        """The same of its attempts alone."""
+        usd, tokens = 0.0, 0
+        decoder = msgspec.json.Decoder(_BilledLine)
+        for attempt in read_lines(self._inside(ATTEMPTS), decoder, journal=True):
+            if attempt.billed_usd or attempt.origin == "live":
+                usd += attempt.billed_usd
+                tokens += attempt.usage.total
         return usd, tokens
 
     def judgments(self) -> tuple[Judgment, ...]:

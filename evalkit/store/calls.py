@@ -104,7 +104,7 @@ class WorkCalls:
 
     def asked(self, key: str, *, usd: float, tokens: int) -> int:
         """Write down that a call is about to leave. Raises StoreError; then it must not."""
-        number = self._calls.next_id()
+        number = self._calls.begin(self._work)
         self._calls.write(
             CallAsked(
                 id=number, work=self._work, round=self._round, key=key, usd=usd, tokens=tokens
@@ -136,6 +136,9 @@ class RunCalls:
         self._finished: Counter[str] = Counter()
         self._earlier: dict[str, _Earlier] = {}
         self._last_id = 0
+        self._is_new = False
+        # what calls were made for and no line of the journal counts, as what is under way
+        self._uncounted: set[str] = set()
         self._encode = msgspec.json.Encoder().encode
 
     def open(self, path: Path, journalled: Tell) -> CallsLeft:
@@ -145,7 +148,8 @@ class RunCalls:
         earlier process was killed are written down as charged at their upper bound, and told.
         """
         self._path = path
-        if not path.exists():
+        self._is_new = not path.exists()
+        if self._is_new:
             return CallsLeft()
         # of what is done and not made again, no reply is kept in memory
         told = self._journalled = journalled()
@@ -197,13 +201,25 @@ class RunCalls:
     def finished(self, work: str) -> None:
         """A piece of work was journalled: its calls are counted there."""
         self._finished[work] += 1
+        self._uncounted.discard(work)
 
     def _round(self, work: str) -> int:
         """How often a piece of work was made before."""
         return self._journalled.rounds(work) + self._finished[work]
 
-    def next_id(self) -> int:
-        """A number that no call of the run has."""
+    def counted(self, work: str) -> None:
+        """The same of work that is made once in a process, which is no round of its own."""
+        self._uncounted.discard(work)
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether the journal counts every call of the run. Of a run that an earlier process began
+        only its file tells."""
+        return self._is_new and not self._uncounted
+
+    def begin(self, work: str) -> int:
+        """A number that no call of the run has, for one that is made for `work`."""
+        self._uncounted.add(work)
         self._last_id += 1
         return self._last_id
 

@@ -16,7 +16,7 @@ import msgspec
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
-from evalkit.records.call_log import judgment_work
+from evalkit.records.call_log import attempt_work, judgment_work
 from evalkit.records.judgment import Judgment
 from evalkit.records.run import TraceRecord
 from evalkit.store.files import explain, explained, open_plain
@@ -97,12 +97,16 @@ def _end_of_last_line(descriptor: int) -> int:
 class RunJournal:
     """Implements ports.Journal for one run. Holds the run's lock until it is closed."""
 
-    def __init__(self, folder: Path, *, finished: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, *, counted: Callable[[str], None], finished: Callable[[str], None]
+    ) -> None:
         """Lock the run and open its files. Raises StoreError, also where the run is locked.
 
         `finished` is told of every opinion that was journalled, as `records.call_log` names work:
-        one that is an error may be asked for again by this process. An attempt is made once.
+        one that is an error may be asked for again by this process. An attempt is made once, and
+        `counted` is told of it.
         """
+        self._counted = counted
         self._finished = finished
         self._lock = RunLock(folder / LOCK)
         files: list[LineFile] = []
@@ -138,6 +142,7 @@ class RunJournal:
             if attempt.spans or len(kept) != len(events):
                 attempt = msgspec.structs.replace(attempt, decisions=kept, spans=())
         self._attempts.append(self._encoder.encode(attempt) + b"\n")
+        self._counted(attempt_work(attempt.place))
 
     def append_judgment(self, judgment: Judgment) -> None:
         """Write what a judge said of an attempt that is in the journal. Raises StoreError."""

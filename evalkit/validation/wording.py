@@ -5,6 +5,7 @@ from typing import Any
 
 MESSAGE_LENGTH = 200
 VALUE_LENGTH = 70
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Missing:
@@ -30,7 +31,7 @@ def show(value: Any, length: int = VALUE_LENGTH) -> str:
     if isinstance(value, str):
         value = clip(value, 4 * length)  # so that a long reply is not encoded for nothing
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = _ENCODE(value)
     except (ValueError, RecursionError):  # more digits, or levels, than Python prints
         text = f"a {type(value).__name__} too large to show"
     return clip(text, length)

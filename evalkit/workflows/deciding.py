@@ -20,7 +20,7 @@ from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.workflows.gate_settings import gate_settings
 from evalkit.workflows.judged.deciding import SuiteJudges
 from evalkit.workflows.scoring import SuiteScoring
-from evalkit.workflows.tabled_cases import TabledCases
+from evalkit.workflows.tabled_cases import HELD_CASES, TabledCases
 
 
 def score_attempts(
@@ -93,6 +93,7 @@ class ResultTable:
         self._scores = find_scores(scores)
         self._judgments = tuple(judgments)
         self._labels = tuple(labels)
+        self._tabled: dict[tuple[str, int], TabledCases] = {}
         scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
         self.outcomes = Outcomes(
             {
@@ -122,7 +123,13 @@ class ResultTable:
 
     def cases(self, snapshot: SuiteSnapshot, trials: int) -> Sequence[CaseResult]:
         """Every case in every arm after `trials` trials, with what other runs lent."""
-        return TabledCases(snapshot, self.outcomes.suites[snapshot.suite], trials)
+        asked = snapshot.suite, trials
+        tabled = self._tabled.get(asked)
+        if tabled is None:
+            tabled = TabledCases(snapshot, self.outcomes.suites[snapshot.suite], trials)
+            if sum(map(len, self._tabled.values())) + len(tabled) <= HELD_CASES:
+                self._tabled[asked] = tabled
+        return tabled
 
 
 def table_of(run: StoredRun) -> ResultTable:

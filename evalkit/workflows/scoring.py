@@ -101,6 +101,8 @@ class SuiteScoring:
     ) -> TrialResult:
         """The attempt as the gate reads it. Only a live call has a latency worth comparing."""
         measured = attempt.has_result
+        case = self._case(attempt)
+        broken = violations(attempt, case)
         return TrialResult(
             passed=self.passed(scores, attempt),
             cost_usd=attempt.cost_usd if measured else None,
@@ -108,17 +110,18 @@ class SuiteScoring:
             latency_s=attempt.latency_s if attempt.origin == "live" else None,
             guardrail=guardrail_triggered(attempt) if measured else None,
             tools_correct=_tools_correct(scores),
-            complied=self._complied(attempt) if measured else None,
-            judges_disagree=_judges_disagree(judgments.values()),
-            violations=violations(attempt, self._case(attempt)),
+            complied=_complied(attempt, case, broken) if measured else None,
+            judges_disagree=_judges_disagree(judgments.values()) if judgments else None,
+            violations=broken,
         )
 
-    def _complied(self, attempt: Attempt) -> bool:
-        """Whether no policy had to step in, or one did where the case expects it."""
-        case = self._case(attempt)
-        if violations(attempt, case):
-            return False
-        return case.expected.get("blocked") is True or not _denied(attempt)
+
+def _complied(attempt: Attempt, case: Case, broken: Sequence[str]) -> bool:
+    """Whether no policy had to step in, or one did where the case expects it; `broken` are the
+    attempt's violations."""
+    if broken:
+        return False
+    return case.expected.get("blocked") is True or not _denied(attempt)
 
 
 def _tools_correct(scores: Sequence[Score]) -> bool | None:

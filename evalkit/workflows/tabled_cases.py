@@ -9,7 +9,7 @@ from evalkit.records.case import Case
 from evalkit.records.outcomes import SuiteOutcomes
 from evalkit.records.run import SuiteSnapshot
 
-_HELD = 5_000
+HELD_CASES = 5_000
 """So many cases are kept as they were made; of more each reading makes them again."""
 
 
@@ -43,7 +43,7 @@ class TabledCases(DistinctCases):
         if self._held is not None:
             return iter(self._held)
         made = (self._case(at, case) for at, case in enumerate(self._snapshot.cases))
-        if len(self) > _HELD:
+        if len(self) > HELD_CASES:
             return made
         self._held = list(made)
         return iter(self._held)

@@ -11,6 +11,7 @@ from evalkit.records.run import CallFailures, RunRecord, RunState, StoredRun
 from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
+from evalkit.store.calls import RunCalls
 from evalkit.workflows.deciding import ResultTable, decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.replay.unrecorded import unrecorded_calls
@@ -32,6 +33,7 @@ def finish_run(
     results: RunResults,
     ended: Escalated,
     *,
+    calls: RunCalls,
     failures: tuple[CallFailures, ...] = (),
     now: datetime,
     duration_s: float,
@@ -39,8 +41,8 @@ def finish_run(
 ) -> StoredRun:
     """Decide, and write all that a bundle holds beside its journal. Returns what was written.
 
-    `before_last` does what has to be done of a run that is complete: one that is killed in it is
-    not complete yet, and does it again when it is resumed.
+    `calls` are those of the run, still open. `before_last` does what has to be done of a run that
+    is complete: one that is killed in it is not complete yet, and does it again when it is resumed.
     """
     end, snapshots = ended.end, ended.snapshots
     attempts, scores = results.attempts, results.write_scores()
@@ -70,7 +72,7 @@ def finish_run(
         stopped=_stopped(end),
         why=_why(verdict, end, record),
         # the ledger knows more: calls whose process was killed, or that were cut off
-        billed_usd=max(bundle.spent()[0], prepared.ledger.spent_usd),
+        billed_usd=max(bundle.spent(attempts, calls)[0], prepared.ledger.spent_usd),
         failures=failures,
         warnings=(
             *record.warnings,

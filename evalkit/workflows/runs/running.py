@@ -286,6 +286,7 @@ async def _execute(
             bundle,
             results,
             ended,
+            calls=calls,
             failures=emit.failures,
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,

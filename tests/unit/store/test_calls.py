@@ -274,3 +274,23 @@ def test_nothing_is_left_of_a_run_that_is_whole(run: Run) -> None:
     assert [msgspec.json.decode(line)["type"] for line in lines] == ["asked", "ended"]
     world.calls.remove()
     assert not run.path.exists()
+
+
+def test_calls_are_counted_once_their_work_is_journalled(tmp_path: Path) -> None:
+    calls = RunCalls()
+    calls.open(tmp_path / "calls.jsonl", Journalled)
+    assert calls.all_counted
+    for work in ("an attempt", "an opinion"):
+        made = calls.of(work)
+        assert made is not None
+        made.ended(made.asked("key", usd=1.0, tokens=10), usd=0.5, tokens=5)
+        assert not calls.all_counted
+    calls.counted("an attempt")
+    assert not calls.all_counted
+    calls.finished("an opinion")
+    assert calls.all_counted
+    calls.close()
+    later = RunCalls()
+    later.open(tmp_path / "calls.jsonl", Journalled)
+    assert not later.all_counted  # what the earlier process left is in the file alone
+    later.close()

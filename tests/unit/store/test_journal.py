@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.records.attempt import Attempt
+from evalkit.records.call_log import attempt_work
 from evalkit.store.bundle import Bundle
+from evalkit.store.calls import RunCalls
 from evalkit.store.journal import LineFile
 
 Build = Callable[..., Any]
@@ -92,6 +95,34 @@ def test_what_was_spent_counts_lines_that_were_made_again(bundle: Bundle, attemp
         journal.append(attempt(origin="live", billed_usd=0.5))
         journal.append(attempt(case="t-2", origin="cache"))
     assert bundle.spent()[0] == 0.75
+
+
+def test_what_a_process_knows_of_its_calls_is_what_the_files_tell(
+    bundle: Bundle, attempt: Build
+) -> None:
+    for _ in ("a new run", "one that is gone on with"):
+        calls = RunCalls()
+        with bundle.journal(calls) as journal, closing(calls):
+            bundle.open_calls(calls)
+            attempts = bundle.attempts()
+            for case in ("t-1", "t-2"):
+                made = attempt(case=case, origin="live", billed_usd=0.5)
+                work = calls.of(attempt_work(made.place))
+                assert work is not None
+                number = work.asked("key", usd=2.0, tokens=20)
+                attempts.refresh()
+                # in flight: at its upper bound
+                before = bundle.spent()
+                assert bundle.spent(attempts, calls) == before
+                work.ended(number, usd=0.5, tokens=5)
+                journal.append(made)
+                attempts.refresh()
+                assert bundle.spent(attempts, calls) == bundle.spent()
+                assert bundle.spent()[0] == before[0] - 2.0 + 0.5
+            left = calls.of(attempt_work(attempt(case="t-3").place))
+            assert left is not None
+            left.ended(left.asked("key", usd=1.0, tokens=10), usd=0.25, tokens=3)
+            assert bundle.spent(attempts, calls) == bundle.spent()
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
