@@ -17,7 +17,7 @@ from evalkit.records.score import Score
 from evalkit.store.attempt_lines import HELD_BYTES, AttemptLines
 from evalkit.store.calls import CALLS, Journalled, RunCalls, unfinished_spent
 from evalkit.store.file_spans import FileSpans
-from evalkit.store.files import drop_unfinished, explained, read_whole, write_whole
+from evalkit.store.files import drop_unfinished, explained, read_whole, write_beside, write_whole
 from evalkit.store.journal import (
     ATTEMPTS,
     JUDGMENTS,
@@ -27,6 +27,7 @@ from evalkit.store.journal import (
     placed_lines,
     read_lines,
 )
+from evalkit.store.keeping import Keeping
 from evalkit.store.labels import run_labels
 from evalkit.store.schema import decode_record
 from evalkit.store.score_lines import ScoreLines
@@ -99,12 +100,15 @@ class Bundle:
         except FileNotFoundError as error:
             raise StoreError(f"{self.path} holds no {RECORD}, so it is no run bundle") from error
 
-    def write_snapshot(self, snapshot: SuiteSnapshot) -> None:
-        """Replace assets/<suite>.cases.jsonl and assets/<suite>.json, which counts its lines."""
+    def write_snapshot(self, snapshot: SuiteSnapshot, keeping: Keeping | None = None) -> None:
+        """Replace assets/<suite>.cases.jsonl and assets/<suite>.json, which counts its lines; with
+        `keeping` once that is waited for."""
         lines = CaseLines(snapshot.cases)
-        write_whole(self._inside(ASSETS, cases_name(snapshot.suite)), lines)
+        keep_cases = write_beside(self._inside(ASSETS, cases_name(snapshot.suite)), lines)
         path = self._inside(ASSETS, f"{snapshot.suite}.json")
-        write_whole(path, _indented(encode_snapshot(snapshot, lines.digest)))
+        keep_rest = write_beside(path, _indented(encode_snapshot(snapshot, lines.digest)))
+        for keep in (keep_cases, keep_rest):
+            keep() if keeping is None else keeping.begin(keep)
 
     def snapshots(self) -> tuple[SuiteSnapshot, ...]:
         """The snapshots of the record's suites, in its order.
@@ -262,11 +266,15 @@ class Bundle:
         found = self.attempts() if attempts is None else attempts
         return ScoreLines(self._inside(SCORES), found)
 
-    def write_report(self, name: str, text: str | Iterable[str]) -> Path:
-        """Replace a report such as report.md, given whole or in pieces, and return its path."""
+    def write_report(
+        self, name: str, text: str | Iterable[str], keeping: Keeping | None = None
+    ) -> Path:
+        """Replace a report such as report.md, given whole or in pieces, and return its path; with
+        `keeping` once that is waited for."""
         path = self.path / name
         pieces = (text,) if isinstance(text, str) else text
-        write_whole(path, (piece.encode("utf-8", "replace") for piece in pieces))
+        keep = write_beside(path, (piece.encode("utf-8", "replace") for piece in pieces))
+        keep() if keeping is None else keeping.begin(keep)
         return path
 
     def discard(self) -> None:

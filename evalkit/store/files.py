@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -47,23 +47,45 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
 
     Folders above it are made. Raises StoreError; then the old content stands.
     """
+    write_beside(path, content)()
+
+
+def write_beside(path: Path, content: bytes | Iterable[bytes]) -> Callable[[], None]:
+    """The first half of `write_whole`: the content is written, and stands beside its place. What is
+    returned puts it there, and is called once, in any thread; it raises StoreError as well."""
     # The name holds the process id: two processes never write one temporary file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+    def keep() -> None:
+        with explained("write", path):
+            try:
+                with file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
+            sync_folder(path.parent)
+
     with explained("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.unlink(missing_ok=True)
-            with open(temporary, "xb") as file:  # never through a link that stands there
+            file = open(temporary, "xb")  # noqa: SIM115 -- never through a link; closed by `keep`
+            try:
                 for piece in (content,) if isinstance(content, bytes) else content:
                     file.write(piece)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            except BaseException:
+                with suppress(OSError):
+                    file.close()
+                raise
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        sync_folder(path.parent)
+    return keep
 
 
 def drop_unfinished(folder: Path) -> None:

@@ -152,18 +152,24 @@ class RunJournal:
         if not judgment.shared:  # an opinion that was taken over asked nobody
             self._finished(judgment_work(judgment.suite, judgment.rubric, judgment.subject))
 
+    def _files(self) -> list[LineFile]:
+        files = [self._traces, self._attempts]
+        return files if self._judgments is None else [*files, self._judgments]
+
+    def sync(self) -> None:
+        """Make what was appended survive a power cut. Raises StoreError."""
+        for file in self._files():
+            file.sync()
+
     def close(self) -> None:
         """Sync, close and unlock. Closing twice is harmless. Raises StoreError."""
         if not self._open:
             return
         self._open = False
-        files = [self._traces, self._attempts]
-        files += [] if self._judgments is None else [self._judgments]
         try:
-            for file in files:
-                file.sync()
+            self.sync()
         finally:
-            for file in files:
+            for file in self._files():
                 file.close()
             self._lock.release()
 

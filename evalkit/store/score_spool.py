@@ -43,6 +43,12 @@ class ScoreSpool:
             self._file.flush()
         return ScoreLines(self._path, attempts)
 
+    def sync(self) -> None:
+        """Make what it has taken survive a power cut, which leaves less to `keep`."""
+        with explained("write", self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
     def keep(self, read: ScoreLines) -> None:
         """Make it scores.jsonl; `read` is what was read of it."""
         with explained("write", self._target):

@@ -12,6 +12,7 @@ from evalkit.records.verdict import Verdict
 from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
+from evalkit.store.keeping import Keeping
 from evalkit.workflows.deciding import ResultTable, decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.replay.unrecorded import unrecorded_calls
@@ -34,6 +35,7 @@ def finish_run(
     ended: Escalated,
     *,
     calls: RunCalls,
+    keeping: Keeping,
     failures: tuple[CallFailures, ...] = (),
     now: datetime,
     duration_s: float,
@@ -41,11 +43,12 @@ def finish_run(
 ) -> StoredRun:
     """Decide, and write all that a bundle holds beside its journal. Returns what was written.
 
-    `calls` are those of the run, still open. `before_last` does what has to be done of a run that
-    is complete: one that is killed in it is not complete yet, and does it again when it is resumed.
+    `calls` are those of the run, still open; what `keeping` has begun is kept before the run counts
+    as complete. `before_last` does what has to be done of a run that is complete: one that is
+    killed in it is not complete yet, and does it again when it is resumed.
     """
     end, snapshots = ended.end, ended.snapshots
-    attempts, scores = results.attempts, results.write_scores()
+    attempts, scores = results.attempts, results.write_scores(keeping)
     judgments = results.all_judgments()
     table = ResultTable(snapshots, attempts, scores, judgments)
     verdict = None
@@ -91,9 +94,11 @@ def finish_run(
     )
     for snapshot, written in zip(snapshots, prepared.snapshots, strict=True):
         if snapshot is not written:  # more trials of its suite were made
-            bundle.write_snapshot(snapshot)
+            bundle.write_snapshot(snapshot, keeping)
     stored.keep(table_of, table)
-    write_reports(bundle, stored)
+    write_reports(bundle, stored, keeping)
+    keeping.wait()
+    results.keep_scores()
     before_last(stored)
     # last, so that a run is complete only when everything else of it is there
     bundle.write_record(finished)

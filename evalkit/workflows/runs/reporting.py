@@ -7,6 +7,7 @@ from evalkit.report.html import html_pieces
 from evalkit.report.junit import junit_pieces
 from evalkit.report.markdown import report_markdown
 from evalkit.store.bundle import Bundle
+from evalkit.store.keeping import Keeping
 from evalkit.workflows.deciding import table_of
 
 
@@ -16,9 +17,11 @@ def compared(run: StoredRun) -> Comparison:
     return compare_run(run, outcomes.passes, outcomes.modes)
 
 
-def write_reports(bundle: Bundle, run: StoredRun) -> None:
-    """Write report.md, report.html and junit.xml."""
+def write_reports(bundle: Bundle, run: StoredRun, keeping: Keeping | None = None) -> None:
+    """Write report.md, report.html and junit.xml; with `keeping` they are there once that is waited
+    for."""
     outcomes, comparison = run.once(table_of).outcomes, run.once(compared)
-    bundle.write_report("report.html", html_pieces(run, comparison, traces=bundle.decisions_at))
-    bundle.write_report("report.md", report_markdown(run, comparison))
-    bundle.write_report("junit.xml", junit_pieces(run, outcomes.passes, outcomes.modes))
+    page = html_pieces(run, comparison, traces=bundle.decisions_at)
+    bundle.write_report("report.html", page, keeping)
+    bundle.write_report("report.md", report_markdown(run, comparison), keeping)
+    bundle.write_report("junit.xml", junit_pieces(run, outcomes.passes, outcomes.modes), keeping)

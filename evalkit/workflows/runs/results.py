@@ -10,6 +10,7 @@ from evalkit.records.run import SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.store.attempt_lines import AttemptLines
 from evalkit.store.bundle import Bundle
+from evalkit.store.keeping import Keeping
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
 from evalkit.workflows.runs.fruitless import RetrievalCount
@@ -30,6 +31,7 @@ class RunResults:
         self._scorings = scorings
         self._bundle = bundle
         self._spool = spool
+        self._unkept: ScoreLines | None = None
         self._attempts = bundle.attempts()
         self.judgments: dict[Place, dict[str, Judgment]] = {}
         self.retrieval = RetrievalCount()
@@ -80,15 +82,22 @@ class RunResults:
         scores = spooled if self._whole(spooled) else tuple(self._scored(spooled))
         return ResultTable(snapshots, attempts, scores, self.all_judgments())
 
-    def write_scores(self) -> ScoreLines:
-        """Make scores.jsonl of what was scored, in the order of the attempts. Returns it."""
+    def write_scores(self, keeping: Keeping) -> ScoreLines:
+        """The scores of every attempt, in their order. They are scores.jsonl once that is kept."""
         attempts = self.attempts
         spooled = self._spool.read(attempts)
         if self._whole(spooled):
-            self._spool.keep(spooled)
+            keeping.begin(self._spool.sync)
+            self._unkept = spooled
             return spooled
         self._bundle.write_scores(self._scored(spooled))
         return self._bundle.read_scores(attempts)
+
+    def keep_scores(self) -> None:
+        """Make what `write_scores` gave scores.jsonl, where it is not yet. Raises StoreError."""
+        if self._unkept is not None:
+            self._spool.keep(self._unkept)
+            self._unkept = None
 
     def _whole(self, spooled: ScoreLines) -> bool:
         """Whether the spool holds what every attempt scores, in their order."""

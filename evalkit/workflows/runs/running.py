@@ -19,6 +19,7 @@ from evalkit.records.run import RunRecord, StoredRun, SuiteSnapshot
 from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
 from evalkit.store.journal import ATTEMPTS
+from evalkit.store.keeping import Keeping
 from evalkit.store.runs import RunStore
 from evalkit.workflows.guards.private_state import refuse_tracked_state
 from evalkit.workflows.history.keeping import open_synced, record_run
@@ -204,15 +205,21 @@ async def _execute(
     started = wiring.clock.monotonic()
     scorings = {each.suite: SuiteScoring(each) for each in prepared.snapshots}
     # the journal holds the run's lock, so it is opened before anything is read or written
-    with bundle.journal(calls) as journal, closing(calls), bundle.score_spool() as spool:
+    with (
+        bundle.journal(calls) as journal,
+        closing(calls),
+        bundle.score_spool() as spool,
+        Keeping() as keeping,
+    ):
         if before is not None:
             check_untouched(before, bundle)
             prepared.ledger.go_on()
         for note in left_words(bundle.open_calls(calls)):
             emit(RunNoted(message=note))
-        bundle.write_record(record)
+        if before is not None:  # a new one was created with it
+            bundle.write_record(record)
         for snapshot in prepared.snapshots:
-            bundle.write_snapshot(snapshot)
+            bundle.write_snapshot(snapshot, keeping)
         results = RunResults(scorings, bundle, spool)
         for attempt in bundle.known(ATTEMPTS, results.attempts, record, prepared.snapshots):
             if attempt.has_result:
@@ -280,6 +287,8 @@ async def _execute(
                     )
         # a run that counts as complete is not gone on with, so no hold of it may be left
         prepared.ledger.settle()
+        keeping.wait()
+        keeping.begin(journal.sync)
         stored = finish_run(
             prepared,
             record,
@@ -287,6 +296,7 @@ async def _execute(
             results,
             ended,
             calls=calls,
+            keeping=keeping,
             failures=emit.failures,
             now=wiring.clock.now(),
             duration_s=record.duration_s + wiring.clock.monotonic() - started,
