@@ -1,12 +1,12 @@
 """The trace of a session: one entry for each decision, in the order they were made."""
 
 from collections.abc import Callable
-from datetime import UTC
 from typing import Any
 
 from evalkit.control.telemetry.spans import SpanBook
 from evalkit.ports import Clock
 from evalkit.records.call import Act, Decision, DecisionOutcome
+from evalkit.records.moment import moment_text
 
 
 class Trace:
@@ -35,15 +35,12 @@ class Trace:
         self, act: Act, outcome: DecisionOutcome, rule: str, message: str, **data: Any
     ) -> None:
         """As `add`, for a message of words and amounts of our own, which quotes nobody."""
-        now = self._clock.now()
-        if now.tzinfo is not UTC:
-            now = now.astimezone(UTC)
         decision = Decision(
             act=act,
             outcome=outcome,
             rule=rule,
             message=message,
-            at=now.isoformat(timespec="milliseconds"),
+            at=moment_text(self._clock.now()),
             data=data,
         )
         self.spans.current().decisions.append(len(self.decisions))

@@ -1,7 +1,6 @@
 """An agent as what is tested: model, tools and retrieval in a loop over the case's world."""
 
 from collections.abc import Sequence
-from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from evalkit.records.asset import Agent, AgentStep, Tool
 from evalkit.records.attempt import Attempt, FailureMode, VariantName
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case, Document
+from evalkit.records.moment import moment_text
 
 MAX_STEPS = "agent.max_steps"
 _REPLAYED = ("recording", "scripted")
@@ -87,7 +87,7 @@ class AgentTarget:
         """Play one case to its end: an answer with nothing left to say, a cap, or a failure."""
         prompt = self.agent.prompt
         play = Play(session=session, case=case, json=prompt.output.kind == "json")
-        started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        started_at = moment_text(clock.now())
         messages: list[Message] = []
         try:
             self._begin(session)

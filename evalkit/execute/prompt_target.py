@@ -1,7 +1,6 @@
 """A prompt as what is tested: one retrieval, one completion, one look at each tool call."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from evalkit.errors import SessionError
 from evalkit.execute.play import Play
@@ -11,6 +10,7 @@ from evalkit.records.asset import Prompt
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import Message, PreparedCall
 from evalkit.records.case import Case, Document
+from evalkit.records.moment import moment_text
 
 
 class PromptTarget:
@@ -49,7 +49,7 @@ class PromptTarget:
         """Play one case. Whatever a model, a policy or a provider does ends in an attempt; only
         ConfigError (a template) and StoreError (the cache) are raised."""
         play = Play(session=session, case=case, json=self.prompt.output.kind == "json")
-        started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        started_at = moment_text(clock.now())
         messages: tuple[Message, ...] | None = None
         try:
             play.documents = await self._retrieve(session, case)

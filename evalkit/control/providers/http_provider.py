@@ -4,7 +4,6 @@ import importlib.util
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from datetime import UTC
 from secrets import token_hex
 from typing import Any, Literal
 
@@ -41,6 +40,7 @@ from evalkit.errors import ConfigError, Problem, ProviderError
 from evalkit.ports import Clock, HttpReply, StreamingTransport
 from evalkit.records.attempt import FailureMode
 from evalkit.records.call import Piece, Reply, Request, Usage
+from evalkit.records.moment import moment_text
 
 Secrets = tuple[str, ...]
 
@@ -184,7 +184,7 @@ class HttpProvider:
         """The reply in an HTTP reply. Raises ProviderError."""
         reply = reply_without_secrets(reply, secrets)
         if 200 <= reply.status < 300:
-            answer = self._answer(reply.body, told=_told(reply))
+            answer = self._answer(reply.body, reply)
         else:
             answer = self._protocol.error_of(reply)
         if isinstance(answer, ErrorBody):
@@ -236,19 +236,20 @@ class HttpProvider:
             request,
             answer,
             measurement_id=self._measurement(answer, reply),
-            measured_at=self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+            measured_at=moment_text(self._clock.now()),
             latency_s=took_s,
             request_id=reply.headers.get(self._protocol.id_header, "") or answer.id,
         )
 
-    def _answer(self, body: bytes, *, told: str = "") -> Answer | ErrorBody:
-        """The body of a success; `told` is what its headers say of it where it is no answer.
+    def _answer(self, body: bytes, whole: HttpReply | None = None) -> Answer | ErrorBody:
+        """The body of a success; headers of the `whole` reply say what it is where it is no answer.
         Raises ProviderError(malformed_reply)."""
         try:
             return self._protocol.answer_of(body.removeprefix(BOM_UTF8))
         except MalformedAnswer as error:
             raise malformed(self.name, str(error)) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            told = "" if whole is None else _told(whole)
             raise malformed(self.name, f"no {self._protocol.noun}: {error}{told}") from None
 
     def _measurement(self, answer: Answer, reply: HttpReply) -> str:

@@ -13,7 +13,7 @@ from evalkit.control.providers.answers import (
 )
 from evalkit.control.providers.error_bodies import ErrorBody, error_from
 from evalkit.control.providers.guardrails import azure_filters, azure_prompt_filters, with_block
-from evalkit.records.call import ToolCall, Usage
+from evalkit.records.call import Guardrail, ToolCall, Usage
 
 
 class _Function(msgspec.Struct):
@@ -66,9 +66,12 @@ class ChatCompletion(msgspec.Struct):
     error: Any = None
 
 
+_COMPLETIONS = msgspec.json.Decoder(ChatCompletion)
+
+
 def read_completion(body: bytes) -> Answer | ErrorBody:
     """The body of a 200. Raises MalformedAnswer, and msgspec's errors for what is no completion."""
-    return answer_of(msgspec.json.decode(body, type=ChatCompletion))
+    return answer_of(_COMPLETIONS.decode(body))
 
 
 def convert_completion(data: Any) -> Answer | ErrorBody:
@@ -94,10 +97,12 @@ def answer_of(completion: ChatCompletion) -> Answer | ErrorBody:
     calls = tuple(_call(each) for each in message.tool_calls or ())
     refusal = message.refusal or None
     finish_reason = choice.finish_reason or ("tool_calls" if calls else "stop")
-    found = (
-        *azure_prompt_filters(completion.prompt_filter_results),
-        *azure_filters(choice.content_filter_results, "reply"),
-    )
+    found: tuple[Guardrail, ...] = ()
+    if completion.prompt_filter_results or choice.content_filter_results:
+        found = (
+            *azure_prompt_filters(completion.prompt_filter_results),
+            *azure_filters(choice.content_filter_results, "reply"),
+        )
     if finish_reason == "content_filter":
         refusal = refusal or FILTERED
         found = with_block(found, "content_filter")

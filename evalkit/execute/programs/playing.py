@@ -5,7 +5,6 @@ import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from evalkit.records.attempt import Attempt, FailureMode, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
+from evalkit.records.moment import moment_text
 from evalkit.records.stored import stored_text, stored_tool_call, stored_value
 
 
@@ -80,7 +80,7 @@ async def _play(
     route: str,
 ) -> Attempt:
     play = Play(session=session, case=case, json=False)
-    started_at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+    started_at = moment_text(clock.now())
     began = clock.monotonic()
     answer: ProgramAnswer | None = None
     try:
