@@ -4,9 +4,9 @@ History of `user_version`: 1 is the first.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 
 from evalkit.errors import StoreError
 from evalkit.store.wal import use_wal
@@ -14,6 +14,8 @@ from evalkit.store.wal import use_wal
 FILE = "ledger.db"
 TROUBLE = (sqlite3.Error, UnicodeDecodeError)
 """What a statement may raise: of some damage SQLite tells in bytes that are no text."""
+# Rows are small and a commit writes whole pages, mostly two or three of them.
+_PAGE_BYTES = 1024
 # The statements at index n take the file from version n to n + 1.
 _MIGRATIONS = (
     (
@@ -52,6 +54,7 @@ def connect(path: Path, patience_s: float) -> sqlite3.Connection:
     try:
         wait_for_others(connection, patience_s)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a file that is made now
         _migrate(connection, path, patience_s)
         wait_for_others(connection, 0)
     except BaseException:
@@ -65,17 +68,36 @@ def wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
 
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
+def writing(connection: sqlite3.Connection) -> AbstractContextManager[None]:
     """All of it or nothing; nobody else writes meanwhile."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    return _Writing(connection)
+
+
+class _Writing:
+    """A transaction. A class, since every call is in one: a generator takes several times as
+    long."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection = self._connection
+        try:
+            if error is None:
+                connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def is_busy(error: Exception) -> bool:

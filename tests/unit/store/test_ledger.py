@@ -453,6 +453,30 @@ def test_a_full_disk_is_an_error_and_no_hold(accounts: SqliteAccounts) -> None:
     held(accounts.hold_now(tokens(1), [cap(DAY, 10)]))
 
 
+def test_a_file_that_was_made_with_larger_pages_is_gone_on_with(
+    accounts: SqliteAccounts, tmp_path: Path
+) -> None:
+    accounts.path.parent.mkdir()
+    made = sqlite3.connect(accounts.path)
+    made.executescript("PRAGMA page_size = 4096; VACUUM")
+    made.close()
+    long_named = Account(f"day route {'r' * 3000} 2026-11-29", 2_000_000_000)
+    both = [cap(DAY, 5), cap(long_named, 5)]
+    accounts.end(held(accounts.hold_now(tokens(3), both)), tokens(2), nothing)
+    accounts.close()
+    assert accounts.balances([DAY, long_named]) == (Balance(tokens(2)), Balance(tokens(2)))
+
+
+def test_a_name_that_is_longer_than_a_page_is_counted_like_any_other(
+    accounts: SqliteAccounts,
+) -> None:
+    long_named = Account(f"day route {'r' * 3000} 2026-11-29", 2_000_000_000)
+    accounts.end(held(accounts.hold_now(tokens(3), [cap(long_named, 5)])), tokens(2), nothing)
+    accounts.close()
+    assert accounts.balances([long_named]) == (Balance(tokens(2)),)
+    assert isinstance(accounts.hold_now(tokens(4), [cap(long_named, 5)]), Refusal)
+
+
 def test_a_file_of_a_newer_evalkit_is_left_alone(accounts: SqliteAccounts, tmp_path: Path) -> None:
     accounts.path.parent.mkdir()
     newer = sqlite3.connect(accounts.path)
