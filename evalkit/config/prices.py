@@ -52,10 +52,6 @@ class Price(Rates):
                 found = tier
         return found
 
-    def reachable(self, input_tokens: int) -> list[Rates]:
-        """The rates of every call whose request has at most so many tokens."""
-        return [self, *(tier for tier in self.tiers if input_tokens > tier.above_input_tokens)]
-
     @model_validator(mode="after")
     def _tiers_rise(self) -> "Price":
         starts = [tier.above_input_tokens for tier in self.tiers]

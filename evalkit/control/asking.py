@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 
-from evalkit.config.prices import Price
 from evalkit.control.granting import Way
-from evalkit.control.prices import input_bound_usd, output_bound_usd
+from evalkit.control.prices import CallPrice
 from evalkit.control.requests import build_request, cap_output, check_params
 from evalkit.control.tokens import bound_tokens
 from evalkit.ports import Provider
 from evalkit.records.asset import Output, Tool
-from evalkit.records.call import Attribution, Message, Request
+from evalkit.records.call import Attribution, Message, Request, Usage
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -27,11 +26,15 @@ class RouteModel(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     id: str
-    price: Price | None
+    price: CallPrice | None
     provider: Provider
     lane: Way | None = None
     place: str = ""
     broken: bool = False
+
+    def cost_usd(self, usage: Usage) -> float | None:
+        """The list price in USD of what was used, None without a price."""
+        return None if self.price is None else self.price.cost_usd(usage)
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +75,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def offer_to(self, model: RouteModel, *, degradable: bool = False) -> Offer:
         """The request to one model; `degradable` where a cheaper one can be asked instead."""
         input_tokens = sum(self.input_tokens.values())
-        input_usd = input_bound_usd(model.price, input_tokens)
-        output_usd = output_bound_usd(model.price, self.max_tokens, input_tokens=input_tokens)
-        whole_usd = None if input_usd is None or output_usd is None else input_usd + output_usd
+        output_usd = whole_usd = None
+        if model.price is not None:
+            output_usd = model.price.output_bound_usd(self.max_tokens, input_tokens=input_tokens)
+            whole_usd = model.price.input_bound_usd(input_tokens) + output_usd
         return Offer(
             model=model,
             degradable=degradable,

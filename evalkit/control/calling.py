@@ -16,7 +16,6 @@ import msgspec
 from evalkit.control.asking import Offer
 from evalkit.control.flights import Flights
 from evalkit.control.granting import Budgets, Passing, SetAside
-from evalkit.control.prices import call_cost_usd
 from evalkit.control.providers.answers import estimate_usage
 from evalkit.control.providers.pieces import pieces_of
 from evalkit.control.trace import Trace
@@ -301,7 +300,7 @@ class Caller:
             reply = await self._receive(offer, manner, written)
             if passage is not None:
                 passage.answered(reply.usage.total)
-            cost_usd = call_cost_usd(offer.model.price, reply.usage)
+            cost_usd = offer.model.cost_usd(reply.usage)
             tokens = reply.usage.total
             hold.settle(cost_usd or 0.0, tokens)
             kept = None if self._calls is None else self._to_keep(reply)
@@ -336,7 +335,7 @@ class Caller:
     def _settle_left(self, offer: Offer, hold: SetAside, written: str) -> None:
         """Nobody listens any more: a provider stops writing then, and charges what it wrote."""
         usage = estimate_usage(offer.request, written)
-        hold.settle(call_cost_usd(offer.model.price, usage) or 0.0, usage.total)
+        hold.settle(offer.model.cost_usd(usage) or 0.0, usage.total)
         self._trace.add(
             "complete",
             "failed",

@@ -13,6 +13,7 @@ from evalkit.control.calling import CallSettings
 from evalkit.control.checks import PolicyCheck
 from evalkit.control.flights import Flights
 from evalkit.control.granting import Budgets, DistantCache, Way
+from evalkit.control.prices import CallPrice
 from evalkit.control.providers.faulty import FaultyProvider
 from evalkit.control.redaction import Priming, Redactor
 from evalkit.control.retrieval.catalogue import Catalogue
@@ -75,7 +76,7 @@ class ControlPlane:
             name: RouteModel(
                 name=name,
                 id=(known.id if (known := models.get(name)) else None) or name,
-                price=known.price if known else None,
+                price=CallPrice(known.price) if known and known.price else None,
                 provider=providers[name],
                 lane=lanes.get(name) if providers[name].origin == "live" else None,
                 place=places.get(name, ""),

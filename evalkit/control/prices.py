@@ -7,6 +7,8 @@ of floats drift and a cap is either kept or not.
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
+import msgspec
+
 from evalkit.config.prices import Price
 from evalkit.records.call import Usage
 
@@ -26,59 +28,96 @@ def to_usd(nano: int) -> float:
     return nano / NANO_PER_USD
 
 
-def call_cost_usd(price: Price | None, usage: Usage) -> float | None:
-    """The list price in USD of what was used, None without a price.
+class _Tier(msgspec.Struct, frozen=True):
+    """Rates of calls whose request has more tokens than `above`, exact.
 
-    Tokens that were cached, and those that were put into the cache, are inside the input tokens and
-    are charged once, at their own price. The length of the whole request decides on the tier.
+    `most_input` and `most_output` are the dearest of these and of all shorter requests.
     """
-    if price is None:
-        return None
-    rates = price.rates(usage.input_tokens)
-    if not (usage.cached_tokens or usage.cache_write_tokens):
-        return _cost_usd(
-            (rates.input_usd_per_mtok, usage.input_tokens),
-            (rates.output_usd_per_mtok, usage.output_tokens),
+
+    above: int
+    input: int
+    cached: int
+    written: int
+    output: int
+    most_input: int
+    most_output: int
+
+
+class CallPrice:
+    """A price as calls are counted with it; what depends on the price alone is worked out once."""
+
+    __slots__ = ("_tiers",)
+
+    def __init__(self, price: Price) -> None:
+        """`price` is a model's."""
+        tiers: list[_Tier] = []
+        most_input = most_output = 0
+        for above, rates in (
+            (-1, price),
+            *((each.above_input_tokens, each) for each in price.tiers),
+        ):
+            plain, output = _exact(rates.input_usd_per_mtok), _exact(rates.output_usd_per_mtok)
+            cached, written = rates.cached_input_usd_per_mtok, rates.cache_write_usd_per_mtok
+            most_input = max(most_input, _exact(rates.dearest_input))
+            most_output = max(most_output, output)
+            tiers.append(
+                _Tier(
+                    above,
+                    input=plain,
+                    cached=plain if cached is None else _exact(cached),
+                    written=plain if written is None else _exact(written),
+                    output=output,
+                    most_input=most_input,
+                    most_output=most_output,
+                )
+            )
+        self._tiers = tuple(tiers)
+
+    def cost_usd(self, usage: Usage) -> float:
+        """The list price in USD of what was used.
+
+        Tokens that were cached, and those that were put into the cache, are inside the input tokens
+        and are charged once, at their own price. The length of the whole request decides on the
+        tier.
+        """
+        tier = self._tier(usage.input_tokens)
+        plain, output = usage.input_tokens, usage.output_tokens
+        if not (usage.cached_tokens or usage.cache_write_tokens):
+            return _rounded_usd(tier.input * plain + tier.output * output)
+        cached = min(usage.cached_tokens, plain)
+        written = min(usage.cache_write_tokens, plain - cached)
+        plain -= cached + written
+        return _rounded_usd(
+            tier.input * plain
+            + tier.cached * cached
+            + tier.written * written
+            + tier.output * output
         )
-    cached = min(usage.cached_tokens, usage.input_tokens)
-    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
-    plain = rates.input_usd_per_mtok
-    cached_rate, write_rate = rates.cached_input_usd_per_mtok, rates.cache_write_usd_per_mtok
-    return _cost_usd(
-        (plain, usage.input_tokens - cached - written),
-        (plain if cached_rate is None else cached_rate, cached),
-        (plain if write_rate is None else write_rate, written),
-        (rates.output_usd_per_mtok, usage.output_tokens),
-    )
+
+    def input_bound_usd(self, input_tokens: int) -> float:
+        """The most that up to so many input tokens can cost in USD, cached or not."""
+        return _rounded_usd(self._tier(input_tokens).most_input * input_tokens)
+
+    def output_bound_usd(self, output_tokens: int, *, input_tokens: int = 0) -> float:
+        """The most that so many output tokens can cost in USD after up to so many input tokens."""
+        return _rounded_usd(self._tier(input_tokens).most_output * output_tokens)
+
+    def _tier(self, input_tokens: int) -> _Tier:
+        found = self._tiers[0]
+        for tier in self._tiers:
+            if input_tokens > tier.above:
+                found = tier
+        return found
 
 
-def input_bound_usd(price: Price | None, input_tokens: int) -> float | None:
-    """The most that up to so many input tokens can cost in USD, cached or not; None without a
-    price."""
-    if price is None:
-        return None
-    dearest = max([rates.dearest_input for rates in price.reachable(input_tokens)])
-    return _cost_usd((dearest, input_tokens))
+def call_cost_usd(price: Price | None, usage: Usage) -> float | None:
+    """As `CallPrice.cost_usd`, None without a price."""
+    return None if price is None else CallPrice(price).cost_usd(usage)
 
 
-def output_bound_usd(
-    price: Price | None, output_tokens: int, *, input_tokens: int = 0
-) -> float | None:
-    """The most that so many output tokens can cost in USD after up to so many input tokens; None
-    without a price."""
-    if price is None:
-        return None
-    dearest = max([rates.output_usd_per_mtok for rates in price.reachable(input_tokens)])
-    return _cost_usd((dearest, output_tokens))
-
-
-def _cost_usd(*parts: tuple[float, int]) -> float:
-    """The sum of price times tokens, rounded up to a whole nano-USD."""
-    total = 0
-    for usd_per_mtok, tokens in parts:
-        if tokens:
-            total += _exact(usd_per_mtok) * tokens
-    return to_usd(-(-total // _EXACT_PER_NANO))
+def _rounded_usd(exact: int) -> float:
+    """An exact amount, rounded up to a whole nano-USD."""
+    return to_usd(-(-exact // _EXACT_PER_NANO))
 
 
 @lru_cache(maxsize=256)

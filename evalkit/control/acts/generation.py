@@ -14,7 +14,6 @@ from evalkit.control.outgoing import check_reply, parsed_json, trace_guardrails
 from evalkit.control.output_schema import rule_output
 from evalkit.control.policy import cited_documents
 from evalkit.control.policy_input import reply_input, request_input
-from evalkit.control.prices import call_cost_usd
 from evalkit.control.routing import RouteOrder, ask_in_order
 from evalkit.control.ruling import Ruling
 from evalkit.control.turns import rule_turn
@@ -128,7 +127,7 @@ class GenerationAct:
             model=offer.model.name,
             planned_model=self._order.models[0].name,
             key=offer.request.key,
-            cost_usd=call_cost_usd(offer.model.price, reply.usage),
+            cost_usd=offer.model.cost_usd(reply.usage),
             billed_usd=self._caller.billed_usd - billed_before,
             fallbacks=fallbacks,
         )

@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from evalkit.control.asking import Offer
-from evalkit.control.prices import call_cost_usd
 from evalkit.control.telemetry import attributes as names
 from evalkit.control.telemetry.spans import OpenSpan, SpanBook
 from evalkit.records.asset import Tool
 from evalkit.records.call import Attribution, Message, Reply, ToolCall
 from evalkit.records.case import Document
-from evalkit.records.span import Span, Use
+from evalkit.records.span import Operation, Span, Use
 from evalkit.records.stored import stored_text, stored_value
 
 Redact = Callable[[str], str]
@@ -46,15 +45,10 @@ def describe_spans(book: SpanBook, facts: SessionFacts) -> tuple[Span, ...]:
     now_ns = book.now_ns()
     if not facts.content and facts.is_plain(_texts(book, facts)):
         facts = msgspec.structs.replace(facts, redact=_as_it_is)
-    said = {
-        "chat": _chat_attributes,
-        "execute_tool": _tool_attributes,
-        "retrieval": _retrieval_attributes,
-    }
     costs: list[float | None] = []
     spans = []
     for span in book.spans[1:]:
-        attributes = said[span.operation](span, facts)
+        attributes = _ATTRIBUTES[span.operation](span, facts)
         if span.operation == "chat" and "reply" in span.about:
             costs.append(attributes.get(names.COST_USD))
         spans.append(_stored(span, attributes, span.end_ns, facts.redact))
@@ -172,7 +166,7 @@ def _reply_attributes(reply: Reply, offer: Offer, facts: SessionFacts) -> dict[s
         names.CACHE_CREATION_TOKENS: usage.cache_write_tokens or None,
         names.REASONING_TOKENS: usage.reasoning_tokens or None,
         names.USAGE_ESTIMATED: usage.estimated or None,
-        names.COST_USD: call_cost_usd(offer.model.price, usage),
+        names.COST_USD: offer.model.cost_usd(usage),
         names.ORIGIN: reply.origin,
         names.REQUEST_ID: stored_text(reply.request_id, facts.redact),
         names.GUARDRAILS: [
@@ -216,6 +210,13 @@ def _retrieval_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]
             _document(each, facts.redact) for each in span.about.get("read", ())
         ]
     return _given(said)
+
+
+_ATTRIBUTES: Mapping[Operation, Callable[[OpenSpan, SessionFacts], dict[str, Any]]] = {
+    "chat": _chat_attributes,
+    "execute_tool": _tool_attributes,
+    "retrieval": _retrieval_attributes,
+}
 
 
 def _document(document: Document, redact: Redact) -> dict[str, Any]:
@@ -309,4 +310,5 @@ def provider_of(identity: str) -> tuple[str, str | None, int | None]:
 
 def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is not known: an attribute that is empty says less than none."""
-    return {key: value for key, value in said.items() if value not in (None, "", [])}
+    # most have a value, and those are told by one look
+    return {key: value for key, value in said.items() if value or value not in (None, "", [])}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.config.prices import Price
-from evalkit.control.prices import call_cost_usd, input_bound_usd, output_bound_usd, to_nano
+from evalkit.control.prices import CallPrice, call_cost_usd, to_nano
 from evalkit.control.tokens import bound_tokens
 from evalkit.records.asset import Tool
 from evalkit.records.call import Message, Usage
@@ -32,8 +32,9 @@ def test_more_cached_tokens_than_input_are_not_charged_twice() -> None:
 
 def test_without_a_price_there_is_no_cost_and_no_bound() -> None:
     assert call_cost_usd(None, Usage(input_tokens=1)) is None
-    assert input_bound_usd(None, 5) is None
-    assert output_bound_usd(None, 5) is None
+    prepared = World(price=None).open().prepare([Message(role="user", content="hello")])
+    assert prepared.max_cost_usd is None
+    assert prepared.max_output_cost_usd is None
 
 
 def test_a_fraction_of_a_nano_dollar_is_rounded_up() -> None:
@@ -61,12 +62,9 @@ def test_the_bound_is_never_below_the_cost(
         cached_tokens=min(cached_tokens, input_tokens),
         output_tokens=output_tokens,
     )
-    cost = call_cost_usd(price, used)
-    inputs, output = input_bound_usd(price, input_tokens), output_bound_usd(price, output_tokens)
-    assert cost is not None
-    assert inputs is not None
-    assert output is not None
-    assert to_nano(cost) <= to_nano(inputs) + to_nano(output)
+    counted = CallPrice(price)
+    inputs, output = counted.input_bound_usd(input_tokens), counted.output_bound_usd(output_tokens)
+    assert to_nano(counted.cost_usd(used)) <= to_nano(inputs) + to_nano(output)
 
 
 @given(st.lists(st.text(max_size=50), max_size=5))
