@@ -228,6 +228,8 @@ def add_costs(costs: Iterable[float | None]) -> float | None:
 
 def _origin_of(turns: Sequence[Completion]) -> Origin:
     """Where an attempt's turns come from: live as soon as one was asked for now."""
+    if len(turns) == 1:
+        return turns[0].reply.origin
     origins = {each.reply.origin for each in turns}
     order: tuple[Origin, ...] = ("live", "cache", "recording", "scripted")
     return next(each for each in order if each in origins)

@@ -48,6 +48,12 @@ class PromptRenderer:
                 problems.append(self._problem(key, error))
         if problems:
             raise ConfigError(problems)
+        # most system messages: what names nothing reads the same for every case
+        self._constant = {
+            key: self._environment.render_template(key)
+            for key, source in templates.items()
+            if "{" not in source
+        }
 
     def query(self, case: Case) -> str:
         """The query of the prompt's retrieval. Raises ConfigError."""
@@ -75,6 +81,8 @@ class PromptRenderer:
         return tuple(messages)
 
     def _render(self, key: str, case: Case, names: Mapping[str, Any]) -> str:
+        if (constant := self._constant.get(key)) is not None:
+            return constant
         try:
             return self._environment.render_template(key, **names)
         except (TemplateError, *RENDER_ERRORS) as error:
