@@ -191,6 +191,18 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return bool(self.request.get("traces"))
 
     @property
+    def how_to_complete(self) -> str:
+        """What to do about a run that is not complete, as it follows a semicolon."""
+        if self.merged:
+            shards = " ".join(each.run for each in self.merged[:3])
+            more = " …" if len(self.merged) > 3 else ""
+            return (
+                f"resume those of its shards that are not whole, and merge them again: evalkit "
+                f"merge {shards}{more}"
+            )
+        return f"resume it: evalkit run --resume {self.id}"
+
+    @property
     def why_ungated(self) -> str:
         """Why it does not gate, as it follows the run's name."""
         if self.drill:

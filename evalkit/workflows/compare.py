@@ -110,8 +110,8 @@ def _same_candidate(run: StoredRun, other: StoredRun, snapshot: SuiteSnapshot) -
 def _whole(run: StoredRun) -> StoredRun:
     if run.record.state != "complete":
         raise Refused(
-            f"run {run.record.id} is {run.record.state}: its attempts are not all there; resume it "
-            f"with evalkit run --resume {run.record.id}"
+            f"run {run.record.id} is {run.record.state}: its attempts are not all there; "
+            + run.record.how_to_complete
         )
     return run
 

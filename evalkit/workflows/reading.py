@@ -76,10 +76,7 @@ def rescore_run(root: Path, name: str) -> StoredRun:
     bundle = RunStore(root).open(name)
     run = bundle.load_whole(scored=False)
     if run.record.state != "complete":
-        raise Refused(
-            f"run {run.record.id} is {run.record.state}; resume it first: "
-            f"evalkit run --resume {run.record.id}"
-        )
+        raise Refused(f"run {run.record.id} is {run.record.state}; {run.record.how_to_complete}")
     known = sum(totals.attempts for suite in run.record.suites for totals in suite.totals)
     held = sum(attempt.pooled_from is None for attempt in run.attempts)
     if held != known:

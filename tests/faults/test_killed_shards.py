@@ -196,3 +196,32 @@ def test_an_interrupted_shard_is_130_and_goes_on(
     assert (refused.code, "is interrupted, so not all" in refused.err) == (2, True)
     assert ask("run", "-q", "--resume", bundle.name, cwd=served.root).code == 0
     assert ask("merge", bundle.name, cwd=served.root).code == 0
+
+
+def test_a_merge_that_was_killed_decides_nothing_and_is_made_again(
+    ask: Ask, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.write()
+    for index in (1, 2):
+        shard = ("run", "-q", "--no-cache", *V2, "--shard", f"{index}/2")
+        assert ask(*shard, cwd=served.root).code == 0
+    one, two = runs(served)
+    merge = ("merge", one.name, two.name)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "evalkit", *merge],
+        cwd=served.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(begun := list((served.root / ".evalkit/runs").glob("*/run.json"))) == 2:
+        assert child.poll() is None, begun
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    half = runs(served)[2]
+    gated = ask("gate", half.name, cwd=served.root)
+    assert gated.code in (2, 4), "by how far it came"
+    assert f"evalkit merge {one.name} {two.name}" in gated.err or gated.code == 4
+    resumed = ask("run", "--resume", half.name, cwd=served.root)
+    assert (resumed.code, "merge" in resumed.err) == (2, True), resumed.err
+    assert ask(*merge, cwd=served.root).code == 0
+    assert record_of(runs(served)[3])["state"] == "complete"

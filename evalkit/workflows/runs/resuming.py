@@ -24,9 +24,8 @@ def check_resumable(store: RunStore, bundle: Bundle) -> RunRecord:
         )
     if record.merged:
         raise Refused(
-            f"run {record.id} was merged from shards; resume those that are not whole "
-            f"({', '.join(f'evalkit run --resume {each.run}' for each in record.merged[:3])}, …), "
-            "and merge them again"
+            f"run {record.id} was merged from shards, and a merge makes no attempts; "
+            + record.how_to_complete
         )
     if is_whole(record, bundle.attempts(), bundle.judgments()):
         raise Refused(f"run {record.id} is complete, there is nothing to resume")

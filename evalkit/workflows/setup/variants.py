@@ -318,7 +318,7 @@ def _stored_arm(store: RunStore, name: str, suite: SuiteAssets) -> StoredRun:
     if stored.record.state != "complete":
         raise Refused(
             f"run {stored.record.id} is {stored.record.state}, and an incomplete run never becomes "
-            f"a baseline; resume it first: evalkit run --resume {stored.record.id}"
+            f"a baseline; {stored.record.how_to_complete}"
         )
     if not stored.record.gates:
         raise Refused(
