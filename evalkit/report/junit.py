@@ -23,8 +23,6 @@ from evalkit.report.marks import MARKS
 # what XML 1.0 cannot hold, not even as a reference
 _REPLACED = "\ufffd"
 _COUNTED = ("tests", "failures", "errors", "skipped")
-_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#09;"})
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -288,7 +286,7 @@ def _test_xml(test: _Test, name: str) -> str:
     if test.tag is None:
         return f"    <testcase{attributes} />\n"
     told = _attributes(type=test.kind, message=test.message)
-    text = legal(test.text).translate(_IN_TEXT)
+    text = _in_text(test.text)
     return (
         f"    <testcase{attributes}>\n      <{test.tag}{told}>{text}</{test.tag}>\n"
         "    </testcase>\n"
@@ -296,6 +294,14 @@ def _test_xml(test: _Test, name: str) -> str:
 
 
 def _attributes(**values: str) -> str:
-    return "".join(
-        [f' {name}="{legal(value).translate(_IN_ATTRIBUTE)}"' for name, value in values.items()]
-    )
+    return "".join([f' {name}="{_in_attribute(value)}"' for name, value in values.items()])
+
+
+def _in_text(text: str) -> str:
+    text = legal(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;")
+
+
+def _in_attribute(text: str) -> str:
+    text = _in_text(text).replace('"', "&quot;")
+    return text.replace("\n", "&#10;").replace("\t", "&#09;")

@@ -23,7 +23,7 @@ def judge_state(scorers: Sequence[Scorer[Any]], attempt: Attempt, case: Case) ->
     if attempt.state == "error":
         raise ScorerError(failure_of(attempt))
     policy = policy_expectation(case)
-    if nothing_decides(scorers, case):
+    if policy.blocked is None and not _is_decided(scorers, case):
         raise ScorerError(
             "no gating scorer applies to this case and `expected.blocked` is not given, so nothing "
             "decides whether it passes"
@@ -58,9 +58,11 @@ def failure_of(attempt: Attempt) -> str:
 
 def nothing_decides(scorers: Sequence[Scorer[Any]], case: Case) -> bool:
     """Whether an attempt at the case could pass only because nobody looks. Raises ScorerError."""
-    if policy_expectation(case).blocked is not None:
-        return False
-    return not any(_gates(scorer) and _decides(scorer, case) for scorer in scorers)
+    return policy_expectation(case).blocked is None and not _is_decided(scorers, case)
+
+
+def _is_decided(scorers: Sequence[Scorer[Any]], case: Case) -> bool:
+    return any(_gates(scorer) and _decides(scorer, case) for scorer in scorers)
 
 
 def _gates(scorer: Scorer[Any]) -> bool:

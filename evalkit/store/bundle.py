@@ -16,7 +16,6 @@ from evalkit.records.run import RunRecord, StoredRun, SuiteRecord, SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.store.attempt_lines import HELD_BYTES, AttemptLines
 from evalkit.store.calls import CALLS, Journalled, RunCalls, unfinished_spent
-from evalkit.store.file_spans import FileSpans
 from evalkit.store.files import drop_unfinished, explained, read_whole, write_beside, write_whole
 from evalkit.store.journal import (
     ATTEMPTS,
@@ -24,7 +23,7 @@ from evalkit.store.journal import (
     TRACES,
     RunJournal,
     decode_line,
-    placed_lines,
+    raw_lines,
     read_lines,
 )
 from evalkit.store.keeping import Keeping
@@ -38,6 +37,8 @@ from evalkit.store.trace_lines import TraceLines
 RECORD = "run.json"
 SCORES = "scores.jsonl"
 ASSETS = "assets"
+# what a trace's line has behind its place; within a text a backslash would stand before each quote
+_AFTER_PLACE = b',"decisions":'
 _JUDGMENTS = msgspec.json.Decoder(Judgment)
 _Line = TypeVar("_Line", bound=Attempt | Score | Judgment)
 
@@ -242,15 +243,13 @@ class Bundle:
     def _traces(self, wanted: Callable[[Place], bool]) -> Iterator[TraceRecord]:
         """The lines of traces.jsonl about the places that are wanted; of others only the place is
         read."""
-        decoder = msgspec.json.Decoder(TraceRecord)
+        whole, place = msgspec.json.Decoder(TraceRecord), msgspec.json.Decoder(_AttemptLine)
         path = self._inside(TRACES)
-        file = FileSpans(path)
-        start = 0
-        lines = placed_lines(path, msgspec.json.Decoder(_AttemptLine), journal=True)
-        for number, (end, line) in enumerate(lines, start=1):
-            if wanted((line.suite, line.variant, line.case, line.trial)):
-                yield decode_line(file.read(start, end), decoder, path, number)
-            start = end
+        for number, line in raw_lines(path, journal=True):
+            head, found, _ = line.partition(_AFTER_PLACE)
+            at = decode_line(head + b"}" if found else line, place, path, number)
+            if wanted((at.suite, at.variant, at.case, at.trial)):
+                yield decode_line(line, whole, path, number)
 
     def write_scores(self, scores: Iterable[Score]) -> None:
         """Replace scores.jsonl."""

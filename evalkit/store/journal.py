@@ -217,6 +217,16 @@ def placed_lines(
 ) -> Iterator[tuple[int, Line]]:
     """The same from the offset `start` on, where line `first` begins: where each line ends, in
     bytes, and the line. `advice` is what to do about a damaged one."""
+    lines = raw_lines(path, journal=journal, start=start, first=first, advice=advice)
+    for number, line in lines:
+        start += len(line)
+        yield start, decode_line(line, decoder, path, number, advice=advice)
+
+
+def raw_lines(
+    path: Path, *, journal: bool = False, start: int = 0, first: int = 1, advice: str = RESTORE
+) -> Iterator[tuple[int, bytes]]:
+    """The same lines with their numbers, as they stand there: nothing of them is decoded."""
     with explained("read", path):
         try:
             opened = open_plain(path)
@@ -224,8 +234,8 @@ def placed_lines(
             return
         with opened as file:
             file.seek(start)
-            lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
-            for number, line in enumerate(lines, start=first):
+            number = first
+            while line := file.readline(LONGEST_LINE + 1):
                 if len(line) > LONGEST_LINE:
                     raise StoreError(
                         f"{path}:{number}: not a line that evalkit wrote (it is longer than "
@@ -233,8 +243,8 @@ def placed_lines(
                     )
                 if journal and not line.endswith(b"\n"):
                     return
-                start += len(line)
-                yield start, decode_line(line, decoder, path, number, advice=advice)
+                yield number, line
+                number += 1
 
 
 def decode_line(

@@ -6,7 +6,6 @@ attempt finds its scores too. A file in another order has an index of its own.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import overload
 
@@ -37,26 +36,34 @@ class ScoreLines(Sequence[Score]):
         self._starts = array("q", [0])
         self._own: KeyIndex | None = None
         self._held: list[tuple[Score, ...]] | None = []
-        lines = placed_lines(path, self._decoder, advice=_AGAIN)
-        for number, (place, group) in enumerate(groupby(lines, key=lambda line: line[1].place)):
-            end, scores = self._starts[-1], []
-            for end, score in group:  # noqa: B007 -- where the last one ends
-                scores.append(score)
-            self._take(number, place)
-            self._starts.append(end)
-            self._count += len(scores)
-            if self._held is not None:
-                self._held.append(tuple(scores))
-                if end > held_bytes:
-                    self._held = None
+        place: Place | None = None
+        scores: list[Score] = []
+        end = 0
+        for after, score in placed_lines(path, self._decoder, advice=_AGAIN):
+            if score.place != place:
+                if place is not None:
+                    self._take(place, scores, end, held_bytes)
+                place, scores = score.place, []
+            scores.append(score)
+            end = after
+        if place is not None:
+            self._take(place, scores, end, held_bytes)
 
-    def _take(self, number: int, place: Place) -> None:
+    def _take(self, place: Place, scores: Sequence[Score], end: int, held_bytes: int) -> None:
+        """Take in the scores of one attempt, of which the last one ends at `end`."""
+        number = self.groups
         if self._own is None and not self._attempts.is_at(number, place):
             self._own = KeyIndex()
             for earlier in range(number):
                 self._own.add(self._attempts.key(earlier))
         if self._own is not None:
             self._own.add(key_of(*place[:3]))
+        self._starts.append(end)
+        self._count += len(scores)
+        if self._held is not None:
+            self._held.append(tuple(scores))
+            if end > held_bytes:
+                self._held = None
 
     @property
     def groups(self) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from evalkit.records.score import Score
 from evalkit.store.attempt_lines import AttemptLines
-from evalkit.store.files import explained, sync_folder
+from evalkit.store.files import explain, explained, sync_folder
 from evalkit.store.score_lines import ScoreLines
 
 _BUFFER = 1 << 16
@@ -33,9 +33,11 @@ class ScoreSpool:
 
     def append(self, scores: Iterable[Score]) -> None:
         """Take the scores of one attempt."""
-        with explained("write", self._path):
-            for score in scores:
-                self._file.write(self._encode(score) + b"\n")
+        lines = b"".join([self._encode(score) + b"\n" for score in scores])
+        try:
+            self._file.write(lines)
+        except OSError as error:
+            raise explain(error, "write", self._path) from error
 
     def read(self, attempts: AttemptLines) -> ScoreLines:
         """What it has taken so far."""

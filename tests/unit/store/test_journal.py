@@ -81,6 +81,20 @@ def test_variants_and_trials_are_places_of_their_own(bundle: Bundle, attempt: Bu
     assert len(bundle.attempts()) == 4
 
 
+def test_a_trace_is_found_whatever_stands_in_its_texts(
+    bundle: Bundle, attempt: Build, decision: Build
+) -> None:
+    odd = 'c,"decisions":[{'
+    told = msgspec.structs.replace(decision("denied"), message=odd)
+    with bundle.journal() as journal:
+        for case in (odd, "t-1", odd + "}"):
+            journal.append(attempt(case=case, decisions=(told,)))
+    (trace,) = bundle.traces(case=odd)
+    assert (trace.case, trace.decisions) == (odd, (told,))
+    place = attempt(case=odd).place
+    assert bundle.decisions_at({(place[0], odd)}) == {place: (told,)}
+
+
 def test_errors_alone_have_no_result(bundle: Bundle, attempt: Build) -> None:
     states = ("answered", "blocked", "refused", "invalid", "error")
     with bundle.journal() as journal:
