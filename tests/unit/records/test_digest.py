@@ -1,8 +1,12 @@
 """Digests: pinned, because they stand in files that outlive this version."""
 
+import json
 import math
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.records.asset import Tool
 from evalkit.records.case import Case
@@ -53,3 +57,29 @@ def test_what_a_case_leaves_out_does_not_change_its_digest() -> None:
 def test_the_order_of_cases_is_part_of_their_digest() -> None:
     a, b = Case(id="a", input={"x": 1}), Case(id="b", input={"x": 1})
     assert content_digest([a, b]) != content_digest([b, a])
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_whatever_the_content_it_is_written_as_json_writes_it(value: Any) -> None:
+    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert canonical_json(value) == plain.encode()
+
+
+def test_keys_that_are_numbers_are_sorted_as_numbers() -> None:
+    assert canonical_json({10: "a", 9: "b"}) == b'{"9":"b","10":"a"}'
+
+
+def test_a_text_with_half_of_a_pair_has_no_digest() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        digest_of({"a": "\ud800"})
