@@ -385,13 +385,14 @@ class ScorerEntry(Part):
         """
         if self.judge is not None:
             return True
-        found = {key: expected[key] for key in self.reads if key in expected}
+        reads = self.reads
         if self.exact is not None or self.numeric is not None:
-            return bool(found)
+            return not expected.keys().isdisjoint(reads)
+        found = {key: expected[key] for key in reads if key in expected}
         if self.citations is not None:
             return bool(found.get("citations"))
         if self.policy is not None:
             return found.get("blocked") is not None or bool(found.get("forbidden_tools"))
         if self.caps is not None:
             return False
-        return not self.reads or any(value is not None for value in found.values())
+        return not reads or any(value is not None for value in found.values())

@@ -1,6 +1,6 @@
 """What the suites that use a golden set ask of its cases: a case that nothing reads cannot fail."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,13 +8,17 @@ import msgspec
 from evalkit.config.assets import Expected
 from evalkit.config.patterns import pattern_error
 from evalkit.config.problems import Locator, Path, listed, suggest
-from evalkit.config.scorers import PLAIN_DECIMAL
+from evalkit.config.scorers import PLAIN_DECIMAL, NumericScorer, ScorerEntry
 from evalkit.config.suites import Suite
 from evalkit.errors import Problem, Severity
 from evalkit.records.case import Case
 
 DRAFT = "draft"
 KNOWN_KEYS = tuple(Expected.model_fields)
+# keys of `expected` whose values name tools, and those whose values can be wrong in themselves:
+# most cases have neither
+_NAME_TOOLS = frozenset({"tool_calls", "trajectory", "forbidden_tools", "approvals"})
+_CHECKED = frozenset({"blocked_by", "regex", "citations"})
 
 Locate = Callable[[], Locator]
 
@@ -39,22 +43,38 @@ class Expectations(msgspec.Struct):
     tags: set[str] = msgspec.field(default_factory=set)
     invariants: set[str] = msgspec.field(default_factory=set)
     _meant: dict[str, str | None] = msgspec.field(default_factory=dict)
+    _scorers: list[tuple[str, list[ScorerEntry], list[NumericScorer]]] = msgspec.field(
+        default_factory=list
+    )
+
+    def __post_init__(self) -> None:
+        """What is the same for every case: scorers that gate, and those that compare numbers."""
+        for name, suite in self.suites.items():
+            gating = [entry for entry in suite.scorers if entry.gate]
+            numeric = [entry.numeric for entry in suite.scorers if entry.numeric is not None]
+            self._scorers.append((name, gating, numeric))
 
     def check(self, case: Case, locate: Locate) -> Iterator[Problem]:
         """Everything that is wrong with a case as the suites would use it."""
         self.tags.update(case.tags)
-        if case.expected.get("forbidden_tools"):
+        expected = case.expected
+        if expected.get("forbidden_tools"):
             self.invariants.add("forbidden_tools")
-        if case.expected.get("blocked") is True:
+        if expected.get("blocked") is True:
             self.invariants.add("policy")
-        for name, suite in self.suites.items():
-            yield from _undecided(name, suite, case, locate)
-            yield from _wrong_numbers(suite, case, locate)
+        for name, gating, numeric in self._scorers:
+            blocked = expected.get("blocked") is not None
+            if not blocked and not any(entry.decides(expected) for entry in gating):
+                yield _undecided(name, gating, locate())
+            for entry in numeric:
+                yield from _wrong_number(entry, case, locate)
         yield from self._unread(case, locate)
-        if not self.any_tool:
-            yield from self._unknown_tools(case, locate)
-        yield from self._unasked(case, locate)
-        yield from _values(case, locate)
+        if case.tools or case.approvals or not _NAME_TOOLS.isdisjoint(expected):
+            if not self.any_tool:
+                yield from self._unknown_tools(case, locate)
+            yield from self._unasked(case, locate)
+        if not _CHECKED.isdisjoint(expected):
+            yield from _values(case, locate)
         if is_draft(case):
             yield draft_problem(locate(), "warning")
         for prompt, keys in self.inputs.items():
@@ -125,33 +145,25 @@ def draft_problem(locator: Locator, severity: Severity) -> Problem:
     )
 
 
-def _undecided(name: str, suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:
+def _undecided(name: str, gating: Sequence[ScorerEntry], locator: Locator) -> Problem:
     """A case that no gating scorer applies to could only pass by accident."""
-    if case.expected.get("blocked") is not None:
-        return
-    gating = [entry for entry in suite.scorers if entry.gate]
-    if any(entry.decides(case.expected) for entry in gating):
-        return
     wanted = [key for entry in gating for key in entry.reads]
-    yield locate().problem(
+    return locator.problem(
         ("expected",),
         f"holds nothing that a gating scorer of suite {name} reads, so nothing decides the case",
         expected=f"one of {listed(wanted)}",
     )
 
 
-def _wrong_numbers(suite: Suite, case: Case, locate: Locate) -> Iterator[Problem]:
-    for entry in suite.scorers:
-        if entry.numeric is None:
-            continue
-        key = entry.numeric.field or "output"
-        value = case.expected.get(key, 0)
-        if value is None and entry.numeric.field is not None:
-            continue  # a field that has to be null
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number and not (isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value.strip())):
-            path = ("expected", key)
-            yield locate().problem(path, "is no number", value=value, expected="a number")
+def _wrong_number(scorer: NumericScorer, case: Case, locate: Locate) -> Iterator[Problem]:
+    key = scorer.field or "output"
+    value = case.expected.get(key, 0)
+    if value is None and scorer.field is not None:
+        return  # a field that has to be null
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number and not (isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value.strip())):
+        path = ("expected", key)
+        yield locate().problem(path, "is no number", value=value, expected="a number")
 
 
 def _values(case: Case, locate: Locate) -> Iterator[Problem]:
@@ -161,8 +173,8 @@ def _values(case: Case, locate: Locate) -> Iterator[Problem]:
     pattern = case.expected.get("regex")
     if isinstance(pattern, str) and (why := pattern_error(pattern)):
         yield locate().problem(("expected", "regex"), why, value=pattern)
-    known = [document.id for document in case.documents]
     for index, cited in enumerate(case.expected.get("citations") or ()):
+        known = [document.id for document in case.documents]
         if cited not in known:
             yield locate().problem(
                 ("expected", "citations", index),
