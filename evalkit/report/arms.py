@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from evalkit.records.attempt import Attempt, FailureMode, lent_to
 from evalkit.records.call import Origin
 from evalkit.records.case import Case
-from evalkit.records.lookup import FindsAttempts, FindsScores
+from evalkit.records.lookup import FindsAttempts, FindsScores, find_attempts, find_scores
 from evalkit.records.outcomes import FoundByPlace
 from evalkit.records.run import StoredRun, SuiteRecord, SuiteSnapshot, VariantRecord
 from evalkit.records.score import Score
@@ -152,6 +152,35 @@ class Arm:
         path = self.snapshot.golden_path
         line = self.snapshot.cases.line_of(case)
         return f"{path}:{line}" if path and line is not None else path or None
+
+
+class Arms:
+    """The arms of a run, each read once for all that ask for it."""
+
+    def __init__(self, run: StoredRun, passes: Passes, modes: Modes | None = None) -> None:
+        """`passes` says of each place whether its attempt passed (None: no result), `modes` why it
+        did not."""
+        self._run = run
+        self._passes = passes
+        self._modes = modes
+        self._shared = find_attempts(run.attempts), find_scores(run.scores)
+        self._known: dict[tuple[str, str], Arm] = {}
+
+    def candidate(self, snapshot: SuiteSnapshot) -> Arm:
+        """The candidate of a suite."""
+        return self._of(snapshot, "candidate")
+
+    def baseline(self, snapshot: SuiteSnapshot) -> Arm | None:
+        """The baseline of a suite, if it has one."""
+        return self._of(snapshot, "baseline") if snapshot.has_baseline else None
+
+    def _of(self, snapshot: SuiteSnapshot, variant: str) -> Arm:
+        asked = snapshot.suite, variant
+        if asked not in self._known:
+            self._known[asked] = Arm(
+                self._run, snapshot, variant, self._passes, self._modes, shared=self._shared
+            )
+        return self._known[asked]
 
 
 def _state(passed: bool | None) -> int:

@@ -11,7 +11,7 @@ from evalkit.records.lookup import find_attempts, find_scores
 from evalkit.records.run import JudgingTotals, StoredRun, SuiteSnapshot
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.report.amounts import Sums
-from evalkit.report.arms import Arm, Modes, Passes, in_order_of_origins
+from evalkit.report.arms import Arm, Arms, Modes, Passes, in_order_of_origins
 from evalkit.report.background import flaky_notes, lent_notes
 from evalkit.report.figures import count
 from evalkit.report.pairing import Rows, classify, describe_change
@@ -25,16 +25,17 @@ def compare_run(run: StoredRun, passes: Passes, modes: Modes | None = None) -> C
     `passes` says of each place whether its attempt passed (None: no result), `modes` why it did
     not. A suite without a baseline has one side.
     """
+    return compare_arms(run, Arms(run, passes, modes))
+
+
+def compare_arms(run: StoredRun, arms: Arms) -> Comparison:
+    """The same of the arms of that run."""
     suites = []
-    shared = find_attempts(run.attempts), find_scores(run.scores)
     for snapshot in run.snapshots:
-        after = Arm(run, snapshot, "candidate", passes, modes, shared=shared)
-        before = None
-        if snapshot.has_baseline:
-            before = Arm(run, snapshot, "baseline", passes, modes, shared=shared)
+        after = arms.candidate(snapshot)
         suites.append(
             _compare_suite(
-                before,
+                arms.baseline(snapshot),
                 after,
                 labels=("baseline", "candidate"),
                 verdict=_suite_verdict(run.record.verdict, snapshot.suite),

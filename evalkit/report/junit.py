@@ -13,10 +13,9 @@ from collections.abc import Iterator
 import msgspec
 
 from evalkit.records.attempt import Attempt
-from evalkit.records.lookup import FindsAttempts, FindsScores, find_attempts, find_scores
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.verdict import Outcome, PartVerdict, SuiteVerdict
-from evalkit.report.arms import Arm, Modes, Passes, Results, in_order_of_origins
+from evalkit.report.arms import Arm, Arms, Modes, Passes, Results, in_order_of_origins
 from evalkit.report.headline import run_mark
 from evalkit.report.marks import MARKS
 
@@ -53,8 +52,12 @@ def junit_pieces(
     run: StoredRun, passes: Passes, modes: Modes | None = None, *, hostname: str = "localhost"
 ) -> Iterator[str]:
     """The same, piece by piece: a run of a million cases is a file of a million tests."""
-    shared = find_attempts(run.attempts), find_scores(run.scores)
-    suites = [_Suite(run, snapshot, passes, modes, shared) for snapshot in run.snapshots]
+    return junit_of_arms(run, Arms(run, passes, modes), hostname=hostname)
+
+
+def junit_of_arms(run: StoredRun, arms: Arms, *, hostname: str = "localhost") -> Iterator[str]:
+    """The same of the arms of that run."""
+    suites = [_Suite(run, snapshot, arms) for snapshot in run.snapshots]
     sums: Counter[str] = Counter()
     for suite in suites:
         sums.update(suite.counts)
@@ -73,20 +76,11 @@ def junit_pieces(
 class _Suite:
     """The tests of one suite: counted first, then written one by one."""
 
-    def __init__(
-        self,
-        run: StoredRun,
-        snapshot: SuiteSnapshot,
-        passes: Passes,
-        modes: Modes | None,
-        shared: tuple[FindsAttempts, FindsScores],
-    ) -> None:
+    def __init__(self, run: StoredRun, snapshot: SuiteSnapshot, arms: Arms) -> None:
         self._run = run
         self._snapshot = snapshot
-        self._after = Arm(run, snapshot, "candidate", passes, modes, shared=shared)
-        self._before = None
-        if snapshot.has_baseline:
-            self._before = Arm(run, snapshot, "baseline", passes, shared=shared)
+        self._after = arms.candidate(snapshot)
+        self._before = arms.baseline(snapshot)
         self._gate = list(_gate_tests(run, snapshot.suite))
         tags = Counter([test.tag for test in self._gate])
         tags.update(_tag(passed, before) for _, _, passed, before in self._attempts())

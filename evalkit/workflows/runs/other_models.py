@@ -14,6 +14,8 @@ def other_models(snapshots: Iterable[SuiteSnapshot], attempts: Iterable[Attempt]
     Elsewhere such replies are errors, and told as these.
     """
     accepting = {snapshot.suite for snapshot in snapshots if snapshot.fallback == "accept"}
+    if not accepting:
+        return
     replied: Counter[tuple[str, str]] = Counter()
     others: dict[tuple[str, str], Counter[str]] = {}
     for attempt in attempts:
