@@ -1,7 +1,8 @@
 """`.evalkit/last.json`: how the last run ended, also when nothing was run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,8 +19,9 @@ from evalkit.ports import Clock
 from evalkit.records.last_run import LastKind, LastRun
 from evalkit.records.run import StoredRun
 from evalkit.sources.git import head_commit
-from evalkit.store.files import write_whole
+from evalkit.store.files import write_beside
 from evalkit.store.folder import PRIVATE, private_folder
+from evalkit.store.keeping import Keeping
 
 LAST = "last.json"
 _INTERRUPTED, _BUG = 130, 70
@@ -53,27 +55,42 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
     Until it ends the file says so: a run that is killed would else be reported as the one before.
     """
 
-    def write(last: LastRun) -> None:
+    def write(last: LastRun) -> Callable[[], None]:
         last = msgspec.structs.replace(
             last,
             at=clock.now().isoformat(),
             command=tuple(command),
             sha=_head(root),
         )
-        with suppress(StoreError, OSError):
+        try:
             private_folder(root)
-            write_whole(root / PRIVATE / LAST, msgspec.json.format(msgspec.json.encode(last)))
+            content = msgspec.json.format(msgspec.json.encode(last))
+            keep = write_beside(root / PRIVATE / LAST, content)
+        except (StoreError, OSError):
+            return _nothing
+        return partial(_quietly, keep)
 
     ending = RunEnding()
     error: BaseException | None = None
-    write(_UNDER_WAY)
-    try:
-        yield ending
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        write(_last_run(ending.stored, error))
+    with Keeping() as keeping:
+        keeping.begin(write(_UNDER_WAY))
+        try:
+            yield ending
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            keeping.wait()
+            write(_last_run(ending.stored, error))()
+
+
+def _quietly(keep: Callable[[], None]) -> None:
+    with suppress(StoreError, OSError):
+        keep()
+
+
+def _nothing() -> None:
+    """There is nothing to put anywhere."""
 
 
 def _head(root: Path) -> str | None:
