@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from evalkit.config.assets import AgentFile, CaseFile, PromptFile, SetFile, ToolFile
+from evalkit.config.agents import AgentFile
+from evalkit.config.assets import CaseFile, PromptFile, SetFile, ToolFile
 from evalkit.config.model import Config
 from evalkit.config.rubrics import RubricFile
 from evalkit.config.waivers import WaiversFile

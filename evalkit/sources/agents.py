@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from evalkit.config.assets import AgentFile
+from evalkit.config.agents import AgentFile
 from evalkit.config.document import Document
 from evalkit.config.problems import Locator, Path, listed, suggest
 from evalkit.config.yaml_document import parse_yaml

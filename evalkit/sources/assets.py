@@ -17,8 +17,6 @@ from evalkit.records.asset import Agent, GoldenSet, Prompt, Rubric, Tool
 from evalkit.records.digest import digest_of
 from evalkit.records.index import IndexContent
 from evalkit.sources.indexes import index_digests, load_indexes
-from evalkit.sources.inventory import take_inventory
-from evalkit.sources.mentions import check_mentions, idle_routes
 from evalkit.sources.prompts import files_of
 from evalkit.sources.reading import Reader
 from evalkit.sources.route_files import load_output_schemas, load_policy_code
@@ -112,6 +110,9 @@ def load_assets(
     codes = load_policy_code(reader, examined, None if suites is None else tested)
     warnings = list(examined.notes)
     if suites is None:
+        from evalkit.sources.inventory import take_inventory
+        from evalkit.sources.mentions import check_mentions, idle_routes
+
         warnings += examined.advice
         used = check_mentions(reader, examined)
         used |= {each.target_version for each in files.values() if each.target_version}
@@ -138,6 +139,8 @@ def load_assets(
 def _with_the_rest(error: ConfigError, reader: Reader, suites: Sequence[str] | None) -> ConfigError:
     """Problems of the other files too, where the configuration cannot be read at all."""
     if suites is None:
+        from evalkit.sources.inventory import take_inventory
+
         take_inventory(reader, {}, set())
     rest = [each for each in reader.problems if each.severity == "error"]
     return ConfigError(capped([*error.problems, *rest], reader.unsaid))

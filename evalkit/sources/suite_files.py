@@ -13,7 +13,6 @@ from evalkit.config.suites import Suite
 from evalkit.errors import Problem
 from evalkit.records.asset import Agent, GoldenSet, Prompt, Rubric
 from evalkit.records.case import Case
-from evalkit.sources.agents import load_agent
 from evalkit.sources.expectations import Expectations
 from evalkit.sources.golden import CheckCase, load_golden_set
 from evalkit.sources.programs import load_program
@@ -29,7 +28,6 @@ from evalkit.sources.references import (
     UnknownReference,
     Version,
 )
-from evalkit.sources.rubrics import load_rubric
 from evalkit.sources.schemas import load_schema
 from evalkit.sources.tools import tool_names
 
@@ -148,6 +146,8 @@ def _load_target(reader: Reader, examined: ExaminedConfig, name: str, files: Sui
         if version is not None:
             files.prompt = load_prompt(reader, version, missing)
     elif suite.target.agent is not None:
+        from evalkit.sources.agents import load_agent
+
         version = resolve_noted(reader, examined.locator, at, AGENTS, suite.target.agent)
         files.target_version = version
         if version is not None:
@@ -221,6 +221,8 @@ def _check_steps(
 
 def _rubric(reader: Reader, examined: ExaminedConfig, at: Path, reference: str) -> Rubric | None:
     """The rubric that a judge names, whose routes the project has to have."""
+    from evalkit.sources.rubrics import load_rubric
+
     version = resolve_noted(reader, examined.locator, at, RUBRICS, reference)
     if version is None:
         return None
