@@ -9,41 +9,9 @@ from pydantic import ValidationError
 from evalkit.config.scorers import ScorerEntry
 from evalkit.errors import ConfigError, Problem
 from evalkit.records.asset import Rubric
-from evalkit.score.approvals import Approvals
-from evalkit.score.caps import Caps
-from evalkit.score.citations import Citations
-from evalkit.score.contains import Contains
-from evalkit.score.exact import build_exact
-from evalkit.score.json_schema import JsonSchema
 from evalkit.score.judge import JudgeScorer
-from evalkit.score.numeric import Numeric
-from evalkit.score.policy import Policy
-from evalkit.score.regex import Regex
-from evalkit.score.retrieval import Retrieval
 from evalkit.score.scorer import Scorer, ScorerError
 from evalkit.score.state import STATE
-from evalkit.score.text_distance import Embedding, Similarity, TokenF1
-from evalkit.score.tool_calls import ToolCalls
-from evalkit.score.trajectory import Trajectory
-from evalkit.validation.soundness import schema_problems
-
-# json_schema and judge stand apart: they take a schema and a rubric besides.
-_BUILDERS: dict[str, Callable[..., Scorer[Any]]] = {
-    "exact": build_exact,
-    "contains": Contains,
-    "regex": Regex,
-    "numeric": Numeric,
-    "tool_calls": ToolCalls,
-    "trajectory": Trajectory,
-    "retrieval": Retrieval,
-    "approvals": Approvals,
-    "caps": Caps,
-    "citations": Citations,
-    "policy": Policy,
-    "similarity": Similarity,
-    "token_f1": TokenF1,
-    "embedding": Embedding,
-}
 
 
 def build_scorers(
@@ -120,12 +88,80 @@ def _build(
     if entry.kind != "json_schema":
         config = getattr(entry, entry.kind)
         try:
-            return _BUILDERS[entry.kind](config, label=entry.label, gate=entry.gate)
+            return _builder_of(entry.kind)(config, label=entry.label, gate=entry.gate)
         except ScorerError as error:
             raise _Broken([str(error)]) from None
+    from evalkit.score.json_schema import JsonSchema
+    from evalkit.validation.soundness import schema_problems
+
     path = str(entry.json_schema)
     if path not in schemas:
         raise _Broken([f"the schema {path} is not there"])
     if faults := schema_problems(schemas[path]):
         raise _Broken(faults, file=path)
     return JsonSchema(path, schemas[path], label=entry.label, gate=entry.gate)
+
+
+def _builder_of(kind: str) -> Callable[..., Scorer[Any]]:
+    """What builds a scorer of its settings. Raises KeyError for json_schema and judge, which take a
+    schema and a rubric besides."""
+    # each is loaded for suites that have it: most have one or two
+    match kind:
+        case "exact":
+            from evalkit.score.exact import build_exact
+
+            return build_exact
+        case "contains":
+            from evalkit.score.contains import Contains
+
+            return Contains
+        case "regex":
+            from evalkit.score.regex import Regex
+
+            return Regex
+        case "numeric":
+            from evalkit.score.numeric import Numeric
+
+            return Numeric
+        case "tool_calls":
+            from evalkit.score.tool_calls import ToolCalls
+
+            return ToolCalls
+        case "trajectory":
+            from evalkit.score.trajectory import Trajectory
+
+            return Trajectory
+        case "retrieval":
+            from evalkit.score.retrieval import Retrieval
+
+            return Retrieval
+        case "approvals":
+            from evalkit.score.approvals import Approvals
+
+            return Approvals
+        case "caps":
+            from evalkit.score.caps import Caps
+
+            return Caps
+        case "citations":
+            from evalkit.score.citations import Citations
+
+            return Citations
+        case "policy":
+            from evalkit.score.policy import Policy
+
+            return Policy
+        case "similarity":
+            from evalkit.score.text_distance import Similarity
+
+            return Similarity
+        case "token_f1":
+            from evalkit.score.text_distance import TokenF1
+
+            return TokenF1
+        case "embedding":
+            from evalkit.score.text_distance import Embedding
+
+            return Embedding
+        case _:
+            raise KeyError(kind)
