@@ -182,6 +182,31 @@ def test_a_migration_runs_once_and_keeps_what_is_there(tmp_path: Path) -> None:
         connection.close()
 
 
+def test_a_file_that_was_just_made_is_synced_as_one_that_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    for _ in ("made", "opened again"):
+        connection = connect(path, 1.0)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+
+
+@pytest.mark.parametrize("left", [0, 100, 4096, 6000])
+def test_what_a_power_cut_leaves_of_a_new_file_is_made_again(tmp_path: Path, left: int) -> None:
+    path = history_path(tmp_path)
+    open_history(tmp_path).close()
+    path.write_bytes(path.read_bytes()[:left])
+    path.with_name(f"{path.name}-wal").unlink(missing_ok=True)
+    try:
+        history = open_history(tmp_path)
+        found = history.runs()
+    except HistoryDamaged:
+        history = renew_history(tmp_path)
+        found = history.runs()
+    assert found == ()
+    history.close()
+
+
 def test_a_run_that_cannot_be_recorded_whole_is_not_recorded_at_all(tmp_path: Path) -> None:
     with SqliteHistory(tmp_path / "history.db") as history:
         put(history, run(1), {"a": {"m1": True}})
