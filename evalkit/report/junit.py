@@ -7,6 +7,7 @@ passing gate is no red build. An attempt without a result is an error.
 """
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 
@@ -92,13 +93,19 @@ class _Suite:
         }
         self._origins: Counter[str] = Counter()
         self.time_s = 0.0
+        cases, trials = self._after.cases, self._after.trials
+        # of every planned trial, so that an attempt that passed is not looked up for it
+        self._took_s = array("d", [0.0]) * (len(cases) * trials)
         for attempt in run.attempts:
             if attempt.suite == snapshot.suite:
                 if attempt.origin is not None:
                     self._origins[attempt.origin] += 1
-                own = 1 <= attempt.trial <= self._after.trials
-                if own and attempt.variant == "candidate":
-                    self.time_s += attempt.latency_s or 0.0
+                own = 1 <= attempt.trial <= trials
+                if own and attempt.variant == "candidate" and attempt.latency_s is not None:
+                    self.time_s += attempt.latency_s
+                    position = cases.position(attempt.case)
+                    if position is not None:
+                        self._took_s[position * trials + attempt.trial - 1] = attempt.latency_s
 
     def _attempts(self) -> Iterator[tuple[int, int, bool | None, bool | None]]:
         """Position, trial, whether it passed, and whether the case passed before."""
@@ -140,7 +147,11 @@ class _Suite:
         for position, trial, passed, before in self._attempts():
             if position != at:
                 case, at = next(cases), position
-            yield _case_test(self._run, after, case, trial, passed, before)
+            time_s = self._took_s[position * after.trials + trial - 1]
+            if passed:
+                yield _Test(after.suite, _name(case, trial), time_s)
+            else:
+                yield _case_test(self._run, after, case, trial, passed, before, time_s)
 
 
 def _tag(passed: bool | None, passed_before: bool | None) -> str | None:
@@ -216,14 +227,12 @@ def _case_test(
     trial: int,
     passed: bool | None,
     passed_before: bool | None,
+    time_s: float,
 ) -> _Test:
-    suite = arm.snapshot.suite
+    """A trial that did not pass."""
+    suite = arm.suite
     attempt = arm.attempt(case, trial)
-    name = f"{case} [candidate, trial {trial}]"
-    latency = attempt.latency_s if attempt is not None else None
-    time_s = latency or 0.0
-    if passed:
-        return _Test(suite, name, time_s)
+    name = _name(case, trial)
     place = arm.place(case)
     where = f"{place}\n" if place else ""
     text = f"{where}evalkit show {run.record.id} {case}"
@@ -243,6 +252,10 @@ def _case_test(
         return _Test(suite, name, time_s, "skipped", "evalkit.known_failure", message, text)
     message = f"The case fails{', and passed in the baseline' if passed_before else ''}.{by}"
     return _Test(suite, name, time_s, "failure", "evalkit.failed", message, text)
+
+
+def _name(case: str, trial: int) -> str:
+    return f"{case} [candidate, trial {trial}]"
 
 
 def _no_result(arm: Arm, attempt: Attempt | None) -> str:
