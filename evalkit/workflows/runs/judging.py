@@ -6,7 +6,7 @@ brings it along. Everything asked goes through the control session, inside the r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -21,10 +21,11 @@ from evalkit.records.judgment import Judgment, Opinion, Subject
 from evalkit.records.run import JudgeSetting, SuiteSnapshot
 from evalkit.records.subject import subject_id
 from evalkit.score.judge import known_of_pair, needs_judgment, subject_of
-from evalkit.score.judging.combining import decided_by
 from evalkit.store.journal import RunJournal
-from evalkit.workflows.judges.opening import OpenedJudge
 from evalkit.workflows.runs.results import RunResults
+
+if TYPE_CHECKING:  # few suites have a judge
+    from evalkit.workflows.judges.opening import OpenedJudge
 
 JudgeKey = tuple[str, str]
 
@@ -32,12 +33,14 @@ JudgeKey = tuple[str, str]
 class RunJudges(msgspec.Struct):
     """The judges of a run, by suite and scorer, and what they have said so far."""
 
-    opened: Mapping[JudgeKey, OpenedJudge]
+    opened: "Mapping[JudgeKey, OpenedJudge]"
     clock: Clock
     opinions: dict[tuple[str, str], Opinion] = msgspec.field(default_factory=dict)
 
     def remember(self, judgments: Iterable[Judgment]) -> None:
         """Take over what these judges said before; what ended in an error is asked again."""
+        from evalkit.score.judging.combining import decided_by
+
         known = {judge.digest: judge for judge in self.opened.values()}
         for each in judgments:
             judge = known.get(each.judge)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,12 +27,9 @@ from evalkit.sources.tree import WorkingTree
 from evalkit.sources.waivers import load_waivers
 from evalkit.store.runs import RunStore
 from evalkit.workflows.guards.accepting import unaccepted_changes
-from evalkit.workflows.judges.opening import OpenedJudge, open_judge
-from evalkit.workflows.judges.settings import Opener, set_up_judges
 from evalkit.workflows.runs.arms import Arm
 from evalkit.workflows.runs.caching import limit_cache
 from evalkit.workflows.runs.forecasting import with_forecast
-from evalkit.workflows.runs.judge_planning import with_judging
 from evalkit.workflows.runs.judging import RunJudges
 from evalkit.workflows.runs.offline import refuse_unheld
 from evalkit.workflows.runs.snapshots import take_snapshot
@@ -45,6 +43,10 @@ from evalkit.workflows.setup.request import RunRequest
 from evalkit.workflows.setup.selecting import select_cases
 from evalkit.workflows.setup.variants import SuiteSetup, Variant, set_up_suites
 from evalkit.workflows.wiring import Wiring
+
+if TYPE_CHECKING:  # few suites have a judge
+    from evalkit.workflows.judges.opening import OpenedJudge
+    from evalkit.workflows.judges.settings import Opener, SuiteJudgeSettings
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,13 +156,17 @@ async def prepare_run(
     for (suite, _), arm in arms.items():
         arm.plane.prime_with(primings[suite])
     day = wiring.clock.now().date()
-    open_one = _judge_opener(
-        assets.config, request, wiring, ledger=book, cache=cache, emit=emit, calls=calls
-    )
     live = {setup.name: _live_arms(setup, wiring) for setup in setups}
-    judges = {
-        setup.name: set_up_judges(setup, WorkingTree(wiring.root), open_one) for setup in setups
-    }
+    judges: Mapping[str, SuiteJudgeSettings] = {}
+    if any(entry.judge is not None for each in setups for entry in each.assets.suite.scorers):
+        from evalkit.workflows.judges.settings import set_up_judges
+
+        open_one = _judge_opener(
+            assets.config, request, wiring, ledger=book, cache=cache, emit=emit, calls=calls
+        )
+        judges = {
+            setup.name: set_up_judges(setup, WorkingTree(wiring.root), open_one) for setup in setups
+        }
     check_faults(request.faults, wiring.broken, assets.config)
     waivers = load_waivers(WorkingTree(wiring.root), suites=assets.config.suites, today=day)
     if request.traces:
@@ -174,7 +180,7 @@ async def prepare_run(
             repeatable=not setup.replayed and len(live[setup.name]) == len(setup.variants),
             flaky=_flakes(history, setup),
             waivers=[each for each in waivers if each.suite == setup.name],
-            judges=judges[setup.name].settings,
+            judges=judges[setup.name].settings if judges else (),
             today=day.isoformat(),
         )
         for setup in setups
@@ -192,21 +198,19 @@ async def prepare_run(
         for name, each in judges.items()
         for scorer, judge in each.opened.items()
     }
+    plan = with_forecast(plan, snapshots)
+    if opened:
+        from evalkit.workflows.runs.judge_planning import with_judging
+
+        stored = {setup.name: setup.stored for setup in setups if setup.stored is not None}
+        plan = with_judging(plan, snapshots, opened, stored)
     return PreparedRun(
         config=config,
         setups=setups,
         snapshots=snapshots,
         arms=arms,
         cases=selected,
-        plan=msgspec.structs.replace(
-            with_judging(
-                with_forecast(plan, snapshots),
-                snapshots,
-                opened,
-                {setup.name: setup.stored for setup in setups if setup.stored is not None},
-            ),
-            drill=tuple(drill_words(request.faults, wiring.broken)),
-        ),
+        plan=msgspec.structs.replace(plan, drill=tuple(drill_words(request.faults, wiring.broken))),
         live_arms=live,
         judges=RunJudges(opened=opened, clock=wiring.clock),
         ledger=book,
@@ -276,17 +280,19 @@ def _judge_opener(
     cache: Cache | None,
     emit: EventSink | None,
     calls: CallLog | None,
-) -> Opener:
+) -> "Opener":
     """Opens a judge once for all suites that use its rubric.
 
     A judge is the working tree's, without the changes of this run: both variants are measured with
     the instrument that was calibrated, and a change of the target cannot change it.
     """
+    from evalkit.workflows.judges.opening import open_judge
+
     if request.changes:
         config = read_config(WorkingTree(wiring.root))
     opened: dict[str, OpenedJudge] = {}
 
-    def open_one(rubric: Rubric, threshold: float | None) -> OpenedJudge:
+    def open_one(rubric: Rubric, threshold: float | None) -> "OpenedJudge":
         if rubric.ref not in opened:
             opened[rubric.ref] = open_judge(
                 rubric,

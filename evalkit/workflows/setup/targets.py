@@ -9,7 +9,6 @@ from evalkit.config.targets import CommandTarget as CommandSettings
 from evalkit.config.targets import HttpTarget as HttpSettings
 from evalkit.config.targets import PythonTarget as PythonSettings
 from evalkit.errors import Refused
-from evalkit.execute.agent_target import AgentTarget
 from evalkit.execute.prompt_target import PromptTarget
 from evalkit.execute.target import Target
 from evalkit.ports import FileTree, ModelDoor, Transport
@@ -140,6 +139,8 @@ def build_target(assets: SuiteAssets, *, look_ahead: bool = False) -> Target:
     """
     route = assets.route.name
     if assets.agent is not None:
+        from evalkit.execute.agent_target import AgentTarget
+
         return AgentTarget(assets.agent, route=route, look_ahead=look_ahead)
     if assets.prompt is None:
         raise Refused(
