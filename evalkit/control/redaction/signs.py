@@ -16,7 +16,7 @@ from evalkit.control.redaction.phones import ANNOUNCING
 from evalkit.control.redaction.spoken import NUMBER_WORDS
 
 Part = Literal["all", "secrets", "spoken", "numbers", "named ids", "shown ids"]
-_SHORT = 128
+_SHORT = 1024
 _BETWEEN = r"[ \-./()]"
 # What a value may begin behind; the letter of a line break in JSON, \n, is no letter.
 _EDGE = r"(?:^|[^0-9A-Za-z_]|\\[nrtbf])"
@@ -147,7 +147,7 @@ def _automaton(part: Part) -> Any:
 def has_sign(text: str, part: Part = "all") -> bool:
     """Whether a detector may find something in a text; the detectors of one `part` of them.
 
-    A short one may come again: what a trace says, the keys of JSON.
+    A short one may come again: what a trace says, the keys of JSON, a message that was planned.
     """
     return _remembered(text, part) if len(text) <= _SHORT else _looked_for(text, part)
 
