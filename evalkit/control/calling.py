@@ -92,8 +92,7 @@ class Caller:
         self._trace = trace
         self._scopes = scopes
         self._storable = storable
-        canonical = repr(knows).encode("utf-8", "surrogatepass")
-        self._salt = hashlib.sha256(canonical).hexdigest() if knows else ""
+        self._salt = _salt_of(knows) if knows else ""
         self._calls = None if settings.calls is None else settings.calls.of(work)
         # what a stopped process did for this was tried and billed too
         self.tries = 0 if self._calls is None else self._calls.before_tries
@@ -372,6 +371,10 @@ class Caller:
             "budget", "allowed", "budgets", f"{price} and {max_tokens} tokens are set aside"
         )
         return hold
+
+
+def _salt_of(knows: tuple[tuple[str, str, str], ...]) -> str:
+    return hashlib.sha256(repr(knows).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text_of(piece: Piece) -> str:

@@ -55,16 +55,18 @@ def cap_output(params: Mapping[str, Any], route_max_tokens: int | None) -> int:
 
 def check_params(params: Mapping[str, Any]) -> None:
     """Raise ConfigError for parameters that are not a prompt's to set."""
-    problems = [
-        Problem(
-            message="is decided by the session and cannot be a parameter of a prompt",
-            key=f"params.{name}",
-            suggestion="remove it",
-        )
-        for name in sorted(_RESERVED.intersection(params))
-    ]
-    if problems:
-        raise ConfigError(problems)
+    if _RESERVED.isdisjoint(params):
+        return
+    raise ConfigError(
+        [
+            Problem(
+                message="is decided by the session and cannot be a parameter of a prompt",
+                key=f"params.{name}",
+                suggestion="remove it",
+            )
+            for name in sorted(_RESERVED.intersection(params))
+        ]
+    )
 
 
 def build_request(
