@@ -185,7 +185,10 @@ class _Sums(msgspec.Struct):
 
     def tokens_of(self, variant: str) -> Counter[str]:
         """The tokens of a variant so far."""
-        return self.tokens.setdefault(variant, Counter())
+        tokens = self.tokens.get(variant)
+        if tokens is None:
+            tokens = self.tokens[variant] = Counter()
+        return tokens
 
     def suite(self, job: PlanJob) -> PlannedSuite:
         tokens: Counter[str] = Counter()

@@ -47,19 +47,20 @@ class Column:
                 self._count += 1
                 return
             self._rest = array(self._kinds[0])
-            self._put(self._first, self._count)
-        self._put(value, 1)
+            self._put(self._first)
+            self._rest *= self._count
+        self._put(value)
 
-    def _put(self, value: float, count: int) -> None:
+    def _put(self, value: float) -> None:
         assert self._rest is not None
         try:
-            self._rest.extend(array(self._rest.typecode, [value]) * count)
+            self._rest.append(value)
         except OverflowError:
             self._kinds = self._kinds[1:]
             if not self._kinds:
                 raise
             self._rest = array(self._kinds[0], self._rest)
-            self._put(value, count)
+            self._put(value)
 
     def __getitem__(self, at: int) -> float:
         return self._first if self._rest is None else self._rest[at]
