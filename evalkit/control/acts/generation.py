@@ -20,7 +20,7 @@ from evalkit.control.turns import rule_turn
 from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
-from evalkit.records.call import Completion, Message, PreparedCall
+from evalkit.records.call import Completion, Message, PreparedCall, Reply
 
 
 class GenerationAct:
@@ -162,7 +162,7 @@ class GenerationAct:
         """The same for a reply. Raises PolicyBlocked, with what may be stored."""
         reply, rulings = self._state.phrases.reply(completion.reply, self._state.declared)
         self._enforce_on(completion, rulings)
-        return msgspec.structs.replace(completion, reply=reply)
+        return _with_reply(completion, reply)
 
     def _rule_answer(self, content: str) -> Ruling | None:
         """Whether an answer meets the route's schema; None where the route has none."""
@@ -220,7 +220,7 @@ class GenerationAct:
                 str(blocked),
                 completion=msgspec.structs.replace(completion, reply=stored),
             ) from None
-        return msgspec.structs.replace(completion, reply=screened)
+        return _with_reply(completion, screened)
 
     def _question(
         self,
@@ -249,6 +249,13 @@ class GenerationAct:
                 "max_tokens",
                 f"the prompt asks for up to {asked} tokens, the route allows {question.max_tokens}",
             )
+
+
+def _with_reply(completion: Completion, reply: Reply) -> Completion:
+    """The completion with that reply; most replies pass as they came."""
+    if reply is completion.reply:
+        return completion
+    return msgspec.structs.replace(completion, reply=reply)
 
 
 def _model_step(completion: Completion) -> Step:
