@@ -6,6 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+from evalkit.alive import is_alive
 from evalkit.errors import Refused
 from evalkit.sources.git_command import run_git
 from evalkit.sources.git_refs import top_folder
@@ -36,18 +37,8 @@ class GitWorktree:
 def _remove_abandoned(root: Path, folder: Path) -> None:
     for each in folder.iterdir():
         process = f"{each.name}-".split("-")[1]
-        if process.isdigit() and not _runs(int(process)):
+        if process.isdigit() and not is_alive(int(process)):
             _remove(root, each)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _remove(root: Path, folder: Path) -> None:

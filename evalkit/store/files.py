@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from evalkit.alive import is_alive
 from evalkit.errors import StoreError
 
 # EFBIG is how a quota by RLIMIT_FSIZE shows itself.
@@ -94,6 +95,18 @@ def drop_unfinished(folder: Path) -> None:
     for left in () if folder.is_symlink() else folder.glob(".*.tmp"):
         with suppress(OSError):
             left.unlink()
+
+
+def drop_abandoned(path: Path) -> None:
+    """Remove what processes that are gone left beside `path`, as they were killed in `write_whole`.
+
+    For a folder in which others may write: what is theirs stays.
+    """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        process = left.name.split(".")[-2]
+        if process.isdecimal() and not is_alive(int(process)):
+            with suppress(OSError):
+                left.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from evalkit.ports import Clock
 from evalkit.records.last_run import LastKind, LastRun
 from evalkit.records.run import StoredRun
 from evalkit.sources.git import head_commit
-from evalkit.store.files import write_beside
+from evalkit.store.files import drop_abandoned, write_beside
 from evalkit.store.folder import PRIVATE, private_folder
 from evalkit.store.keeping import Keeping
 
@@ -64,6 +64,7 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
         )
         try:
             private_folder(root)
+            drop_abandoned(root / PRIVATE / LAST)
             content = msgspec.json.format(msgspec.json.encode(last))
             keep = write_beside(root / PRIVATE / LAST, content)
         except (StoreError, OSError):

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from evalkit.errors import StoreError
-from evalkit.store.files import explain, read_whole, write_whole
+from evalkit.store.files import drop_abandoned, explain, read_whole, write_whole
 
 
 def test_a_file_is_replaced_and_folders_are_made(tmp_path: Path) -> None:
@@ -57,3 +59,16 @@ def test_every_refusal_of_a_disk_says_what_to_do(number: int, advice: str) -> No
     assert str(error).startswith(f"cannot write run.json ({os.strerror(number)}); ")
     assert advice in str(error)
     assert error.exit_code == 4
+
+
+def test_what_a_process_that_is_gone_left_beside_a_file_is_removed_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    gone, own = f".last.json.{ended.pid}.tmp", f".last.json.{os.getpid()}.tmp"
+    kept = {own, f".other.json.{ended.pid}.tmp", ".last.json.x.tmp", "last.json"}
+    for name in {gone, *kept}:
+        (tmp_path / name).write_bytes(b"{}")
+    drop_abandoned(tmp_path / "last.json")
+    assert {each.name for each in tmp_path.iterdir()} == kept
