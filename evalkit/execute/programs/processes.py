@@ -33,8 +33,9 @@ class Minder:
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
 
-    async def watch(self, group: int) -> None:
-        """End this process group when this process ends, however it ends."""
+    async def begin(self) -> None:
+        """Be there, before what is to be ended: its first process may be at work, and this one
+        killed, before another one is started."""
         async with self._starting:
             if self._process is None:
                 self._process = await asyncio.create_subprocess_exec(
@@ -47,6 +48,9 @@ class Minder:
                     stderr=asyncio.subprocess.DEVNULL,
                     start_new_session=True,
                 )
+
+    def watch(self, group: int) -> None:
+        """End this process group when this process ends, however it ends."""
         self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:
@@ -113,6 +117,7 @@ class TargetProcess:
         limit: int,
     ) -> "TargetProcess":
         """Start a program in a group of its own. Raises OSError. `limit` is the longest line."""
+        await minder.begin()
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: _Exiting(limit, loop),
@@ -124,9 +129,8 @@ class TargetProcess:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        started = cls(transport, protocol, minder)
-        await minder.watch(started._group)
-        return started
+        minder.watch(transport.get_pid())
+        return cls(transport, protocol, minder)
 
     @property
     def alive(self) -> bool:
