@@ -3,25 +3,43 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 _KEPT_BYTES = 8_192
 _LAST_WORDS_S = 0.5
-# Kills the groups it was told of once nobody holds the other end of its input any more.
+_MARK = "EVALKIT_STARTED_BY"
+# Kills the groups it was told of once nobody holds the other end of its input any more. A program
+# that was being started just then it was not told of: where there is /proc, it shows by its mark,
+# as soon as it is more than a copy of who started it.
 _MINDER = """
-import os, signal, sys
-groups = set()
+import glob, os, signal, sys, time
+groups, waits_s = set(), (0, 0.1, 0.4, 1.5)
 for line in sys.stdin:
+    if line[0] == "=":
+        waits_s = ()
+        break
     (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
+mark = sys.argv[1].encode()
+for wait_s in waits_s:
+    time.sleep(wait_s)
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if mark in file.read().split(b"\\0"):
+                    os.kill(int(path.split("/")[2]), signal.SIGKILL)
+        except OSError:
+            pass
 """
 
 
@@ -32,10 +50,17 @@ class Minder:
         """Nothing is started before it is needed."""
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._mark = f"{os.getpid()}-{secrets.token_hex(8)}"
 
-    async def begin(self) -> None:
-        """Be there, before what is to be ended: its first process may be at work, and this one
-        killed, before another one is started."""
+    @property
+    def marks(self) -> dict[str, str]:
+        """A variable for the environment of what is started, which tells whose it is."""
+        return {_MARK: self._mark}
+
+    @asynccontextmanager
+    async def starting(self) -> AsyncIterator[None]:
+        """Around starting what it is then told to `watch`. It is there before, and nothing else is
+        started meanwhile: a program that is at work and unknown would outlive this process."""
         async with self._starting:
             if self._process is None:
                 self._process = await asyncio.create_subprocess_exec(
@@ -43,11 +68,13 @@ class Minder:
                     "-I",
                     "-c",
                     _MINDER,
+                    f"{_MARK}={self._mark}",
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.DEVNULL,
                     start_new_session=True,
                 )
+            yield
 
     def watch(self, group: int) -> None:
         """End this process group when this process ends, however it ends."""
@@ -66,6 +93,8 @@ class Minder:
         """Let it go."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                process.stdin.write(b"=\n")  # in order: nothing is being started
             process.stdin.close()
             await process.wait()
 
@@ -117,19 +146,19 @@ class TargetProcess:
         limit: int,
     ) -> "TargetProcess":
         """Start a program in a group of its own. Raises OSError. `limit` is the longest line."""
-        await minder.begin()
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.subprocess_exec(
-            lambda: _Exiting(limit, loop),
-            *argv,
-            cwd=folder,
-            env=dict(environ),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        minder.watch(transport.get_pid())
+        async with minder.starting():
+            transport, protocol = await loop.subprocess_exec(
+                lambda: _Exiting(limit, loop),
+                *argv,
+                cwd=folder,
+                env={**environ, **minder.marks},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            minder.watch(transport.get_pid())
         return cls(transport, protocol, minder)
 
     @property
