@@ -1,8 +1,7 @@
 """`.evalkit/last.json`: how the last run ended, also when nothing was run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,9 +18,8 @@ from evalkit.ports import Clock
 from evalkit.records.last_run import LastKind, LastRun
 from evalkit.records.run import StoredRun
 from evalkit.sources.git import head_commit
-from evalkit.store.files import drop_abandoned, write_beside
+from evalkit.store.files import drop_abandoned, write_whole
 from evalkit.store.folder import PRIVATE, private_folder
-from evalkit.store.keeping import Keeping
 
 LAST = "last.json"
 _INTERRUPTED, _BUG = 130, 70
@@ -55,43 +53,28 @@ def remember_end(root: Path, *, clock: Clock, command: Sequence[str]) -> Iterato
     Until it ends the file says so: a run that is killed would else be reported as the one before.
     """
 
-    def write(last: LastRun) -> Callable[[], None]:
+    def write(last: LastRun) -> None:
         last = msgspec.structs.replace(
             last,
             at=clock.now().isoformat(),
             command=tuple(command),
             sha=_head(root),
         )
-        try:
+        with suppress(StoreError, OSError):
             private_folder(root)
             drop_abandoned(root / PRIVATE / LAST)
-            content = msgspec.json.format(msgspec.json.encode(last))
-            keep = write_beside(root / PRIVATE / LAST, content)
-        except (StoreError, OSError):
-            return _nothing
-        return partial(_quietly, keep)
+            write_whole(root / PRIVATE / LAST, msgspec.json.format(msgspec.json.encode(last)))
 
     ending = RunEnding()
     error: BaseException | None = None
-    with Keeping() as keeping:
-        keeping.begin(write(_UNDER_WAY))
-        try:
-            yield ending
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            keeping.wait()
-            write(_last_run(ending.stored, error))()
-
-
-def _quietly(keep: Callable[[], None]) -> None:
-    with suppress(StoreError, OSError):
-        keep()
-
-
-def _nothing() -> None:
-    """There is nothing to put anywhere."""
+    write(_UNDER_WAY)
+    try:
+        yield ending
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        write(_last_run(ending.stored, error))
 
 
 def _head(root: Path) -> str | None:
