@@ -23,12 +23,21 @@ _AGAIN = "`evalkit score RUN` writes the file again, without asking a model"
 
 
 class ScoreLines(Sequence[Score]):
-    """The lines of scores.jsonl. Every line is read once when this is made. Raises StoreError."""
+    """The lines of scores.jsonl. Raises StoreError."""
 
-    def __init__(self, path: Path, attempts: AttemptLines, *, held_bytes: int = HELD_BYTES) -> None:
-        """Reads the whole file; one that is not there holds nothing."""
+    def __init__(
+        self,
+        path: Path,
+        attempts: AttemptLines,
+        *,
+        held_bytes: int = HELD_BYTES,
+        empty: bool = False,
+    ) -> None:
+        """Reads every line once; a file that is not there holds nothing. Of one that is `empty`
+        yet, `take` is told what is written."""
         self._path = path
         self._attempts = attempts
+        self._held_bytes = held_bytes
         self._decoder = msgspec.json.Decoder(Score)
         self._file = FileSpans(path)
         self._count = 0
@@ -36,22 +45,27 @@ class ScoreLines(Sequence[Score]):
         self._starts = array("q", [0])
         self._own: KeyIndex | None = None
         self._held: list[tuple[Score, ...]] | None = []
+        if not empty:
+            self._read()
+
+    def _read(self) -> None:
         place: Place | None = None
         scores: list[Score] = []
         end = 0
-        for after, score in placed_lines(path, self._decoder, advice=_AGAIN):
+        for after, score in placed_lines(self._path, self._decoder, advice=_AGAIN):
             if score.place != place:
                 if place is not None:
-                    self._take(place, scores, end, held_bytes)
+                    self.take(scores, end)
                 place, scores = score.place, []
             scores.append(score)
             end = after
         if place is not None:
-            self._take(place, scores, end, held_bytes)
+            self.take(scores, end)
 
-    def _take(self, place: Place, scores: Sequence[Score], end: int, held_bytes: int) -> None:
-        """Take in the scores of one attempt, of which the last one ends at `end`."""
-        number = self.groups
+    def take(self, scores: Sequence[Score], end: int) -> None:
+        """Take in the scores of one attempt, at least one, that were written last: the file ends
+        at `end` with them. The attempt is among the attempts already."""
+        place, number = scores[0].place, self.groups
         if self._own is None and not self._attempts.is_at(number, place):
             self._own = KeyIndex()
             for earlier in range(number):
@@ -62,7 +76,7 @@ class ScoreLines(Sequence[Score]):
         self._count += len(scores)
         if self._held is not None:
             self._held.append(tuple(scores))
-            if end > held_bytes:
+            if end > self._held_bytes:
                 self._held = None
 
     @property

@@ -1,7 +1,7 @@
 """The scores of a run while it is under way: on disk, and scores.jsonl only when all are there."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,23 +27,36 @@ class ScoreSpool:
         self._target = path
         self._path = path.with_name(f".{path.name}.part")
         self._encode = msgspec.json.Encoder().encode
+        self._size = 0
+        self._lines: ScoreLines | None = None
+        # what was written since it was read last, with where it ends
+        self._unread: list[tuple[Sequence[Score], int]] = []
         with explained("write", self._path):
             self._path.unlink(missing_ok=True)
             self._file = open(self._path, "xb", buffering=_BUFFER)  # noqa: SIM115 -- see close
 
-    def append(self, scores: Iterable[Score]) -> None:
+    def append(self, scores: Sequence[Score]) -> None:
         """Take the scores of one attempt."""
         lines = b"".join([self._encode(score) + b"\n" for score in scores])
         try:
             self._file.write(lines)
         except OSError as error:
             raise explain(error, "write", self._path) from error
+        self._size += len(lines)
+        if scores:
+            self._unread.append((scores, self._size))
 
     def read(self, attempts: AttemptLines) -> ScoreLines:
-        """What it has taken so far."""
+        """What it has taken so far, of these attempts, which are the same each time. What is taken
+        later is in it when this is asked again."""
         with explained("write", self._path):
             self._file.flush()
-        return ScoreLines(self._path, attempts)
+        if self._lines is None:
+            self._lines = ScoreLines(self._path, attempts, empty=True)
+        unread, self._unread = self._unread, []
+        for scores, end in unread:
+            self._lines.take(scores, end)
+        return self._lines
 
     def sync(self) -> None:
         """Make what it has taken survive a power cut, which leaves less to `keep`."""

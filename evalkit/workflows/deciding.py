@@ -13,12 +13,13 @@ from evalkit.records.attempt import Attempt
 from evalkit.records.judgment import Judgment
 from evalkit.records.label import LabelledItem
 from evalkit.records.lookup import find_attempts, find_scores, group_judgments, with_scores
-from evalkit.records.outcomes import Outcomes, SuiteOutcomes
+from evalkit.records.outcomes import Outcomes
 from evalkit.records.run import StoredRun, SuiteSnapshot
 from evalkit.records.score import Score
 from evalkit.records.verdict import SuiteVerdict, Verdict
 from evalkit.workflows.gate_settings import gate_settings
 from evalkit.workflows.judged.deciding import SuiteJudges
+from evalkit.workflows.outcomes import OutcomeBook
 from evalkit.workflows.scoring import SuiteScoring
 from evalkit.workflows.tabled_cases import HELD_CASES, TabledCases
 
@@ -87,29 +88,32 @@ class ResultTable:
         scores: Iterable[Score],
         judgments: Iterable[Judgment] = (),
         labels: Iterable[LabelledItem] = (),
+        *,
+        outcomes: Outcomes | None = None,
     ) -> None:
-        """Reads every attempt. An attempt at a case that its suite does not have is none."""
+        """Reads every attempt, unless their `outcomes` are known. An attempt at a case that its
+        suite does not have is none."""
         self._attempts = find_attempts(attempts)
         self._scores = find_scores(scores)
         self._judgments = tuple(judgments)
         self._labels = tuple(labels)
         self._tabled: dict[tuple[str, int], TabledCases] = {}
+        if outcomes is None:
+            outcomes = self._read(snapshots, attempts, scores)
+        self.outcomes = outcomes
+
+    def _read(
+        self,
+        snapshots: Iterable[SuiteSnapshot],
+        attempts: Iterable[Attempt],
+        scores: Iterable[Score],
+    ) -> Outcomes:
         scorings = {snapshot.suite: SuiteScoring(snapshot) for snapshot in snapshots}
-        self.outcomes = Outcomes(
-            {
-                suite: SuiteOutcomes(suite, scoring.snapshot.cases, self._attempts)
-                for suite, scoring in scorings.items()
-            }
-        )
+        book = OutcomeBook(scorings, self._attempts)
         judged = group_judgments(self._judgments)
         for attempt, mine in with_scores(attempts, scores):
-            scoring = scorings[attempt.suite]
-            position = scoring.snapshot.cases.position(attempt.case)
-            if position is None:
-                continue
-            result = scoring.result(mine, attempt, judged.get(attempt.place, {}))
-            mode = None if result.passed else scoring.failure_mode(mine, attempt)
-            self.outcomes.suites[attempt.suite].put(attempt, position, result, mode)
+            book.put(attempt, mine, judged.get(attempt.place, {}))
+        return book.outcomes
 
     def judges(self, snapshot: SuiteSnapshot) -> SuiteJudges:
         """The judges of a suite and what they said."""

@@ -13,7 +13,7 @@ from evalkit.report.sharding import merge_words
 from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
 from evalkit.store.keeping import Keeping
-from evalkit.workflows.deciding import ResultTable, decide_table, table_of
+from evalkit.workflows.deciding import decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.replay.unrecorded import unrecorded_calls
 from evalkit.workflows.runs.arm_sums import sum_arms
@@ -50,7 +50,7 @@ def finish_run(
     end, snapshots = ended.end, ended.snapshots
     attempts, scores = results.attempts, results.write_scores(keeping)
     judgments = results.all_judgments()
-    table = ResultTable(snapshots, attempts, scores, judgments)
+    table = results.table_of(snapshots, scores)
     verdict = None
     if record.gates and end.reason != "interrupted":
         verdict = decide_table(snapshots, table)

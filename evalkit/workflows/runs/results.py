@@ -13,11 +13,15 @@ from evalkit.store.bundle import Bundle
 from evalkit.store.keeping import Keeping
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
+from evalkit.workflows.outcomes import OutcomeBook
 from evalkit.workflows.runs.fruitless import RetrievalCount
 from evalkit.workflows.scoring import SuiteScoring
 
 if TYPE_CHECKING:
     from evalkit.workflows.deciding import ResultTable
+
+# what was written is read while calls are in the air, so that little is left to do after the last
+_CATCH_UP = 256
 
 
 class RunResults:
@@ -33,6 +37,8 @@ class RunResults:
         self._spool = spool
         self._unkept: ScoreLines | None = None
         self._attempts = bundle.attempts()
+        self._book = OutcomeBook(scorings, self._attempts)
+        self._taken = 0
         self.judgments: dict[Place, dict[str, Judgment]] = {}
         self.retrieval = RetrievalCount()
 
@@ -53,11 +59,13 @@ class RunResults:
 
     def take(self, attempt: Attempt) -> bool | None:
         """Score an attempt that was journalled. Returns whether it passed. Raises StoreError."""
-        scoring = self._scorings[attempt.suite]
-        scores = scoring.scores(attempt)
+        scores = self._scorings[attempt.suite].scores(attempt)
         self._spool.append(scores)
         self.retrieval.note(attempt)
-        return scoring.passed(scores, attempt)
+        self._taken += 1
+        if self._taken % _CATCH_UP == 0:
+            self._spool.read(self.attempts)
+        return self._book.put(attempt, scores)
 
     def take_judgment(self, judgment: Judgment) -> None:
         """Keep what a judge said of an attempt that was taken."""
@@ -74,13 +82,26 @@ class RunResults:
 
     def table(self, snapshots: Sequence[SuiteSnapshot]) -> "ResultTable":
         """What became of every attempt so far."""
-        # loaded when calls have been made: what decides is as much as all that makes the first one
+        spooled = self._spool.read(self.attempts)
+        scores = spooled if self._whole(spooled) else tuple(self._scored(spooled))
+        return self.table_of(snapshots, scores)
+
+    def table_of(
+        self, snapshots: Sequence[SuiteSnapshot], scores: Sequence[Score]
+    ) -> "ResultTable":
+        """The same with the scores of every attempt, as `write_scores` gives them."""
+        # loaded when calls were made: what decides is as much as all that makes the first one
         from evalkit.workflows.deciding import ResultTable
 
-        attempts = self.attempts
-        spooled = self._spool.read(attempts)
-        scores = spooled if self._whole(spooled) else tuple(self._scored(spooled))
-        return ResultTable(snapshots, attempts, scores, self.all_judgments())
+        # where judges spoke, or an attempt was not scored by this process, all are read again
+        known = scores is self._spool.read(self._attempts)
+        return ResultTable(
+            snapshots,
+            self._attempts,
+            scores,
+            self.all_judgments(),
+            outcomes=self._book.outcomes if known else None,
+        )
 
     def write_scores(self, keeping: Keeping) -> ScoreLines:
         """The scores of every attempt, in their order. They are scores.jsonl once that is kept."""
