@@ -94,7 +94,8 @@ class Entries:
         self.load([account])
         each = self._balances[account.key]
         most = Amount(max(each.spent.nano, spent.nano), max(each.spent.tokens, spent.tokens))
-        self._set(account, Balance(most, each.held))
+        if most != each.spent:
+            self._set(account, Balance(most, each.held))
 
     def prune(self) -> None:
         """Drop accounts that nobody asks for any more, after the crashed ones were charged."""

@@ -107,7 +107,8 @@ class Wiring:
         spent: tuple[float, int] = (0.0, 0),
         service: bool = False,
     ) -> Ledger:
-        """What calls are held and charged in: the project's file where a budget caps something.
+        """What calls are held and charged in: the project's file where a budget is over more than
+        one run.
 
         `run` names the run that a budget of scope run is over, by default one of its own; `spent`
         are the USD and tokens of its earlier part; `service` tells that it is for sessions outside
@@ -116,14 +117,11 @@ class Wiring:
         """
         name = run or f"call-{secrets.token_hex(8)}"
         accounts: Accounts | None = None
-        if config.budgets or service:
+        if service or any(budget.period != "run" for budget in config.budgets):
+            from evalkit.control.ledger.parted import PartedAccounts
             from evalkit.store.ledger import SqliteAccounts
 
-            accounts = SqliteAccounts(self.root, clock=self.clock, run=name)
-            if service:
-                from evalkit.control.ledger.sessions import SessionAccounts
-
-                accounts = SessionAccounts(accounts)
+            accounts = PartedAccounts(SqliteAccounts(self.root, clock=self.clock, run=name))
         ledger = Ledger(
             config.budgets,
             accounts=accounts,

@@ -283,14 +283,18 @@ class Bench:
             accounts = file.execute("SELECT key, spent_nano, held_nano FROM accounts").fetchall()
         wrong = [f"{holds} holds are open"] if holds else []
         wrong += [f"{key} still holds {held}" for key, _, held in accounts if held]
-        spent = max((nano for key, nano, _ in accounts if key.startswith("run")), default=0) / 1e9
-        if abs(spent - came.billed_usd) > 1e-8:
+        if any(key.startswith("run") for key, _, _ in accounts):
+            wrong.append("the file counts what a run spent")
+        spent = sum(nano for key, nano, _ in accounts if key.startswith("day workflow")) / 1e9
+        if came.billed_usd < came.server_usd - 1e-8:
+            wrong.append(f"the run says {came.billed_usd}, the server bills {came.server_usd}")
+        if spent < came.billed_usd - 1e-8:
             wrong.append(f"the ledger says {spent}, the run {came.billed_usd}")
-        if spent < came.server_usd - 1e-8:
-            wrong.append(f"the ledger says {spent}, the server bills {came.server_usd}")
-        most = expected.billed_usd + chain.lost_usd + chain.unsettled_usd
-        if spent > most + 1e-8:
-            wrong.append(f"the ledger says {spent}, at most {most} were due")
+        most = expected.billed_usd + chain.lost_usd
+        if came.billed_usd > most + 1e-8:
+            wrong.append(f"the run says {came.billed_usd}, at most {most} were due")
+        if spent > most + chain.unsettled_usd + 1e-8:
+            wrong.append(f"the ledger says {spent}, at most {most + chain.unsettled_usd} were due")
         return wrong
 
 

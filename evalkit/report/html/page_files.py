@@ -19,6 +19,7 @@ _SCRIPTS = (
 )
 
 
+@cache
 def content_policy() -> str:
     """The content security policy: both scripts and the styles by their digests, no network."""
     return (

@@ -11,26 +11,25 @@ from contextlib import contextmanager
 
 from evalkit.collector import looks_hardly_ever
 
-# objects more than before the youngest are looked at; how often those are, before their elders
-_YOUNGEST = 20_000
-OF_A_RUN = (50, 100)
-# what serves for months: what lies in cycles gathers until its elders are looked at
-OF_A_SERVICE = (10, 10)
+# objects more than before the youngest are looked at, and how often those are before their elders
+OF_A_RUN = (100_000, 10, 100)
+# what serves for months: short looks, and what lies in cycles gathers until its elders are seen
+OF_A_SERVICE = (20_000, 10, 10)
 
 
 @contextmanager
-def rare_collections(elders: tuple[int, int] = OF_A_RUN) -> Iterator[None]:
+def rare_collections(thresholds: tuple[int, int, int] = OF_A_RUN) -> Iterator[None]:
     """Collect rarely; as before once it is left. Without effect for who set a collector up.
 
-    Elders are looked at once their youngers were so often: the middle generation, and the oldest.
+    The thresholds are `gc.set_threshold`'s.
     """
     before = gc.get_threshold()
-    rarer = before[0] >= _YOUNGEST and not looks_hardly_ever()
+    rarer = before[0] >= thresholds[0] and not looks_hardly_ever()
     if not gc.isenabled() or gc.get_freeze_count() or rarer:
         yield
         return
     gc.freeze()
-    gc.set_threshold(_YOUNGEST, *elders)
+    gc.set_threshold(*thresholds)
     try:
         yield
     finally:

@@ -27,3 +27,6 @@ def load_ahead() -> None:
 def _load() -> None:
     for name in _LATER:
         import_module(name)
+    from evalkit.report.html.page_files import content_policy
+
+    content_policy()  # reads the page's styles and scripts, and keeps them

@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.config.budgets import Budget
 from evalkit.control.ledger.book import Ledger
-from evalkit.control.ledger.sessions import SessionAccounts
+from evalkit.control.ledger.parted import PartedAccounts
 from evalkit.ports import Accounts
 from evalkit.store.ledger import SqliteAccounts
 from tests.unit.control.fakes import FakeClock
@@ -26,7 +26,7 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
             clock = FakeClock()
             accounts: Accounts = SqliteAccounts(tmp_path, clock=clock, run="run")
             if request.param == "service":
-                accounts = SessionAccounts(accounts)
+                accounts = PartedAccounts(accounts)
             keys = {"accounts": accounts, "clock": clock} | keys
         opened.append(Ledger(budgets, **keys))
         return opened[-1]

@@ -1,8 +1,9 @@
-"""Accounts of a service whose sessions are runs of their own.
+"""Accounts in two places: those of runs in memory, all others where processes share them.
 
-What one session may spend is nobody else's to know and ends with it, so it is counted in memory:
-in a file each session would leave an account behind that nobody asks for. Everything else is
-counted where processes share it. A hold is on both or on neither.
+What a run may spend, or a session of a service, which is a run of its own, is nobody else's to
+know. Of a run that is gone on with, its journal and its calls tell what it had spent; that of a
+session ends with it. In a file each would be two transactions a call, and an account left behind.
+A hold is on both or on neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from evalkit.ports import Accounts
 from evalkit.records.ledger import Account, Amount, Balance, Held, Limit, Refusal
 
 
-class SessionAccounts:
+class PartedAccounts:
     """Implements ports.Accounts. Safe between tasks and threads, as what it is made of is."""
 
     def __init__(self, kept: Accounts) -> None:
@@ -77,7 +78,9 @@ class SessionAccounts:
         return tuple(found[each] for each in accounts)
 
     def open_run(self, account: Account, spent: Amount) -> None:
-        """See to it that the run's account says at least `spent`."""
+        """Charge the others what earlier processes of the run held of them, and see to it that the
+        run's account says at least `spent`."""
+        self._kept.open_run(account, Amount())
         self._own.open_run(account, spent)
 
     def forget_run(self, run: str) -> None:
