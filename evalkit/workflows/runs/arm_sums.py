@@ -85,12 +85,26 @@ class ArmSums:
         )
 
 
+class RunSums:
+    """The sums of every arm that has attempts, by suite and variant."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        """Of no attempts; each has its outcome before it is added."""
+        self.arms: dict[tuple[str, str], ArmSums] = {}
+        self._outcomes = outcomes
+
+    def add(self, attempt: Attempt) -> None:
+        """Add an attempt to its arm."""
+        place = attempt.suite, attempt.variant
+        arm = self.arms.get(place)
+        if arm is None:
+            arm = self.arms[place] = ArmSums(self._outcomes.suites.get(attempt.suite))
+        arm.add(attempt)
+
+
 def sum_arms(attempts: Iterable[Attempt], outcomes: Outcomes) -> Mapping[tuple[str, str], ArmSums]:
     """The sums of every arm that has attempts, by suite and variant."""
-    arms: dict[tuple[str, str], ArmSums] = {}
+    sums = RunSums(outcomes)
     for attempt in attempts:
-        arm = attempt.suite, attempt.variant
-        if arm not in arms:
-            arms[arm] = ArmSums(outcomes.suites.get(attempt.suite))
-        arms[arm].add(attempt)
-    return arms
+        sums.add(attempt)
+    return sums.arms

@@ -16,7 +16,6 @@ from evalkit.store.keeping import Keeping
 from evalkit.workflows.deciding import decide_table, table_of
 from evalkit.workflows.judged.totals import judging_totals
 from evalkit.workflows.replay.unrecorded import unrecorded_calls
-from evalkit.workflows.runs.arm_sums import sum_arms
 from evalkit.workflows.runs.escalating import Escalated
 from evalkit.workflows.runs.other_models import other_models
 from evalkit.workflows.runs.preparing import PreparedRun
@@ -54,7 +53,7 @@ def finish_run(
     verdict = None
     if record.gates and end.reason != "interrupted":
         verdict = decide_table(snapshots, table)
-    sums = sum_arms(attempts, table.outcomes)
+    sums = results.sums(table)
     finished = msgspec.structs.replace(
         record,
         state=_state(verdict, end),

@@ -14,6 +14,7 @@ from evalkit.store.keeping import Keeping
 from evalkit.store.score_lines import ScoreLines
 from evalkit.store.score_spool import ScoreSpool
 from evalkit.workflows.outcomes import OutcomeBook
+from evalkit.workflows.runs.arm_sums import ArmSums, RunSums, sum_arms
 from evalkit.workflows.runs.fruitless import RetrievalCount
 from evalkit.workflows.scoring import SuiteScoring
 
@@ -38,6 +39,7 @@ class RunResults:
         self._unkept: ScoreLines | None = None
         self._attempts = bundle.attempts()
         self._book = OutcomeBook(scorings, self._attempts)
+        self._sums = RunSums(self._book.outcomes)
         self._taken = 0
         self.judgments: dict[Place, dict[str, Judgment]] = {}
         self.retrieval = RetrievalCount()
@@ -65,7 +67,9 @@ class RunResults:
         self._taken += 1
         if self._taken % _CATCH_UP == 0:
             self._spool.read(self.attempts)
-        return self._book.put(attempt, scores)
+        passed = self._book.put(attempt, scores)
+        self._sums.add(attempt)
+        return passed
 
     def take_judgment(self, judgment: Judgment) -> None:
         """Keep what a judge said of an attempt that was taken."""
@@ -102,6 +106,12 @@ class RunResults:
             self.all_judgments(),
             outcomes=self._book.outcomes if known else None,
         )
+
+    def sums(self, table: "ResultTable") -> Mapping[tuple[str, str], ArmSums]:
+        """What the attempts add up to, arm by arm; `table` is what became of them."""
+        if table.outcomes is self._book.outcomes:
+            return self._sums.arms
+        return sum_arms(self._attempts, table.outcomes)
 
     def write_scores(self, keeping: Keeping) -> ScoreLines:
         """The scores of every attempt, in their order. They are scores.jsonl once that is kept."""

@@ -17,6 +17,7 @@ from evalkit.store.bundle import Bundle
 from evalkit.store.calls import RunCalls
 from evalkit.store.keeping import Keeping
 from evalkit.workflows.deciding import ResultTable, decide_table, score_attempts
+from evalkit.workflows.runs.arm_sums import sum_arms
 from evalkit.workflows.runs.results import RunResults
 from evalkit.workflows.scoring import SuiteScoring
 
@@ -94,6 +95,10 @@ def taken(
     for found in (early, table):
         assert list(found.cases(SNAPSHOT, 1)) == list(expected.cases(SNAPSHOT, 1))
         assert decide_table([SNAPSHOT], found) == decide_table([SNAPSHOT], expected)
+    added = sum_arms(attempts, expected.outcomes)
+    assert {arm: each.totals(arm[1]) for arm, each in results.sums(table).items()} == {
+        arm: each.totals(arm[1]) for arm, each in added.items()
+    }
     for each in attempts:
         assert table.outcomes.passes.get(each.place) == expected.outcomes.passes.get(each.place)
         assert table.outcomes.modes.get(each.place) == expected.outcomes.modes.get(each.place)
