@@ -108,6 +108,9 @@ class ArmMeasure:
 
     def add(self, arm: Sequence[TrialResult]) -> None:
         """Add the attempts at one case."""
+        if len(arm) == 1:
+            self._add_single(arm[0])
+            return
         for name, read in _RATES_READ:
             known = [value for trial in arm if (value := read(trial)) is not None]
             if known:
@@ -123,6 +126,21 @@ class ArmMeasure:
                 self._amounts[field].append(total / len(measured))
                 passes = sum([passed for _, passed in measured])
                 self._units[field][passes / len(measured)] += 1
+
+    def _add_single(self, trial: TrialResult) -> None:
+        """The same of a case that was tried once, as most are: means are the values themselves."""
+        for name, read in _RATES_READ:
+            value = read(trial)
+            if value is not None:
+                self._rates[name][float(value)] += 1
+        passed = trial.passed
+        if passed is None:
+            return
+        for field, read_amount in _AMOUNTS_READ:
+            amount = read_amount(trial)
+            if amount is not None:
+                self._amounts[field].append(amount)
+                self._units[field][float(passed)] += 1
 
     def value(self, name: str) -> float | None:
         """The value of `pass_rate` or of a metric."""

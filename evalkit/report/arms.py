@@ -73,9 +73,10 @@ class Arm:
 
     def _mine(self) -> Iterator[tuple[Attempt, int]]:
         """Its attempts, with the positions of their cases."""
+        suite, variant, find = self.suite, self.variant, self.cases.position
         for attempt in self._run.attempts:
-            if attempt.suite == self.suite and attempt.variant == self.variant:
-                position = self.cases.position(attempt.case)
+            if attempt.suite == suite and attempt.variant == variant:
+                position = find(attempt.case)
                 if position is not None:
                     yield attempt, position
 
@@ -121,10 +122,11 @@ class Arm:
 
     def all_scores(self) -> Iterator[tuple[Score, int]]:
         """The scores of every planned trial that was made, with the positions of their cases."""
+        suite, variant, find = self.suite, self.variant, self.cases.position
         for score in self._run.scores:
-            if score.suite != self.suite or score.variant != self.variant:
+            if score.suite != suite or score.variant != variant:
                 continue
-            position = self.cases.position(score.case)
+            position = find(score.case)
             if position is not None and 1 <= score.trial <= self.trials:
                 yield score, position
 

@@ -114,3 +114,14 @@ def test_an_attempt_that_broke_down_still_counts_against_the_latency() -> None:
     assert part.unknown == 1
     assert part.worst is not Outcome.PASS
     assert part.candidate_value is not None and part.candidate_value > (part.baseline_value or 0)
+
+
+def test_a_case_tried_once_measures_what_it_does_with_a_second_trial_that_is_alike() -> None:
+    trials = [
+        TrialResult(passed=True, cost_usd=0.1, tokens=7, latency_s=0.3, guardrail=False),
+        TrialResult(passed=False, cost_usd=0.7, tools_correct=False, complied=True),
+        TrialResult(passed=None, guardrail=True),
+    ]
+    assert measure_arm([(each,) for each in trials]) == measure_arm(
+        [(each,) * 2 for each in trials]
+    )
