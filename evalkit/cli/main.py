@@ -1,6 +1,5 @@
 """The `evalkit` command: its verbs, and what every way of ending means as an exit code."""
 
-import gc
 import io
 import os
 import signal
@@ -13,6 +12,7 @@ import typer
 
 from evalkit._version import __version__
 from evalkit.cli import verbs
+from evalkit.cli.leaving import leave
 from evalkit.cli.output import open_streams, print_error, print_note
 from evalkit.errors import EvalkitError
 
@@ -71,9 +71,7 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         # all is done and told: while the interpreter is taken down a signal would change the code
         signal.signal(each, signal.SIG_IGN)
-    # else the interpreter looks through all objects several times, to free what ends anyway
-    gc.freeze()
-    sys.exit(code)
+    leave(code)
 
 
 def run(arguments: list[str]) -> int:
