@@ -179,6 +179,25 @@ def test_a_run_killed_in_mid_call_and_resumed_stays_under_its_cap_by_the_servers
     assert not (served.root / ".evalkit/ledger.db").exists()
 
 
+def test_the_cap_of_a_run_holds_at_concurrency_64_by_the_servers_books(
+    evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
+) -> None:
+    served.config["models"]["tiny"]["price"] = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 4}
+    openai_server.answer = lambda request: "word" * (1 + len(request.prompt) * 7 % 20)
+    openai_server.decide = lambda request: "slow:0.01"
+    served.config["budgets"] = [{"scope": "run", "max_usd": 0.01}]
+    served.write()
+    arguments = ("run", "--no-cache", "--quiet", "--concurrency", "64", "--trials", "5")
+    ended = evalkit(*arguments, cwd=served.root)
+    assert ended.returncode == 4, ended.stdout + ended.stderr
+    (run,) = (served.root / ".evalkit/runs").glob("*/run.json")
+    billed_usd = json.loads(run.read_text())["billed_usd"]
+    assert openai_server.books.most_in_flight > 32
+    assert openai_server.books.usd <= billed_usd + 1e-9
+    # less is left than one call's upper bound, so nothing was held back in vain
+    assert 0.9 * 0.01 < billed_usd <= 0.01
+
+
 def test_the_budget_of_a_day_holds_over_several_runs(
     evalkit: Evalkit, served: ProjectFiles, openai_server: OpenAIServer
 ) -> None:
