@@ -51,11 +51,11 @@ class RunResults:
         return self._attempts
 
     def __len__(self) -> int:
-        """How many places had an attempt when `attempts` were asked for last."""
+        """How many places have an attempt, as far as the journal was read."""
         return len(self._attempts)
 
     def __contains__(self, place: object) -> bool:
-        """Whether there was an attempt with a result when `attempts` were asked for last."""
+        """Whether a place has an attempt with a result, as far as the journal was read."""
         found = self._attempts.at(place) if isinstance(place, tuple) else None
         return found is not None and found.has_result
 
