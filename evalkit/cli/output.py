@@ -75,14 +75,14 @@ def print_result(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """Write what is not the result to stderr.
+    """Write what is not the result to stderr, in one go: other processes may write there as well.
 
     Notes and errors quote keys, values and names out of files that a stranger may have written:
     what a terminal would obey is written out.
     """
     from evalkit.report.untrusted import visible
 
-    print(visible(text), file=sys.stderr)
+    sys.stderr.write(f"{visible(text)}\n")  # print() writes the line's end by itself
 
 
 def print_problem(problem: Problem) -> None:
