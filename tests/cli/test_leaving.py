@@ -29,11 +29,10 @@ def test_what_was_registered_for_the_end_is_done_and_the_code_stays(tmp_path: Pa
 
 def test_a_thread_that_is_at_work_ends_first(tmp_path: Path) -> None:
     source = (
-        "import sys, threading\n"
+        "import threading\n"
         "from evalkit.cli.leaving import leave\n"
-        "go = threading.Event()\n"
-        "threading.Thread(target=lambda: (go.wait(20), print('done'))).start()\n"
-        "threading.Timer(0.1, go.set).start()\n"
+        "main = threading.main_thread()\n"
+        "threading.Thread(target=lambda: (main.join(20), print('done'))).start()\n"
         "leave(3)"
     )
     done = python("-c", source, cwd=tmp_path)
