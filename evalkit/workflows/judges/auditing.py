@@ -1,6 +1,5 @@
 """`evalkit judge audit`: what moves a judge's verdicts that should not, asked and stored."""
 
-import asyncio
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from evalkit.errors import ConfigError, Problem
+from evalkit.execute.event_loop import run_calls
 from evalkit.judge.drift import is_stale
 from evalkit.ports import Cache
 from evalkit.records.asset import Rubric
@@ -44,7 +44,7 @@ def audit_judge(
     that cannot be reached, BudgetExhausted, ProviderError and KeyboardInterrupt where asking had to
     stop, StoreError; nothing is stored then.
     """
-    return asyncio.run(_audit(request, wiring, on_plan, on_answer))
+    return run_calls(_audit(request, wiring, on_plan, on_answer))
 
 
 def audit_path(rubric: Rubric) -> str:

@@ -1,6 +1,5 @@
 """`evalkit judge calibrate`: a judge held against labels, and what is kept of it."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 from evalkit._version import __version__
 from evalkit.config.model import Config
 from evalkit.errors import ConfigError, Problem
+from evalkit.execute.event_loop import run_calls
 from evalkit.judge.fitness import notes as notes_on_labels
 from evalkit.records.asset import Rubric
 from evalkit.records.calibration import CALIBRATION_SCHEMA, Calibration
@@ -76,7 +76,7 @@ def calibrate_judge(
     input, Refused for a model that cannot be reached, BudgetExhausted and ProviderError where
     asking had to stop, StoreError; nothing is stored then.
     """
-    return asyncio.run(_calibrate(request, wiring, on_answer))
+    return run_calls(_calibrate(request, wiring, on_answer))
 
 
 async def _calibrate(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evalkit.errors import StoreError
+from evalkit.execute.event_loop import run_calls
 from evalkit.execute.runner import execute
 from evalkit.execute.stopping import StopSignal
 from evalkit.execute.workers import ExecutionEnd
@@ -72,7 +73,7 @@ def run_suites(
     `engine` is what makes the attempts, by default the one that is configured. Raises ConfigError,
     UsageError, Refused (nothing was run), EngineError and StoreError.
     """
-    return asyncio.run(
+    return run_calls(
         _run(request, wiring, on_event or _ignore, tuple(command), engine, resumed=None)
     )
 
@@ -93,7 +94,7 @@ def resume_run(
     bundle = store.open(name)
     record = check_resumable(store, bundle)
     request = msgspec.convert(record.request, RunRequest)
-    return asyncio.run(
+    return run_calls(
         _run(request, wiring(request), on_event or _ignore, record.command, engine, resumed=bundle)
     )
 
