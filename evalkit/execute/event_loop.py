@@ -5,7 +5,12 @@ step each. Replies that came together are therefore ended together, the requests
 leave together, and come back together: calls bunch as buses do, and each waits for the work of its
 whole bunch. Here one socket is read at a time, and not before what it set off has nothing left to
 do. So a request leaves as soon as its worker is ready, and a bunch is spread out by the time that a
-case takes, after which nobody waits for anybody.
+case takes, after which nobody waits for anybody. Of many sockets a few are read together: to be
+woken for each of them alone takes its own time.
+
+A loop that never rests is the exception. There is always work then, so nobody waits for a request
+that leaves late, and whoever answers on the same machine is woken less often by bunches: such a
+loop reads as asyncio's does.
 """
 
 import asyncio
@@ -22,6 +27,10 @@ Result = TypeVar("Result")
 # Of the loop's turns, how many may pass without a look at the sockets while callbacks are ready: a
 # reply is through after four or five, and what never comes to rest must not keep the others unread.
 _MOST_TURNS = 16
+# One socket of so many is read at a time.
+_SHARE = 32
+# So many events a socket without a moment of rest, and the loop is one that never rests.
+_RESTLESS = 8
 
 
 def run_calls(main: Coroutine[Any, Any, Result]) -> Result:
@@ -37,8 +46,9 @@ _LOOP_FACTORY: Callable[[], asyncio.AbstractEventLoop] | None = None
 
 if sys.platform == "linux":
 
-    class _OneAtATime(selectors.EpollSelector):
-        """At most one file that is ready, and none while the loop has callbacks left to run.
+    class _FewAtATime(selectors.EpollSelector):
+        """A few of the files that are ready, and none while the loop has callbacks left to run; all
+        of them where it never rests.
 
         epoll hands out what is ready in turn, so that no file is passed over for long.
         """
@@ -48,23 +58,27 @@ if sys.platform == "linux":
             # the very same set of files, asked through an object of ours
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
             self._turns = 0
+            self._since_rest = 0
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            if timeout is None:
-                wait_s = -1.0
-            elif timeout > 0:
-                # epoll counts milliseconds, and a timer must not come early
-                wait_s = math.ceil(timeout * 1e3) * 1e-3
-            elif self._turns < _MOST_TURNS:
+            files = len(self.get_map())
+            few = max(1, files // _SHARE)
+            restless = self._since_rest > _RESTLESS * files
+            may_wait = timeout is None or timeout > 0
+            if not (may_wait or restless) and self._turns < _MOST_TURNS:
                 self._turns += 1
                 return []
-            else:
-                wait_s = 0.0
             self._turns = 0
             try:
-                happened = self._epoll.poll(wait_s, 1)
+                happened = self._epoll.poll(0, -1 if restless else few)
+                if may_wait and not happened:
+                    self._since_rest = 0
+                    # epoll counts milliseconds, and a timer must not come early
+                    wait_s = -1.0 if timeout is None else math.ceil(timeout * 1e3) * 1e-3
+                    happened = self._epoll.poll(wait_s, few)
             except InterruptedError:
                 return []
+            self._since_rest += len(happened)
             return [
                 (key, self._events(event) & key.events)
                 for file, event in happened
@@ -82,7 +96,7 @@ if sys.platform == "linux":
             self._epoll.close()
             super().close()
 
-    def _one_at_a_time() -> asyncio.AbstractEventLoop:
-        return asyncio.SelectorEventLoop(_OneAtATime())
+    def _few_at_a_time() -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(_FewAtATime())
 
-    _LOOP_FACTORY = _one_at_a_time
+    _LOOP_FACTORY = _few_at_a_time

@@ -92,6 +92,44 @@ def test_a_connection_that_always_has_more_does_not_starve_the_others() -> None:
     assert run_calls(main()) == b"reply 0\n"
 
 
+def test_a_loop_that_never_rests_reads_what_is_ready_together_until_it_rests() -> None:
+    files = 4
+
+    async def seen_in(events: int) -> list[str]:
+        """What is read and ended of sockets that are always ready, the last events of so many."""
+        loop, seen, enough = asyncio.get_running_loop(), list[str](), asyncio.Event()
+
+        def read(number: int) -> None:
+            seen.append(f"read {number}")
+            loop.call_soon(seen.append, f"ended {number}")
+            if len(seen) > 2 * events:
+                enough.set()
+
+        with ExitStack() as stack:
+            for number in range(files):
+                near, far = (stack.enter_context(end) for end in socket.socketpair())
+                far.sendall(b"never read")
+                loop.add_reader(near, read, number)
+                stack.callback(loop.remove_reader, near)
+            await enough.wait()
+        return seen
+
+    async def main() -> tuple[list[str], list[str]]:
+        restless = (await seen_in(200))[-4 * files :]
+        rest = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.01, rest.set)
+        await rest.wait()
+        return restless, (await seen_in(8))[: 2 * files]
+
+    restless, rested = run_calls(main())
+
+    reads = [each.startswith("read") for each in restless]
+    assert [False] + [True] * files + [False] in [
+        reads[at : at + files + 2] for at in range(len(reads))
+    ]
+    assert [each.startswith("read") for each in rested] == [True, False] * files
+
+
 def test_a_timer_does_not_come_early_and_a_thread_is_heard_while_nothing_else_happens() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
