@@ -24,9 +24,9 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-# Of the loop's turns, how many may pass without a look at the sockets while callbacks are ready: a
-# reply is through after four or five, and what never comes to rest must not keep the others unread.
-_MOST_TURNS = 16
+# So many of the loop's turns has what was read before the next look at the sockets, where callbacks
+# are ready: a reply is through after four or five, and others set off callbacks without end.
+_TURNS = 8
 # One socket of so many is read at a time.
 _SHARE = 32
 # So many events a socket without a moment of rest, and the loop is one that never rests.
@@ -57,7 +57,7 @@ if sys.platform == "linux":
             super().__init__()
             # the very same set of files, asked through an object of ours
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
-            self._turns = 0
+            self._turns = 0  # that are left to what was read last
             self._since_rest = 0
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -65,10 +65,9 @@ if sys.platform == "linux":
             few = max(1, files // _SHARE)
             restless = self._since_rest > _RESTLESS * files
             may_wait = timeout is None or timeout > 0
-            if not (may_wait or restless) and self._turns < _MOST_TURNS:
-                self._turns += 1
+            if not (may_wait or restless) and self._turns:
+                self._turns -= 1
                 return []
-            self._turns = 0
             try:
                 happened = self._epoll.poll(0, -1 if restless else few)
                 if may_wait and not happened:
@@ -78,6 +77,7 @@ if sys.platform == "linux":
                     happened = self._epoll.poll(wait_s, few)
             except InterruptedError:
                 return []
+            self._turns = _TURNS if happened else 0
             self._since_rest += len(happened)
             return [
                 (key, self._events(event) & key.events)

@@ -7,29 +7,32 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from evalkit.execute.event_loop import run_calls
 
+Send = Callable[[bytes], None]
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is asyncio's loop")
 
 
-async def answered_beforehand(stack: ExitStack, replies: int) -> list[asyncio.StreamReader]:
-    """Connections on each of which a reply lies ready to be read."""
-    readers = []
-    for number in range(replies):
+async def connected(stack: ExitStack, count: int) -> tuple[list[asyncio.StreamReader], list[Send]]:
+    """Connections, each by its near end and by what sends a line from its far end."""
+    readers, sends = [], []
+    for _ in range(count):
         near, far = (stack.enter_context(end) for end in socket.socketpair())
-        far.sendall(f"reply {number}\n".encode())
         reader, writer = await asyncio.open_connection(sock=near)
         stack.callback(writer.close)
         readers.append(reader)
-    return readers
+        sends.append(far.sendall)
+    return readers, sends
 
 
 async def order_of_work(replies: int) -> list[str]:
-    """What was done in which order with replies that are all there at once, two steps for each."""
+    """What was done in which order with replies that come all at once, two steps for each."""
     done: list[str] = []
 
     async def work(number: int, reader: asyncio.StreamReader) -> None:
@@ -39,7 +42,14 @@ async def order_of_work(replies: int) -> list[str]:
         done.append(f"ended {number}")
 
     with ExitStack() as stack:
-        readers = await answered_beforehand(stack, replies)
+        readers, sends = await connected(stack, replies)
+
+        def answer() -> None:
+            for send in sends:
+                send(b"reply\n")
+
+        # by then all of them wait
+        asyncio.get_running_loop().call_later(0.001, answer)
         await asyncio.gather(*(work(number, reader) for number, reader in enumerate(readers)))
     return done
 
@@ -67,8 +77,10 @@ def test_a_task_that_never_rests_does_not_keep_replies_unread() -> None:
     async def main() -> list[bytes]:
         read = asyncio.Event()
         with ExitStack() as stack:
-            readers = await answered_beforehand(stack, 4)
+            readers, sends = await connected(stack, 4)
             spinning = asyncio.create_task(spin(read))
+            for number, send in enumerate(sends):
+                send(f"reply {number}\n".encode())
             lines = await asyncio.gather(*(each.readline() for each in readers))
             read.set()
             await spinning
@@ -84,12 +96,13 @@ def test_a_connection_that_always_has_more_does_not_starve_the_others() -> None:
             chatty.setblocking(False)
             source.sendall(b"never read")
             asyncio.get_running_loop().add_reader(chatty, lambda: None)
-            (reader,) = await answered_beforehand(stack, 1)
+            (reader,), (send,) = await connected(stack, 1)
+            send(b"reply\n")
             line = await reader.readline()
             asyncio.get_running_loop().remove_reader(chatty)
             return line
 
-    assert run_calls(main()) == b"reply 0\n"
+    assert run_calls(main()) == b"reply\n"
 
 
 def test_a_loop_that_never_rests_reads_what_is_ready_together_until_it_rests() -> None:
