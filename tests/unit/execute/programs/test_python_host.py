@@ -27,9 +27,11 @@ def test_a_process_that_does_not_read_what_it_is_told_is_ended(tmp_path: Path) -
         return {"value": "x" * 5_000_000}  # more than a pipe holds
 
     async def play() -> None:
-        host = await PythonHost.start("stopped_target:answer", folder=tmp_path, minder=Minder())
+        minder = Minder()
+        host = await PythonHost.start("stopped_target:answer", folder=tmp_path, minder=minder)
         with pytest.raises(TargetFailed, match=r"no answer within 0\.5 s"):
             await host.call({"text": "hello"}, serve=stop_it, timeout_s=0.5)
         assert not host.alive
+        await minder.close()
 
     asyncio.run(asyncio.wait_for(play(), 20))
