@@ -100,7 +100,7 @@ def test_a_text_that_is_nested_without_end_is_a_text(pii_redaction: bool, depth:
 
 def test_arguments_that_are_nested_without_end_are_none() -> None:
     deep: Any = []
-    for _ in range(800):
+    for _ in range(950):
         deep = [deep]
     asked = reply_of(tool_calls=(call("look", a=deep),))
     world = World(

@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -121,17 +122,17 @@ def test_what_another_process_writes_in_between_is_counted_each_time(
 
 
 def test_a_transaction_that_failed_changes_nothing_that_is_remembered(
-    accounts: SqliteAccounts, tmp_path: Path
+    accounts: SqliteAccounts,
 ) -> None:
     accounts.hold_now(tokens(10), [cap(DAY, 100)])
-    with sqlite3.connect(tmp_path / ".evalkit" / "ledger.db") as file:
+    with closing(sqlite3.connect(accounts.path, isolation_level=None)) as file:
         file.execute(
             "CREATE TRIGGER no BEFORE INSERT ON holds BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
     for _ in range(2):
         with pytest.raises(StoreError):
             accounts.hold_now(tokens(80), [cap(DAY, 100)])
-    with sqlite3.connect(tmp_path / ".evalkit" / "ledger.db") as file:
+    with closing(sqlite3.connect(accounts.path, isolation_level=None)) as file:
         file.execute("DROP TRIGGER no")
     held(accounts.hold_now(tokens(80), [cap(DAY, 100)]))
     assert isinstance(accounts.hold_now(tokens(20), [cap(DAY, 100)]), Refusal)
@@ -194,7 +195,9 @@ def test_a_process_that_was_only_slow_is_charged_once(
     slow = held(accounts.hold_now(tokens(60), [cap(DAY, 100)]))
     above = held(accounts.hold_now(tokens(10), [cap(DAY, 100)]))
     clock.time += timedelta(seconds=LEASE_S)
-    SqliteAccounts(tmp_path, clock=clock, run="r-2").hold_now(tokens(60), [cap(DAY, 100)])
+    other = SqliteAccounts(tmp_path, clock=clock, run="r-2")
+    other.hold_now(tokens(60), [cap(DAY, 100)])
+    other.close()
     accounts.end(slow, tokens(20), nothing)
     accounts.end(above, tokens(15), nothing)
     assert spent(accounts) == (75, 0)
@@ -344,7 +347,9 @@ def test_what_ends_in_the_last_tick_of_a_loop_is_settled_when_the_ledger_is_clos
 
     asyncio.run(run())
     accounts.close()
-    assert spent(SqliteAccounts(tmp_path, clock=clock, run="r-2")) == (3, 0)
+    other = SqliteAccounts(tmp_path, clock=clock, run="r-2")
+    assert spent(other) == (3, 0)
+    other.close()
 
 
 def test_what_has_ended_can_be_written_at_once(

@@ -90,6 +90,7 @@ def test_a_run_that_is_gone_on_with_charges_its_user_what_it_held_when_it_was_ki
     again.reserve(None, 40, scopes=of_run).settle(0, 40)
     assert refused(again, 1, of_run) == "budgets.run.max_tokens"
     again.close()
+    killed.close()
     file = SqliteAccounts(tmp_path, clock=FakeClock(), run="r2")
     assert all(key.startswith("month user ") for key in file.find("", "", most=10))
     file.close()

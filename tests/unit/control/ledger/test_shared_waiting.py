@@ -44,11 +44,11 @@ def test_a_call_that_waits_for_a_dead_process_is_refused_when_its_lease_ends(
 ) -> None:
     async def run() -> float:
         clock = FakeClock()
-        open_ledger(tmp_path, FakeClock(), "r-2").reserve(0.0, 80, scopes=ANN)
-        mine = open_ledger(tmp_path, clock, "r-1")
+        dead, mine = open_ledger(tmp_path, FakeClock(), "r-2"), open_ledger(tmp_path, clock, "r-1")
+        dead.reserve(0.0, 80, scopes=ANN)
         with pytest.raises(BudgetExhausted, match="80 of 100"):
             await asyncio.wait_for(mine.reserve_in_turn(0.0, 60, scopes=ANN), 20)
-        mine.close()
+        mine.close(), dead.close()
         return clock.monotonic()
 
     assert LEASE_S <= asyncio.run(run()) < LEASE_S + 1
@@ -68,6 +68,7 @@ def test_a_call_that_waits_and_is_cancelled_leaves_nothing_held(tmp_path: Path) 
         await asyncio.sleep(0)
         mine.close()
         ((_, balance),) = mine.standing(ANN)
+        mine.close()  # it was opened again
         return balance.held.tokens
 
     assert asyncio.run(run()) == 0
