@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def asked_for(store: ApprovalStore, asked: ApprovalAsked = ASKED) -> Approval:
 
 
 def events(store: ApprovalStore) -> list[tuple[str, str]]:
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
         return connection.execute("SELECT event, by FROM events ORDER BY number").fetchall()
 
 
@@ -275,7 +276,7 @@ def test_a_damaged_file_is_an_error_and_stays(tmp_path: Path, content: bytes) ->
 
 def test_a_row_that_cannot_be_read_is_an_error(store: ApprovalStore) -> None:
     waiting = asked_for(store)
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
         connection.execute("UPDATE approvals SET arguments = '[1'")
     with pytest.raises(StoreError, match="are damaged"):
         store.find(waiting.id)
@@ -283,7 +284,7 @@ def test_a_row_that_cannot_be_read_is_an_error(store: ApprovalStore) -> None:
 
 def test_a_file_of_a_newer_evalkit_is_left_alone(store: ApprovalStore) -> None:
     asked_for(store)
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="newer evalkit"):
         store.claim(ASKED)

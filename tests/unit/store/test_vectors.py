@@ -1,6 +1,7 @@
 """Embeddings on disk: kept, whole, and never a reason to crash."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,8 @@ def test_a_row_that_was_changed_is_as_good_as_none(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path)
     cache.put({"a": b"one", "b": b"two"})
     cache.close()
-    with sqlite3.connect(cache.path) as connection:
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as connection:
         connection.execute("UPDATE vectors SET vector = x'00' WHERE key = 'a'")
-    connection.close()
     again = VectorCache(tmp_path)
     assert dict(again.get(["a", "b"])) == {"b": b"two"}
     again.close()
@@ -48,8 +48,7 @@ def test_a_damaged_file_is_a_store_error_that_says_what_to_do(tmp_path: Path) ->
 def test_a_file_of_a_newer_evalkit_is_refused(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path)
     cache.close()
-    with sqlite3.connect(cache.path) as connection:
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 9")
-    connection.close()
     with pytest.raises(StoreError, match="newer evalkit"):
         VectorCache(tmp_path)
