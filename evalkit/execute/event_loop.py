@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-# So many of the loop's turns has what was read before the next look at the sockets, where callbacks
-# are ready: a reply is through after four or five, and others set off callbacks without end.
+# So many turns of the loop are left to what was read, before the sockets are looked at again while
+# callbacks are ready: a reply is through after four or five, and a task that never waits never is.
 _TURNS = 8
 # One socket of so many is read at a time.
 _SHARE = 32
@@ -47,8 +47,8 @@ _LOOP_FACTORY: Callable[[], asyncio.AbstractEventLoop] | None = None
 if sys.platform == "linux":
 
     class _FewAtATime(selectors.EpollSelector):
-        """A few of the files that are ready, and none while the loop has callbacks left to run; all
-        of them where it never rests.
+        """A few of the files that are ready, and none while what was read last still has turns and
+        callbacks are ready; all of them where the loop never rests.
 
         epoll hands out what is ready in turn, so that no file is passed over for long.
         """
