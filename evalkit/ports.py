@@ -323,6 +323,25 @@ class Approvals(Protocol):
         """
 
 
+class Opening(Protocol):
+    """A session that may not be needed: what its first call would be is known without it."""
+
+    def session(self) -> "Session":
+        """A new session. Raises PolicyBlocked."""
+
+    def prepare(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+    ) -> PreparedCall:
+        """As the session's. A session that asks the same, made of the very same objects, need not
+        put it together again."""
+
+
 class Session(Protocol):
     """One workflow execution for one identity on one route: the three guarded acts."""
 

@@ -56,7 +56,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked, of whichever model. Messages are as they may leave."""
+    """What is asked, of whichever model. Messages are as they may leave.
+
+    `offers` are those that were made of it, by the model's name.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...]
@@ -66,6 +69,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     input_tokens: dict[str, int]
     attribution: Attribution
+    offers: dict[str, Offer] = msgspec.field(default_factory=dict)
 
     @property
     def bound_tokens(self) -> int:
@@ -74,6 +78,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def offer_to(self, model: RouteModel, *, degradable: bool = False) -> Offer:
         """The request to one model; `degradable` where a cheaper one can be asked instead."""
+        made = self.offers.get(model.name)
+        if made is not None and made.model is model and made.degradable == degradable:
+            return made
+        made = self.offers[model.name] = self._offer_to(model, degradable)
+        return made
+
+    def _offer_to(self, model: RouteModel, degradable: bool) -> Offer:
         input_tokens = sum(self.input_tokens.values())
         output_usd = whole_usd = None
         if model.price is not None:

@@ -84,31 +84,20 @@ class Caller:
     ) -> None:
         """`storable` redacts a reply for the cache; `knows` are the placeholders of the session;
         `scopes` are what its calls are charged to, `work` is what they are made for in a run.
-
-        What they stand for goes into the cache's key: two cases whose prompts are alike may number
-        their data differently, and a stored reply carries the numbers of one of them.
         """
         self._settings = settings
         self._trace = trace
         self._scopes = scopes
         self._storable = storable
-        self._salt = _salt_of(knows) if knows else ""
+        self._salt = salt_of(knows)
         self._calls = None if settings.calls is None else settings.calls.of(work)
         # what a stopped process did for this was tried and billed too
         self.tries = 0 if self._calls is None else self._calls.before_tries
         self.billed_usd = 0.0 if self._calls is None else self._calls.before_usd
         self._kept: tuple[Reply, Reply] | None = None
 
-    def cached(self, offer: Offer) -> Reply | None:
-        """The stored reply to a live model's request. Raises StoreError."""
-        cache = self._settings.cache
-        if cache is None or offer.model.provider.origin != "live":
-            return None
-        return cache.get(self._cache_key(offer))
-
     def _cache_key(self, offer: Offer) -> str:
-        key = offer.request.key
-        return hashlib.sha256(f"{key} {self._salt}".encode()).hexdigest() if self._salt else key
+        return cache_key(offer.request.key, self._salt)
 
     async def ask(self, offer: Offer, manner: Manner = _PLAINLY) -> Reply:
         """A reply of the offer's model. Raises ProviderError, BudgetExhausted, StoreError, Busy."""
@@ -119,8 +108,7 @@ class Caller:
             told = f"the reply of {earlier.measured_at}, before the run was stopped"
             self._hand_on(earlier, offer, manner, "journal", told)
             return earlier
-        fetch = self._settings.fetch
-        stored = self.cached(offer) if fetch is None else await fetch(self._cache_key(offer))
+        stored = await self._cached(offer)
         if stored is not None:
             reply = msgspec.structs.replace(stored, origin="cache")
             told = f"the stored reply of {stored.measured_at}, billed nothing"
@@ -137,6 +125,13 @@ class Caller:
         if self._settings.cache is not None:
             self._settings.cache.put(self._cache_key(offer), self._to_keep(reply))
         return reply
+
+    async def _cached(self, offer: Offer) -> Reply | None:
+        """The stored reply to a live model's request. Raises StoreError."""
+        cache, fetch = self._settings.cache, self._settings.fetch
+        if fetch is not None:
+            return await fetch(self._cache_key(offer))
+        return None if cache is None else cache.get(self._cache_key(offer))
 
     def _hand_on(self, reply: Reply, offer: Offer, manner: Manner, rule: str, told: str) -> None:
         """Trace a reply that nobody was asked for now, and stream it where that is asked for."""
@@ -373,7 +368,19 @@ class Caller:
         return hold
 
 
-def _salt_of(knows: tuple[tuple[str, str, str], ...]) -> str:
+def cache_key(key: str, salt: str) -> str:
+    """What the reply to a request of that key is stored under, in a session of that salt."""
+    return hashlib.sha256(f"{key} {salt}".encode()).hexdigest() if salt else key
+
+
+def salt_of(knows: tuple[tuple[str, str, str], ...]) -> str:
+    """What the placeholders of a session, and what they stand for, add to the keys of its replies.
+
+    Two cases whose prompts are alike may number their data differently, and a stored reply carries
+    the numbers of one of them.
+    """
+    if not knows:
+        return ""
     return hashlib.sha256(repr(knows).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -12,6 +12,7 @@ from evalkit.control.asking import RouteModel
 from evalkit.control.calling import CallSettings
 from evalkit.control.checks import PolicyCheck
 from evalkit.control.flights import Flights
+from evalkit.control.foresight import Foresight, KeptQuestions
 from evalkit.control.granting import Budgets, DistantCache, Way
 from evalkit.control.prices import CallPrice
 from evalkit.control.providers.faulty import FaultyProvider
@@ -21,7 +22,8 @@ from evalkit.control.route_rules import rules_of
 from evalkit.control.routing import RouteOrder
 from evalkit.control.session import ControlSession
 from evalkit.ports import Approvals, Cache, CallLog, Clock, EventSink, Provider
-from evalkit.records.call import Attribution, Decision
+from evalkit.records.asset import Output, Tool
+from evalkit.records.call import Attribution, Decision, Message, PreparedCall
 from evalkit.records.case import Case, Document
 from evalkit.records.ledger import KeyCaps, Scopes
 from evalkit.records.span import Use
@@ -108,10 +110,19 @@ class ControlPlane:
         self._output_schema = output_schema
         self._primed: dict[int, tuple[Case, Redactor]] = {}
         self._priming: Priming | None = None
+        self._kept = KeptQuestions()
 
     def prime_with(self, priming: Priming) -> None:
         """Sessions over cases ask `priming`, which all arms of a suite share, what a case holds."""
         self._priming = priming
+
+    def opening(
+        self, case: Case, *, suite: str, variant: str, prompt: str, step: str | None = None
+    ) -> "SessionOpening":
+        """A session as `open` opens it, for one that may not be needed: what its first call would
+        be is known without it."""
+        about = Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt)
+        return SessionOpening(self, case, about, step)
 
     def open(
         self,
@@ -136,10 +147,24 @@ class ControlPlane:
             Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt),
             self._scopes(case.identity, workflow=suite),
             work=work,
+            kept=self._kept,
         )
         if step is not None:
             session.enter(step)
         return session
+
+    def foresee(self, case: Case, attribution: Attribution) -> Foresight:
+        """What calls of a session over the case would be. What is put together for them is kept
+        for the sessions over cases that ask the same."""
+        return Foresight(
+            rules=self._rules,
+            order=self._order,
+            settings=self._settings,
+            max_tokens=self._route.max_tokens,
+            redactor=self._primed_redactor(case),
+            attribution=attribution,
+            keeping=self._kept,
+        )
 
     def forget(self, case: Case) -> None:
         """No further session is opened over the case."""
@@ -221,6 +246,7 @@ class ControlPlane:
         approval_store: Approvals | None = None,
         work: str = "",
         trace_id: str = "",
+        kept: KeptQuestions | None = None,
     ) -> ControlSession:
         return ControlSession(
             route=self._route,
@@ -244,6 +270,7 @@ class ControlPlane:
             output_schema=self._output_schema,
             work=work,
             trace_id=trace_id,
+            kept=kept,
         )
 
     def _primed_redactor(self, case: Case) -> Redactor:
@@ -257,6 +284,43 @@ class ControlPlane:
             # the case is kept with it: an id may be used again once its object is gone
             known = self._primed[id(case)] = (case, Redactor.primed_with(case))
         return known[1].copy()
+
+
+class SessionOpening(msgspec.Struct, frozen=True):
+    """Implements ports.Opening. In a `step` of the route only the session itself knows what it
+    may ask."""
+
+    plane: ControlPlane
+    case: Case
+    attribution: Attribution
+    step: str | None
+
+    def session(self) -> ControlSession:
+        """A new session. Raises PolicyBlocked for a step that the route does not have."""
+        about = self.attribution
+        return self.plane.open(
+            self.case,
+            suite=about.suite,
+            variant=about.variant,
+            prompt=about.prompt,
+            step=self.step,
+        )
+
+    def prepare(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        params: Mapping[str, Any] | None = None,
+        output: Output | None = None,
+        trial: int = 1,
+    ) -> PreparedCall:
+        """As `ControlSession.prepare`."""
+        if self.step is not None:
+            asked = self.session()
+            return asked.prepare(messages, tools=tools, params=params, output=output, trial=trial)
+        foresight = self.plane.foresee(self.case, self.attribution)
+        return foresight.prepare(messages, tools=tools, params=params, output=output, trial=trial)
 
 
 def pseudonym(identity: Mapping[str, str]) -> str:

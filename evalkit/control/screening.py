@@ -63,17 +63,24 @@ def _replaced_kinds(rules: tuple[ScreenRule, ...]) -> frozenset[PlaceholderKind]
 
 
 class Screen:
-    """Screens all text of one session, in both directions, and traces what it met."""
+    """Screens all text of one session, in both directions, and traces what it met.
 
-    def __init__(self, rules: Sequence[ScreenRule], redactor: Redactor, trace: Trace) -> None:
-        """`redactor` is the session's: what it knows has the same placeholder here."""
+    `met` tells whether it met anything yet.
+    """
+
+    def __init__(
+        self, rules: Sequence[ScreenRule], redactor: Redactor, trace: Trace | None = None
+    ) -> None:
+        """`redactor` is the session's: what it knows has the same placeholder here. Without a
+        trace nothing is traced."""
+        self.met = False
         self._rules = rules
         self._redactor = redactor
         self._replaced = _replaced_kinds(tuple(rules)) if rules else frozenset()
         self._trace = trace
 
     def request(
-        self, messages: Sequence[Message], tools: Sequence[Tool], *, traced: bool = True
+        self, messages: Sequence[Message], tools: Sequence[Tool]
     ) -> tuple[Sequence[Message], Sequence[Tool]]:
         """Messages and tools as they may leave. Raises PolicyBlocked where they may not."""
         return self._screened(
@@ -83,7 +90,6 @@ class Screen:
                 [screened_message(message, redactor) for message in messages],
                 [_screened_tool(tool, redactor) for tool in tools],
             ),
-            traced=traced,
         )
 
     def reply(self, reply: Reply) -> Reply:
@@ -102,8 +108,6 @@ class Screen:
         where: str,
         given: _Screened,
         redacted: Callable[[Redactor], _Screened],
-        *,
-        traced: bool = True,
     ) -> _Screened:
         if not self._rules:
             return given
@@ -111,6 +115,7 @@ class Screen:
         screened = redacted(redactor)
         if not (redactor.kept or redactor.replaced):
             return screened
+        self.met = True
         met: Counter[str] = Counter(kind for kind, _ in redactor.kept)
         met.update(redactor.replaced)
         blocked = None
@@ -119,7 +124,7 @@ class Screen:
             if not counts:
                 continue
             message = f"in the {where}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"
-            if traced:
+            if self._trace is not None:
                 self._trace.add(
                     "redact",
                     _OUTCOMES[rule.mode],

@@ -15,6 +15,7 @@ from evalkit.control.acts.state import SessionState
 from evalkit.control.acts.tools import ToolAct
 from evalkit.control.calling import Caller, CallSettings
 from evalkit.control.checks import PolicyCheck
+from evalkit.control.foresight import Foresight, KeptQuestions
 from evalkit.control.outgoing import redact_reply
 from evalkit.control.policy import cited_documents
 from evalkit.control.redaction import Redactor
@@ -68,6 +69,7 @@ class ControlSession:
         output_schema: Any = None,
         work: str = "",
         trace_id: str = "",
+        kept: KeptQuestions | None = None,
     ) -> None:
         """Made by `ControlPlane`. `rules` and `order` are the route's, `identity` is a pseudonym,
         `scopes` are what budgets charge its calls to, `may_read` the scopes of documents that the
@@ -76,9 +78,12 @@ class ControlSession:
         `approvals` do not cover. `whose` is the identity itself, `checks` are policies that are
         written elsewhere, `output_schema` is the content of the route's, `work` is what its calls
         are written down for in a run. `trace_id` is what its trace will be called, empty where it
-        is kept under another name or not at all.
+        is kept under another name or not at all. `kept` are questions that were put together
+        before.
         """
         self.trace_id = trace_id
+        self._order = order
+        self._settings = settings
         self._use = use
         self._conversation = conversation
         self._state = SessionState(
@@ -106,7 +111,7 @@ class ControlSession:
             scopes=scopes,
             work=work,
         )
-        self._generation = GenerationAct(self._state, order, self._caller)
+        self._generation = GenerationAct(self._state, order, self._caller, kept)
         self._retrieval = RetrievalAct(self._state)
         self._tools = ToolAct(self._state)
 
@@ -250,9 +255,16 @@ class ControlSession:
 
         Raises ConfigError for parameters that no prompt may set.
         """
-        return self._generation.prepare(
-            messages, tools=tools, params=params, output=output, trial=trial
+        state = self._state
+        foresight = Foresight(
+            rules=state.rules,
+            order=self._order,
+            settings=self._settings,
+            max_tokens=state.route.max_tokens,
+            redactor=state.redactor,
+            attribution=state.attribution,
         )
+        return foresight.prepare(messages, tools=tools, params=params, output=output, trial=trial)
 
     async def complete(
         self,

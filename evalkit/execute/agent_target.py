@@ -10,7 +10,7 @@ from evalkit.execute.conversation import ScriptedUser
 from evalkit.execute.play import Play
 from evalkit.execute.rendering import PromptRenderer
 from evalkit.execute.world import World
-from evalkit.ports import Clock, Session
+from evalkit.ports import Clock, Opening, Session
 from evalkit.records.asset import Agent, AgentStep, Tool
 from evalkit.records.attempt import Attempt, FailureMode, VariantName
 from evalkit.records.call import Message, PreparedCall, ToolCall
@@ -49,9 +49,10 @@ class AgentTarget:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall:
         """The first call, with the bounds of as many as the agent may make. Raises as `attempt`
         never does: PolicyBlocked, and ConfigError for a template."""
+        session = opening.session()
         self._begin(session)
         documents = await self._retrieve(session, case)
         messages = self._renderer.messages(case, documents)

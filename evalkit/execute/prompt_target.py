@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from evalkit.errors import SessionError
 from evalkit.execute.play import Play
 from evalkit.execute.rendering import PromptRenderer
-from evalkit.ports import Clock, Session
+from evalkit.ports import Clock, Opening, Session
 from evalkit.records.asset import Prompt
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import Message, PreparedCall
 from evalkit.records.case import Case, Document
 from evalkit.records.moment import moment_text
+
+# of characters, and of as many as an entry takes beside them
+_ROOM = 8_000_000
+_ENTRY = 1_000
 
 
 class PromptTarget:
@@ -21,6 +25,7 @@ class PromptTarget:
         self.prompt = prompt
         self.route = route
         self._renderer = PromptRenderer(prompt)
+        self._rendered = _Rendered()
 
     @property
     def reference(self) -> str:
@@ -30,9 +35,14 @@ class PromptTarget:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall:
         """The call that `attempt` would make. Raises PolicyBlocked, and ConfigError for a template
         that cannot be rendered for this case."""
+        if self.prompt.retrieve is None:
+            messages = self._renderer.messages(case, ())
+            self._rendered.keep(case, messages)
+            return self._prepare(opening, messages, trial)
+        session = opening.session()
         documents = await self._retrieve(session, case)
         return self._prepare(session, self._renderer.messages(case, documents), trial)
 
@@ -52,8 +62,11 @@ class PromptTarget:
         started_at = moment_text(clock.now())
         messages: tuple[Message, ...] | None = None
         try:
-            play.documents = await self._retrieve(session, case)
-            messages = self._renderer.messages(case, play.documents)
+            if self.prompt.retrieve is None:
+                messages = self._rendered.of(case) or self._renderer.messages(case, ())
+            else:
+                play.documents = await self._retrieve(session, case)
+                messages = self._renderer.messages(case, play.documents)
             play.take(
                 await session.complete(
                     messages,
@@ -80,12 +93,13 @@ class PromptTarget:
         )
 
     async def _retrieve(self, session: Session, case: Case) -> tuple[Document, ...]:
-        if self.prompt.retrieve is None:
-            return ()
+        assert self.prompt.retrieve is not None
         return await session.retrieve(self.prompt.retrieve.index, self._renderer.query(case))
 
-    def _prepare(self, session: Session, messages: Sequence[Message], trial: int) -> PreparedCall:
-        return session.prepare(
+    def _prepare(
+        self, asked: Opening | Session, messages: Sequence[Message], trial: int
+    ) -> PreparedCall:
+        return asked.prepare(
             messages,
             tools=self.prompt.tools,
             params=self.prompt.params,
@@ -101,3 +115,24 @@ class PromptTarget:
             return self._prepare(session, messages, trial)
         except SessionError:
             return None
+
+
+class _Rendered:
+    """Messages that were rendered for a plan, kept for its attempts where all of them have room."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Case, tuple[Message, ...]]] = {}
+        self._room = _ROOM
+
+    def keep(self, case: Case, messages: tuple[Message, ...]) -> None:
+        if case.id not in self._kept:
+            self._room -= _ENTRY + sum(len(message.content) for message in messages)
+        if self._room > 0:
+            self._kept[case.id] = case, messages
+        else:
+            self._kept.clear()
+
+    def of(self, case: Case) -> tuple[Message, ...] | None:
+        """The messages for this very object: another one of its id may hold something else."""
+        kept = self._kept.get(case.id)
+        return kept[1] if kept is not None and kept[0] is case else None

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from evalkit.ports import Clock, Session
+from evalkit.ports import Clock, Opening, Session
 from evalkit.records.attempt import Attempt, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
@@ -15,7 +15,7 @@ class Target(Protocol):
     def reference(self) -> str:
         """What it is called: `name@vN`, or a program's words."""
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall | None:
         """Its first call, with the bounds of all of them; None for a program, which asks by itself.
 
         Raises PolicyBlocked, and ConfigError for what cannot be made of this case.

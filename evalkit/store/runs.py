@@ -126,8 +126,11 @@ class RunStore:
 
 def _second_of(name: str) -> datetime | None:
     """The second that an id begins with; None of what is no id, and of the end of all time."""
+    if _ID.fullmatch(name) is None:
+        return None
     try:
-        at = datetime.strptime(name[:-5], _STAMP).replace(tzinfo=UTC)
+        # without strptime, which takes 2 ms to load
+        at = datetime.fromisoformat(name[:-5])
     except ValueError:
         return None
-    return at if _ID.fullmatch(name) and at.year < MAXYEAR else None
+    return at if at.year < MAXYEAR else None

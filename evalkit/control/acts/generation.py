@@ -10,6 +10,7 @@ from evalkit.control.acts.state import SessionState
 from evalkit.control.asking import Question, build_question
 from evalkit.control.calling import Caller
 from evalkit.control.checks import consult
+from evalkit.control.foresight import KeptQuestions
 from evalkit.control.outgoing import check_reply, parsed_json, trace_guardrails
 from evalkit.control.output_schema import rule_output
 from evalkit.control.policy import cited_documents
@@ -20,48 +21,25 @@ from evalkit.control.turns import rule_turn
 from evalkit.errors import PolicyBlocked, SessionError
 from evalkit.records.asset import Output, Tool
 from evalkit.records.attempt import Step
-from evalkit.records.call import Completion, Message, PreparedCall, Reply
+from evalkit.records.call import Completion, Message, Reply
 
 
 class GenerationAct:
     """Asks the models of one session in the `order` of its route."""
 
-    def __init__(self, state: SessionState, order: RouteOrder, caller: Caller) -> None:
-        """`state` is the session's, `caller` makes and counts its calls."""
+    def __init__(
+        self,
+        state: SessionState,
+        order: RouteOrder,
+        caller: Caller,
+        kept: KeptQuestions | None = None,
+    ) -> None:
+        """`state` is the session's, `caller` makes and counts its calls, `kept` are questions that
+        were put together before."""
         self._state = state
         self._order = order
         self._caller = caller
-
-    def prepare(
-        self,
-        messages: Sequence[Message],
-        *,
-        tools: Sequence[Tool],
-        params: Mapping[str, Any] | None,
-        output: Output | None,
-        trial: int,
-    ) -> PreparedCall:
-        """As `ControlSession.prepare`."""
-        messages = self._said(messages, traced=False)
-        messages, tools = self._state.screen.request(messages, tools, traced=False)
-        question = self._question(messages, tools, params, output, trial)
-        models = self._order.models
-        # in a drill the plan is of the model that would answer
-        offer = question.offer_to(next((each for each in models if not each.broken), models[0]))
-        provider = offer.model.provider
-        missing = provider.missing(offer.request)
-        cached = self._caller.cached(offer) is not None
-        return PreparedCall(
-            request=offer.request,
-            model=offer.model.name,
-            provider=provider.name,
-            origin="cache" if cached else provider.origin,
-            input_tokens=offer.input_tokens,
-            output_tokens=offer.output_tokens,
-            max_cost_usd=offer.max_cost_usd,
-            max_output_cost_usd=offer.max_output_cost_usd,
-            missing=None if cached else missing,
-        )
+        self._kept = kept
 
     async def complete(
         self,
@@ -100,8 +78,7 @@ class GenerationAct:
         outflow: Outflow | None,
     ) -> Completion:
         state = self._state
-        outgoing, outgoing_tools = state.screen.request(self._said(messages), tools)
-        question = self._question(outgoing, outgoing_tools, params, output, trial)
+        question = self._question(messages, tools, params, output, trial)
         self._trace_cap(question)
         state.turns += 1
         for capped in rule_turn(state.route, state.turns, state.tokens, question.bound_tokens):
@@ -147,15 +124,12 @@ class GenerationAct:
             await self._check_reply(completion)
         return completion
 
-    def _said(self, messages: Sequence[Message], *, traced: bool = True) -> Sequence[Message]:
+    def _said(self, messages: Sequence[Message]) -> Sequence[Message]:
         """The messages without phrases that may not be said. Raises PolicyBlocked."""
         state = self._state
         screened, rulings = state.phrases.request(messages)
         for ruling in rulings:
-            if traced:
-                state.enforce("redact" if ruling.changes else "complete", ruling)
-            elif ruling.stops:
-                raise PolicyBlocked(ruling.rule, ruling.message)
+            state.enforce("redact" if ruling.changes else "complete", ruling)
         return screened
 
     def _unsaid(self, completion: Completion) -> Completion:
@@ -230,9 +204,15 @@ class GenerationAct:
         output: Output | None,
         trial: int,
     ) -> Question:
+        """What is asked, as it may leave. Raises PolicyBlocked."""
+        if self._kept is not None:
+            kept = self._kept.take(messages, tools=tools, params=params, output=output, trial=trial)
+            if kept is not None:
+                return kept
+        outgoing, outgoing_tools = self._state.screen.request(self._said(messages), tools)
         return build_question(
-            messages,
-            tools=tools,
+            outgoing,
+            tools=outgoing_tools,
             params=params,
             output=output,
             trial=trial,

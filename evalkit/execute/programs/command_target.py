@@ -20,7 +20,7 @@ from evalkit.execute.programs.answer import (
 from evalkit.execute.programs.attributed import attributed
 from evalkit.execute.programs.playing import ProgramTarget
 from evalkit.execute.programs.processes import Minder, TargetProcess, ended_words
-from evalkit.ports import ModelDoor, Session
+from evalkit.ports import ModelDoor, Opening
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
 from evalkit.records.json_text import decode_json
@@ -53,7 +53,7 @@ class CommandTarget(ProgramTarget):
         self._minder = Minder()
         self._door = door
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs, but whether there is such a program. Raises Refused."""
         program = self._argv[0]
         if shutil.which(str(self._folder / program) if "/" in program else program) is None:

@@ -12,7 +12,7 @@ import msgspec
 from evalkit.errors import SessionError
 from evalkit.execute.play import Play
 from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed
-from evalkit.ports import Clock, Session
+from evalkit.ports import Clock, Opening, Session
 from evalkit.records.attempt import Attempt, FailureMode, VariantName
 from evalkit.records.call import PreparedCall
 from evalkit.records.case import Case
@@ -32,7 +32,7 @@ class ProgramTarget(ABC):
         self.reference = reference
         self._route = route
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs. Raises Refused for one that cannot be run at all."""
         return None
 

@@ -12,7 +12,7 @@ from evalkit.execute.programs.answer import ProgramAnswer, TargetFailed, read_an
 from evalkit.execute.programs.attributed import AttributedSession, attributed
 from evalkit.execute.programs.playing import ProgramTarget
 from evalkit.execute.programs.python_host import FunctionRaised, HostPool, PythonHost
-from evalkit.ports import ModelDoor, Session
+from evalkit.ports import ModelDoor, Opening
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Message, PreparedCall, ToolCall
 from evalkit.records.case import Case
@@ -44,13 +44,14 @@ class PythonTarget(ProgramTarget):
         self._pool = HostPool(call, folder=folder, limit=processes, door=door)
         self._checked = False
 
-    async def prepare(self, session: Session, case: Case, trial: int) -> PreparedCall | None:
+    async def prepare(self, opening: Opening, case: Case, trial: int) -> PreparedCall | None:
         """Nothing is known before it runs, but whether it can be loaded. Raises Refused."""
         if not self._checked:
             try:
                 host = await self._pool.take()
             except TargetFailed as failed:
-                raise Refused(f"target python: {session.redacted(str(failed))}") from None
+                redacted = opening.session().redacted
+                raise Refused(f"target python: {redacted(str(failed))}") from None
             await self._pool.give_back(host, whole=True)
             self._checked = True
         return None

@@ -212,14 +212,14 @@ async def _prepared(
         output_schema=suite.output_schema,
     )
     target = build_target(suite)
-    session = plane.open(
+    opening = plane.opening(
         case,
         suite=suite.name,
         variant="candidate",
         prompt=target.reference,
         step=suite.suite.target.step,
     )
-    return await target.prepare(session, case, 1)
+    return await target.prepare(opening, case, 1)
 
 
 def _model(

@@ -375,14 +375,14 @@ def _job(
 ) -> PlanJob:
     async def prepare(variant: str, case: Case, trial: int) -> PreparedCall | None:
         arm = arms[setup.name, variant]
-        session = arm.plane.open(
+        opening = arm.plane.opening(
             case,
             suite=setup.name,
             variant=variant,
             prompt=arm.target.reference,
             step=arm.step,
         )
-        return await arm.target.prepare(session, case, trial)
+        return await arm.target.prepare(opening, case, trial)
 
     return PlanJob(
         suite=setup.name,

@@ -12,7 +12,7 @@ from evalkit.config.prices import Price
 from evalkit.config.routes import Model, Route
 from evalkit.config.traffic import BreakerRules, Limits
 from evalkit.control.checks import PolicyCheck
-from evalkit.control.factory import ControlPlane
+from evalkit.control.factory import ControlPlane, SessionOpening
 from evalkit.control.flights import Flights
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.retrieval.catalogue import Catalogue
@@ -172,6 +172,12 @@ class World:
     def open(self, *, work: str = "") -> ControlSession:
         """A session over the case."""
         return self.plane.open(self.case, suite="s", variant="candidate", prompt="p@v1", work=work)
+
+    def opening(self, *, step: str | None = None) -> SessionOpening:
+        """The same for a session that may not be needed."""
+        return self.plane.opening(
+            self.case, suite="s", variant="candidate", prompt="p@v1", step=step
+        )
 
 
 def route_with(**keys: Any) -> Route:

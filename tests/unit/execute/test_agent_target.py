@@ -262,7 +262,7 @@ def test_a_replay_asks_what_was_asked_although_what_is_stored_is_redacted() -> N
 def test_a_plan_bounds_all_calls_of_a_loop() -> None:
     run = world(reply_of("x"))
     target = AgentTarget(agent(max_steps=4), route="work")
-    planned = asyncio.run(target.prepare(run.open(), run.case, 1))
+    planned = asyncio.run(target.prepare(run.opening(), run.case, 1))
     session = run.open()
     first = session.prepare(planned.request.messages, tools=(ORDER, REFUND))
     assert planned.max_calls == 4

@@ -28,6 +28,14 @@ TEXT = Output()
 TOOLS = (Tool(name="lookup_order", effect="read"), Tool(name="refund_customer"))
 
 
+class Opened:
+    """A session that is there already, whether it is needed or not."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = lambda: session
+        self.prepare = session.prepare
+
+
 @pytest.fixture
 def play(prompt: Callable[..., Prompt], case: Callable[..., Case], clock: Clock) -> Build:
     """Play a case against a session; what changes the prompt comes by keyword."""
@@ -340,7 +348,7 @@ def test_preparing_asks_for_the_same_messages_and_makes_no_call(
     templates = ("{{ documents[0].text }}", "{{ input.body }}")
     session = open_session(AssertionError("asked"), found=found)
     target = PromptTarget(prompt(*templates, **changes))
-    prepared = asyncio.run(target.prepare(session, case(), 3))
+    prepared = asyncio.run(target.prepare(Opened(session), case(), 3))
     assert session.acts() == ["retrieve", "prepare"]
     assert prepared.request.trial == 3
 
