@@ -9,6 +9,8 @@ from evalkit.config.patterns import pattern_error
 
 Version = Annotated[int, Field(ge=1)]
 Words = Annotated[str, Field(min_length=1)]
+# characters of a case's id
+LONGEST_ID = 200
 
 
 class PromptMessageFile(Part):
@@ -355,7 +357,7 @@ class CaseFile(Part):
     """A line of cases.jsonl, or an entry of cases.yaml: one input and what is expected of it."""
 
     id: Annotated[
-        str, Field(min_length=1, max_length=200, description="Unique within the golden set.")
+        str, Field(min_length=1, max_length=LONGEST_ID, description="Unique within the golden set.")
     ]
     input: Annotated[
         dict[str, Any], Field(min_length=1, description="What the prompt's templates see.")
