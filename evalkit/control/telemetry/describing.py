@@ -93,7 +93,7 @@ def _stored(span: OpenSpan, attributes: dict[str, Any], end_ns: int, redact: Red
         start_ns=span.start_ns,
         end_ns=max(end_ns, span.start_ns),
         parent=span.parent,
-        attributes={names.OPERATION: span.operation, **attributes},
+        attributes=attributes,
         decisions=tuple(span.decisions),
         error=span.error,
         message=None if span.message is None else stored_text(span.message, redact),
@@ -102,87 +102,131 @@ def _stored(span: OpenSpan, attributes: dict[str, Any], end_ns: int, redact: Red
 
 def _session_attributes(facts: SessionFacts, costs: Sequence[float | None]) -> dict[str, Any]:
     about = facts.attribution
-    prompt, _, version = about.prompt.partition("@")
+    said = dict(_of_session(facts.route, about.prompt, about.suite, about.variant, facts.use))
+    if facts.identity:
+        said[names.PSEUDONYM] = facts.identity
+    if facts.conversation:
+        said[names.CONVERSATION] = stored_text(facts.conversation, facts.redact)
+    if about.case:
+        said[names.CASE] = about.case
+    said[names.CALLS] = facts.calls
+    said[names.DENIED] = facts.denied
     priced = [cost for cost in costs if cost is not None]
+    if len(priced) == len(costs):
+        said[names.COST_USD] = sum(priced)
+    said[names.BILLED_USD] = facts.billed_usd
+    return said
+
+
+@lru_cache(maxsize=256)
+def _of_session(route: str, asset: str, suite: str, variant: str, use: Use) -> Mapping[str, Any]:
+    """What is the same for all sessions of an arm, which are described one after the other."""
+    prompt, _, version = asset.partition("@")
     return _given(
         {
-            names.WORKFLOW: facts.route,
-            names.ROUTE: facts.route,
-            names.PSEUDONYM: facts.identity,
-            names.CONVERSATION: stored_text(facts.conversation, facts.redact),
+            names.OPERATION: "invoke_workflow",
+            names.WORKFLOW: route,
+            names.ROUTE: route,
             names.PROMPT_NAME: prompt,
             names.PROMPT_VERSION: version,
-            names.SUITE: about.suite,
-            names.VARIANT: about.variant,
-            names.CASE: about.case,
-            names.USE: facts.use,
-            names.CALLS: facts.calls,
-            names.DENIED: facts.denied,
-            names.COST_USD: sum(priced) if len(priced) == len(costs) else None,
-            names.BILLED_USD: facts.billed_usd,
+            names.SUITE: suite,
+            names.VARIANT: variant,
+            names.USE: use,
         }
     )
 
 
 def _chat_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
     offer: Offer = span.about["offer"]
-    request, params = offer.request, offer.request.params
-    provider, address, port = provider_of(offer.model.provider.identity)
-    prompt, _, version = request.attribution.prompt.partition("@")
-    said: dict[str, Any] = {
-        names.PROVIDER: provider,
-        names.SERVER_ADDRESS: address,
-        names.SERVER_PORT: port,
-        names.REQUEST_MODEL: request.model,
-        names.MODEL: offer.model.name,
-        names.TRY: span.about.get("tries"),
-        names.OUTPUT_TYPE: "json" if request.schema is not None else None,
-        names.PROMPT_NAME: prompt,
-        names.PROMPT_VERSION: version,
-        names.CONVERSATION: stored_text(facts.conversation, facts.redact),
-    }
-    for key, value in params.items():
-        if name := names.REQUEST_PARAMS.get(key):
+    request, model = offer.request, offer.model
+    said = dict(
+        _of_call(
+            model.provider.identity,
+            request.model,
+            model.name,
+            request.attribution.prompt,
+            request.schema is not None,
+        )
+    )
+    if tries := span.about.get("tries"):
+        said[names.TRY] = tries
+    if facts.conversation:
+        said[names.CONVERSATION] = stored_text(facts.conversation, facts.redact)
+    for key, value in request.params.items():
+        name = names.REQUEST_PARAMS.get(key)
+        if name and _is_given(value):
             said[name] = [value] if key == "stop" and isinstance(value, str) else value
     if facts.content:
-        said[names.INPUT_MESSAGES] = [_message(each, facts.redact) for each in request.messages]
-        said[names.TOOL_DEFINITIONS] = [_definition(each, facts.redact) for each in request.tools]
+        more = {
+            names.INPUT_MESSAGES: [_message(each, facts.redact) for each in request.messages],
+            names.TOOL_DEFINITIONS: [_definition(each, facts.redact) for each in request.tools],
+        }
         if request.schema is not None:
-            said[names.OUTPUT_SCHEMA] = _value(request.schema, facts.redact)
+            more[names.OUTPUT_SCHEMA] = _value(request.schema, facts.redact)
+        said |= _given(more)
     reply: Reply | None = span.about.get("reply")
     if reply is not None:
-        said |= _reply_attributes(reply, offer, facts)
-    return _given(said)
+        _add_reply(said, reply, offer, facts)
+    return said
 
 
-def _reply_attributes(reply: Reply, offer: Offer, facts: SessionFacts) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def _of_call(
+    identity: str, model_id: str, model: str, asset: str, structured: bool
+) -> Mapping[str, Any]:
+    """What is the same for all calls of a prompt to a model, of which there are many."""
+    provider, address, port = provider_of(identity)
+    prompt, _, version = asset.partition("@")
+    return _given(
+        {
+            names.OPERATION: "chat",
+            names.PROVIDER: provider,
+            names.SERVER_ADDRESS: address,
+            names.SERVER_PORT: port,
+            names.REQUEST_MODEL: model_id,
+            names.MODEL: model,
+            names.OUTPUT_TYPE: "json" if structured else None,
+            names.PROMPT_NAME: prompt,
+            names.PROMPT_VERSION: version,
+        }
+    )
+
+
+def _add_reply(said: dict[str, Any], reply: Reply, offer: Offer, facts: SessionFacts) -> None:
     usage = reply.usage
-    said: dict[str, Any] = {
-        names.RESPONSE_MODEL: stored_text(reply.model, facts.redact),
-        names.RESPONSE_FINISH_REASONS: [stored_text(reply.finish_reason, facts.redact)],
-        names.INPUT_TOKENS: usage.input_tokens,
-        names.OUTPUT_TOKENS: usage.output_tokens,
-        names.CACHE_READ_TOKENS: usage.cached_tokens or None,
-        names.CACHE_CREATION_TOKENS: usage.cache_write_tokens or None,
-        names.REASONING_TOKENS: usage.reasoning_tokens or None,
-        names.USAGE_ESTIMATED: usage.estimated or None,
-        names.COST_USD: offer.model.cost_usd(usage),
-        names.ORIGIN: reply.origin,
-        names.REQUEST_ID: stored_text(reply.request_id, facts.redact),
-        names.GUARDRAILS: [
+    if reply.model:
+        said[names.RESPONSE_MODEL] = stored_text(reply.model, facts.redact)
+    said[names.RESPONSE_FINISH_REASONS] = [stored_text(reply.finish_reason, facts.redact)]
+    said[names.INPUT_TOKENS] = usage.input_tokens
+    said[names.OUTPUT_TOKENS] = usage.output_tokens
+    if usage.cached_tokens:
+        said[names.CACHE_READ_TOKENS] = usage.cached_tokens
+    if usage.cache_write_tokens:
+        said[names.CACHE_CREATION_TOKENS] = usage.cache_write_tokens
+    if usage.reasoning_tokens:
+        said[names.REASONING_TOKENS] = usage.reasoning_tokens
+    if usage.estimated:
+        said[names.USAGE_ESTIMATED] = True
+    cost_usd = offer.model.cost_usd(usage)
+    if cost_usd is not None:
+        said[names.COST_USD] = cost_usd
+    said[names.ORIGIN] = reply.origin
+    if reply.request_id:
+        said[names.REQUEST_ID] = stored_text(reply.request_id, facts.redact)
+    if reply.guardrails:
+        said[names.GUARDRAILS] = [
             stored_text(f"{each.name}: {each.action} in the {each.where}", facts.redact)
             for each in reply.guardrails
-        ],
-    }
+        ]
     if facts.content:
         said[names.OUTPUT_MESSAGES] = [_answer(facts.redact_reply(reply), facts.redact)]
-    return said
 
 
 def _tool_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
     call: ToolCall = span.about["call"]
     tool = facts.tools.get(call.name)
     said: dict[str, Any] = {
+        names.OPERATION: "execute_tool",
         names.TOOL_NAME: stored_text(call.name, facts.redact),
         names.TOOL_TYPE: "function",
         names.TOOL_CALL_ID: stored_text(call.id, facts.redact),
@@ -198,6 +242,7 @@ def _tool_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
 def _retrieval_attributes(span: OpenSpan, facts: SessionFacts) -> dict[str, Any]:
     found: Sequence[str] = span.about.get("documents", ())
     said: dict[str, Any] = {
+        names.OPERATION: "retrieval",
         names.DATA_SOURCE: stored_text(span.name, facts.redact),
         names.RETRIEVED: [{"id": stored_text(each, facts.redact)} for each in found],
         names.REFUSED_DOCUMENTS: [
@@ -310,5 +355,9 @@ def provider_of(identity: str) -> tuple[str, str | None, int | None]:
 
 def _given(said: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is not known: an attribute that is empty says less than none."""
+    return {key: value for key, value in said.items() if _is_given(value)}
+
+
+def _is_given(value: Any) -> bool:
     # most have a value, and those are told by one look
-    return {key: value for key, value in said.items() if value or value not in (None, "", [])}
+    return bool(value) or value not in (None, "", [])
