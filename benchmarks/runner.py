@@ -89,17 +89,19 @@ def make_project(
 
 
 def measure(command: list[str], cwd: Path, *, expect: int = 0) -> dict[str, float]:
-    """Wall seconds, CPU seconds and peak megabytes of one process."""
+    """Wall seconds, CPU seconds and peak megabytes of one process, and when it was started by the
+    machine's monotonic clock."""
     with tempfile.TemporaryFile() as out:
-        started = time.perf_counter()
+        started = time.monotonic()
         process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out)
         _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
+        wall_s = time.monotonic() - started
         code = os.waitstatus_to_exitcode(status)
         if code != expect:
             out.seek(0)
             raise SystemExit(f"{command} ended with {code}:\n{out.read().decode()}")
     return {
+        "started_s": started,
         "wall_s": wall_s,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "peak_rss_mb": usage.ru_maxrss / 1024,
@@ -109,7 +111,9 @@ def measure(command: list[str], cwd: Path, *, expect: int = 0) -> dict[str, floa
 def median(command: list[str], cwd: Path, times: int) -> dict[str, float]:
     """The medians of several measurements."""
     seen = [measure(command, cwd) for _ in range(times)]
-    return {key: statistics.median(each[key] for each in seen) for key in seen[0]}
+    return {
+        key: statistics.median(each[key] for each in seen) for key in seen[0] if key != "started_s"
+    }
 
 
 def say(what: str, figures: dict[str, Any]) -> None:
@@ -129,22 +133,25 @@ def bench_run(root: Path, cases: int, concurrency: int, latency_ms: float, times
         figures = json.loads(line)
         clients[figures.pop("client")] = figures
         say("floor", {"client": list(clients)[-1]} | figures)
-    seen = []
+    ideal_s = cases * latency_ms / 1000 / concurrency
+    seen: list[dict[str, float]] = []
     for number in range(times):
         if number:  # a run of the same content would be lent the attempts of this one
             (root / ".evalkit").rename(root / f"earlier{number}")
         with server(latency_ms) as url:
             make_project(root, url, cases, concurrency)
-            seen.append(measure([*EVALKIT, "run", "--quiet", "--no-cache"], root))
+            run = measure([*EVALKIT, "run", "--quiet", "--no-cache"], root)
             counted = server_counters(url)
-    # `plan` does what `run` does before its first call: import, load, render and price every case
-    start = median([*EVALKIT, "plan", "--no-cache"], root, times)["wall_s"]
-    imports = median([*EVALKIT, "plan", "--no-cache", "--case", "c0000000"], root, times)["wall_s"]
+        # the server's moments are of the same clock
+        calls_s = counted["last_answer_s"] - counted["first_request_s"]
+        run["start_up_s"] = counted["first_request_s"] - run["started_s"]
+        run["calls_s"] = calls_s
+        run["after_calls_s"] = run["wall_s"] - run["start_up_s"] - calls_s
+        run["mean_in_flight"] = counted["busy_s"] / calls_s
+        run["without_start_up_s"] = run["wall_s"] - run["start_up_s"]
+        seen.append(run)
     run = {key: statistics.median(each[key] for each in seen) for key in seen[0]}
-    ideal_s = cases * latency_ms / 1000 / concurrency
     cpu_ms = run["cpu_s"] * 1000 / cases
-    # of the last run: from the first request that the server saw to its last answer
-    calls_s = counted["last_answer_s"] - counted["first_request_s"]
     say(
         "run",
         {
@@ -153,12 +160,14 @@ def bench_run(root: Path, cases: int, concurrency: int, latency_ms: float, times
             "latency_ms": latency_ms,
             "requests": counted["requests"],
             "wall_s": run["wall_s"],
-            "calls_over_ideal": calls_s / ideal_s if ideal_s else None,
-            "mean_in_flight": counted["busy_s"] / calls_s,
-            "start_up_s": start,
-            "start_up_of_one_case_s": imports,
+            "start_up_s": run["start_up_s"],
             "ideal_s": ideal_s,
-            "wall_over_ideal_plus_start_up": run["wall_s"] / (ideal_s + start),
+            "calls_over_ideal": run["calls_s"] / ideal_s if ideal_s else None,
+            "mean_in_flight": run["mean_in_flight"],
+            "after_calls_s": run["after_calls_s"],
+            "wall_without_start_up_over_ideal": (
+                run["without_start_up_s"] / ideal_s if ideal_s else None
+            ),
             "cpu_ms_a_case": cpu_ms,
             "cpu_over_bare_aiohttp": cpu_ms / clients["aiohttp"]["cpu_ms_a_case"],
             "cpu_over_bare_httpx": cpu_ms / clients["httpx"]["cpu_ms_a_case"],
