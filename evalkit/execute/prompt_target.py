@@ -13,7 +13,7 @@ from evalkit.records.case import Case, Document
 from evalkit.records.moment import moment_text
 
 # of characters, and of as many as an entry takes beside them
-_ROOM = 8_000_000
+_ROOM = 16_000_000
 _ENTRY = 1_000
 
 

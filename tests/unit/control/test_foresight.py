@@ -102,7 +102,7 @@ def test_another_case_of_the_same_id_is_rendered_itself() -> None:
 
 
 def test_texts_too_many_to_be_kept_are_rendered_again() -> None:
-    of, target = world("x" * 8_000_000), PromptTarget(PROMPT)
+    of, target = world("x" * 16_000_000), PromptTarget(PROMPT)
     key = planned(of, target)
     assert attempt(of, target).key == key
 
