@@ -327,7 +327,7 @@ class Opening(Protocol):
     """A session that may not be needed: what its first call would be is known without it."""
 
     def session(self) -> "Session":
-        """A new session. Raises PolicyBlocked."""
+        """The session, once it is needed."""
 
     def prepare(
         self,

@@ -120,9 +120,13 @@ class ControlPlane:
         self, case: Case, *, suite: str, variant: str, prompt: str, step: str | None = None
     ) -> "SessionOpening":
         """A session as `open` opens it, for one that may not be needed: what its first call would
-        be is known without it."""
+        be is known without it. In a `step` of the route it is opened at once, and raises the same.
+        """
+        opened = None
+        if step is not None:
+            opened = self.open(case, suite=suite, variant=variant, prompt=prompt, step=step)
         about = Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt)
-        return SessionOpening(self, case, about, step)
+        return SessionOpening(self, case, about, opened)
 
     def open(
         self,
@@ -287,23 +291,20 @@ class ControlPlane:
 
 
 class SessionOpening(msgspec.Struct, frozen=True):
-    """Implements ports.Opening. In a `step` of the route only the session itself knows what it
-    may ask."""
+    """Implements ports.Opening: of one that is `opened`, or of one to come."""
 
     plane: ControlPlane
     case: Case
     attribution: Attribution
-    step: str | None
+    opened: ControlSession | None
 
     def session(self) -> ControlSession:
-        """A new session. Raises PolicyBlocked for a step that the route does not have."""
+        """The session. Whoever has it asks it himself from then on."""
+        if self.opened is not None:
+            return self.opened
         about = self.attribution
         return self.plane.open(
-            self.case,
-            suite=about.suite,
-            variant=about.variant,
-            prompt=about.prompt,
-            step=self.step,
+            self.case, suite=about.suite, variant=about.variant, prompt=about.prompt
         )
 
     def prepare(
@@ -316,11 +317,8 @@ class SessionOpening(msgspec.Struct, frozen=True):
         trial: int = 1,
     ) -> PreparedCall:
         """As `ControlSession.prepare`."""
-        if self.step is not None:
-            asked = self.session()
-            return asked.prepare(messages, tools=tools, params=params, output=output, trial=trial)
-        foresight = self.plane.foresee(self.case, self.attribution)
-        return foresight.prepare(messages, tools=tools, params=params, output=output, trial=trial)
+        asked = self.opened or self.plane.foresee(self.case, self.attribution)
+        return asked.prepare(messages, tools=tools, params=params, output=output, trial=trial)
 
 
 def pseudonym(identity: Mapping[str, str]) -> str:
