@@ -13,7 +13,7 @@ import typer
 from evalkit._version import __version__
 from evalkit.cli import verbs
 from evalkit.cli.leaving import leave
-from evalkit.cli.output import open_streams, print_error, print_note
+from evalkit.cli.output import open_streams, print_error, print_note, what_was_lost
 from evalkit.errors import EvalkitError
 
 EXIT_BUG = 70
@@ -67,7 +67,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     open_streams()
-    code = run(sys.argv[1:])
+    code = _flushed(run(sys.argv[1:]))
     for each in (signal.SIGINT, signal.SIGTERM):
         # all is done and told: while the interpreter is taken down a signal would change the code
         signal.signal(each, signal.SIG_IGN)
@@ -98,6 +98,15 @@ def run(arguments: list[str]) -> int:
         print_note("Set EVALKIT_DEBUG=1 for the traceback, and please report it.")
         return EXIT_BUG
     return result if isinstance(result, int) else 0
+
+
+def _flushed(code: int) -> int:
+    """The exit code when all is written: what cannot be is an error of its own."""
+    lost = what_was_lost()
+    if lost is None or code == lost.exit_code:
+        return code
+    print_error(lost)
+    return lost.exit_code
 
 
 def _interrupt(number: int, frame: types.FrameType | None) -> None:

@@ -10,7 +10,8 @@ from evalkit.errors import ConfigError, EvalkitError, Problem, StoreError
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream that goes quiet on some errors: no exit code depends on who reads it.
+    """A standard stream that goes quiet on some errors: no exit code depends on who reads it. Any
+    other is a StoreError, which is `lost` from then on, and the stream quiet.
 
     One that is no terminal is UTF-8, so that JSON and Markdown read alike everywhere; what a
     terminal cannot show is escaped.
@@ -25,19 +26,28 @@ class _Stream(io.TextIOWrapper):
             write_through=stream.write_through,
         )
         self._quiet_on = quiet_on
+        self.lost: StoreError | None = None
 
     def write(self, text: str) -> int:
         try:
             return super().write(text)
-        except self._quiet_on:
-            _discard(self)
+        except OSError as error:
+            self._give_up(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             super().flush()
-        except self._quiet_on:
-            _discard(self)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        # pointed at nothing, so that no later flush fails a second time
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        if not isinstance(error, self._quiet_on):
+            name = str(self.name).strip("<>")
+            self.lost = StoreError(f"nothing can be written to {name}: {error.strerror}")
+            raise self.lost from error
 
 
 def open_streams() -> None:
@@ -56,9 +66,14 @@ def _opened(stream: TextIO | None, quiet_on: type[OSError]) -> TextIO:
     return _Stream(stream, quiet_on) if type(stream) is io.TextIOWrapper else stream
 
 
-def _discard(stream: TextIO) -> None:
-    """Point a stream at nothing, so that no later flush fails a second time."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def what_was_lost() -> StoreError | None:
+    """Why not all that was to be told could be written to stdout; what raised it may have been
+    caught by somebody who knows no better."""
+    try:
+        sys.stdout.flush()
+    except StoreError as error:
+        return error
+    return sys.stdout.lost if isinstance(sys.stdout, _Stream) else None
 
 
 def print_result(text: str) -> None:
@@ -66,12 +81,8 @@ def print_result(text: str) -> None:
 
     Raises StoreError for a result that cannot be written whole, such as to a full disk.
     """
-    try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
-    except OSError as error:
-        _discard(sys.stdout)
-        raise StoreError(f"the result cannot be written to stdout: {error.strerror}") from error
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
 
 
 def print_note(text: str) -> None:

@@ -63,3 +63,13 @@ def test_a_stream_that_takes_nothing_more_is_told_of(tmp_path: Path) -> None:
     )
     done = python("-c", source, cwd=tmp_path)
     assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize("asked", ["--help", "--version", "run --help", "schema run"])
+def test_what_a_full_disk_lost_is_told_and_no_success(tmp_path: Path, asked: str) -> None:
+    line = f"{sys.executable} -m evalkit {asked} >/dev/full"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 4
+    assert done.stderr == "error: nothing can be written to stdout: No space left on device\n"
