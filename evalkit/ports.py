@@ -326,6 +326,10 @@ class Approvals(Protocol):
 class Opening(Protocol):
     """A session that may not be needed: what its first call would be is known without it."""
 
+    @property
+    def keeping(self) -> bool:
+        """Whether what is put together for it is worth to be kept: few attempts will ask it."""
+
     def session(self) -> "Session":
         """The session, once it is needed."""
 
@@ -338,8 +342,8 @@ class Opening(Protocol):
         output: Output | None = None,
         trial: int = 1,
     ) -> PreparedCall:
-        """As the session's. A session that asks the same, made of the very same objects, need not
-        put it together again."""
+        """As the session's. With `keeping` a session that asks the same, by the very same objects,
+        need not put it together again."""
 
 
 class Session(Protocol):

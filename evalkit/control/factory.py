@@ -117,16 +117,25 @@ class ControlPlane:
         self._priming = priming
 
     def opening(
-        self, case: Case, *, suite: str, variant: str, prompt: str, step: str | None = None
+        self,
+        case: Case,
+        *,
+        suite: str,
+        variant: str,
+        prompt: str,
+        step: str | None = None,
+        keeping: bool = False,
     ) -> "SessionOpening":
         """A session as `open` opens it, for one that may not be needed: what its first call would
         be is known without it. In a `step` of the route it is opened at once, and raises the same.
+        With `keeping` what is put together for that call is kept for sessions over the case, of
+        which there are to be no more than MOST_KEPT.
         """
         opened = None
         if step is not None:
             opened = self.open(case, suite=suite, variant=variant, prompt=prompt, step=step)
         about = Attribution(suite=suite, variant=variant, case=case.id, prompt=prompt)
-        return SessionOpening(self, case, about, opened)
+        return SessionOpening(self, case, about, opened, keeping)
 
     def open(
         self,
@@ -157,9 +166,8 @@ class ControlPlane:
             session.enter(step)
         return session
 
-    def foresee(self, case: Case, attribution: Attribution) -> Foresight:
-        """What calls of a session over the case would be. What is put together for them is kept
-        for the sessions over cases that ask the same."""
+    def foresee(self, case: Case, attribution: Attribution, *, keeping: bool) -> Foresight:
+        """What calls of a session over the case would be; with `keeping` as `opening` keeps."""
         return Foresight(
             rules=self._rules,
             order=self._order,
@@ -167,7 +175,7 @@ class ControlPlane:
             max_tokens=self._route.max_tokens,
             redactor=self._primed_redactor(case),
             attribution=attribution,
-            keeping=self._kept,
+            keeping=self._kept if keeping else None,
         )
 
     def forget(self, case: Case) -> None:
@@ -297,6 +305,7 @@ class SessionOpening(msgspec.Struct, frozen=True):
     case: Case
     attribution: Attribution
     opened: ControlSession | None
+    keeping: bool
 
     def session(self) -> ControlSession:
         """The session. Whoever has it asks it himself from then on."""
@@ -317,7 +326,7 @@ class SessionOpening(msgspec.Struct, frozen=True):
         trial: int = 1,
     ) -> PreparedCall:
         """As `ControlSession.prepare`."""
-        asked = self.opened or self.plane.foresee(self.case, self.attribution)
+        asked = self.opened or self.plane.foresee(self.case, self.attribution, keeping=self.keeping)
         return asked.prepare(messages, tools=tools, params=params, output=output, trial=trial)
 
 

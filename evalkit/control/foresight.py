@@ -19,8 +19,12 @@ from evalkit.errors import PolicyBlocked
 from evalkit.records.asset import Output, Tool
 from evalkit.records.call import Attribution, Message, PreparedCall
 
-# of two kilobytes each, beside the messages; of more cases none is held as an object anyway
-_MOST_KEPT = 4_096
+MOST_KEPT = 4_096
+"""Of more attempts nothing is kept: two kilobytes each, and of more cases none is held as an object
+that could be met again."""
+
+# tokens of all messages, by their upper bound, which are bytes
+_ROOM = 16_000_000
 
 
 class _Kept(msgspec.Struct):
@@ -43,7 +47,7 @@ class KeptQuestions:
     def __init__(self) -> None:
         """None yet."""
         self._kept: dict[tuple[int, int], _Kept] = {}
-        self._full = False
+        self._room = _ROOM
 
     def keep(
         self,
@@ -55,16 +59,13 @@ class KeptQuestions:
         output: Output | None,
         trial: int,
     ) -> None:
-        """Keep it, unless there are too many: then none is kept. What is given here must not be
-        changed by anybody."""
-        if self._full:
-            return
-        if len(self._kept) == _MOST_KEPT:
-            self._full = True
+        """Keep it while all have room; what is given here must not be changed by anybody."""
+        self._room -= question.bound_tokens
+        if self._room > 0:
+            # an object that is kept shares its id with no other
+            self._kept[id(messages), trial] = _Kept(messages, tools, params, output, question)
+        else:
             self._kept.clear()
-            return
-        # an object that is kept shares its id with no other
-        self._kept[id(messages), trial] = _Kept(messages, tools, params, output, question)
 
     def take(
         self,
@@ -85,6 +86,7 @@ class KeptQuestions:
         ):
             return None
         del self._kept[id(messages), trial]
+        self._room += kept.question.bound_tokens
         return kept.question
 
 

@@ -12,9 +12,8 @@ from evalkit.records.call import Message, PreparedCall
 from evalkit.records.case import Case, Document
 from evalkit.records.moment import moment_text
 
-# of characters, and of as many as an entry takes beside them
+# characters of all messages that are kept
 _ROOM = 16_000_000
-_ENTRY = 1_000
 
 
 class PromptTarget:
@@ -40,7 +39,8 @@ class PromptTarget:
         that cannot be rendered for this case."""
         if self.prompt.retrieve is None:
             messages = self._renderer.messages(case, ())
-            self._rendered.keep(case, messages)
+            if opening.keeping:
+                self._rendered.keep(case, messages)
             return self._prepare(opening, messages, trial)
         session = opening.session()
         documents = await self._retrieve(session, case)
@@ -126,7 +126,7 @@ class _Rendered:
 
     def keep(self, case: Case, messages: tuple[Message, ...]) -> None:
         if case.id not in self._kept:
-            self._room -= _ENTRY + sum(len(message.content) for message in messages)
+            self._room -= sum(len(message.content) for message in messages)
         if self._room > 0:
             self._kept[case.id] = case, messages
         else:

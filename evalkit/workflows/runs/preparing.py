@@ -10,6 +10,7 @@ import msgspec
 
 from evalkit.config.model import Config
 from evalkit.config.problems import capped
+from evalkit.control.foresight import MOST_KEPT
 from evalkit.control.ledger.book import Ledger
 from evalkit.control.redaction import Priming
 from evalkit.errors import ConfigError, Refused
@@ -373,6 +374,8 @@ def _job(
     first: int,
     last: int,
 ) -> PlanJob:
+    few = len(cases) * (last - first + 1) <= MOST_KEPT
+
     async def prepare(variant: str, case: Case, trial: int) -> PreparedCall | None:
         arm = arms[setup.name, variant]
         opening = arm.plane.opening(
@@ -381,6 +384,7 @@ def _job(
             variant=variant,
             prompt=arm.target.reference,
             step=arm.step,
+            keeping=few,
         )
         return await arm.target.prepare(opening, case, trial)
 

@@ -176,7 +176,7 @@ class World:
     def opening(self, *, step: str | None = None) -> SessionOpening:
         """The same for a session that may not be needed."""
         return self.plane.opening(
-            self.case, suite="s", variant="candidate", prompt="p@v1", step=step
+            self.case, suite="s", variant="candidate", prompt="p@v1", step=step, keeping=True
         )
 
 

@@ -85,6 +85,15 @@ def test_what_was_planned_is_sent_as_it_was_put_together() -> None:
     assert of.one.requests[0] is prepared.request
 
 
+def test_what_is_planned_for_many_is_put_together_again() -> None:
+    of, target = world(PLAIN), PromptTarget(PROMPT)
+    opening = of.plane.opening(of.case, suite="s", variant="candidate", prompt="p@v1")
+    prepared = asyncio.run(target.prepare(opening, of.case, 1))
+    attempt(of, target)
+    assert of.one.requests == [prepared.request]
+    assert of.one.requests[0] is not prepared.request
+
+
 def test_every_trial_asks_what_was_planned_for_it() -> None:
     of, target = world(PLAIN), PromptTarget(PROMPT)
     keys = [planned(of, target, trial=trial) for trial in (1, 2)]
@@ -118,8 +127,9 @@ def test_a_plan_in_a_step_that_the_route_lacks_is_blocked() -> None:
 class Asked:
     """A question with what it was made of, as whoever asks gives it."""
 
-    def __init__(self, content: str = PLAIN) -> None:
-        self.messages = (Message(role="user", content=content),)
+    def __init__(self, *, bound_tokens: int = 1) -> None:
+        self.bound_tokens = bound_tokens
+        self.messages = (Message(role="user", content=PLAIN),)
         self.made_of: dict[str, Any] = {
             "tools": (),
             "params": {"temperature": 0},
@@ -142,10 +152,15 @@ def test_a_question_is_taken_once_and_only_with_all_that_it_was_made_of() -> Non
     assert kept.take(asked.messages, **asked.made_of) is None
 
 
-def test_of_too_many_questions_none_is_kept() -> None:
-    kept, many = KeptQuestions(), [Asked() for _ in range(4_097)]
-    for each in many:
+def test_of_questions_that_are_too_long_together_none_is_kept() -> None:
+    kept, two = KeptQuestions(), [Asked(bound_tokens=8_000_000) for _ in range(2)]
+    for each in two:
         each.keep(kept)
-    assert all(kept.take(each.messages, **each.made_of) is None for each in many)
-    Asked().keep(kept)
-    assert kept.take(many[0].messages, **many[0].made_of) is None
+    assert [kept.take(each.messages, **each.made_of) for each in two] == [None, None]
+
+
+def test_a_question_that_was_taken_leaves_its_room_to_others() -> None:
+    kept = KeptQuestions()
+    for each in [Asked(bound_tokens=8_000_000) for _ in range(3)]:
+        each.keep(kept)
+        assert kept.take(each.messages, **each.made_of) is each

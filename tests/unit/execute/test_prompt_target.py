@@ -31,6 +31,8 @@ TOOLS = (Tool(name="lookup_order", effect="read"), Tool(name="refund_customer"))
 class Opened:
     """A session that is there already, whether it is needed or not."""
 
+    keeping = False
+
     def __init__(self, session: Any) -> None:
         self.session = lambda: session
         self.prepare = session.prepare
