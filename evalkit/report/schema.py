@@ -1,5 +1,6 @@
 """JSON Schemas of what a bundle holds, made from the records themselves."""
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -66,4 +67,8 @@ def _schema(record: type, title: str) -> dict[str, Any]:
     (reference,), components = msgspec.json.schema_components(
         [record], ref_template="#/$defs/{name}"
     )
+    for component in components.values():
+        # Python 3.13 takes the indentation out of docstrings by itself
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
     return {"$schema": JSON_SCHEMA_DIALECT, "title": title, **reference, "$defs": components}

@@ -271,6 +271,7 @@ def test_at_concurrency_64_the_provider_never_bills_more_than_the_cap(
     assert meter.billed <= Fraction(str(cap))
     assert world.ledger.held_usd == 0.0
     assert round(world.ledger.spent_usd * 1e9) == round(meter.billed * 10**9)
+    world.ledger.close()
 
 
 def test_the_trace_shows_what_was_set_aside_and_what_was_refused() -> None:
