@@ -31,4 +31,7 @@ def leave(code: int) -> NoReturn:
 def _is_watched() -> bool:
     """Whether a debugger, a profiler or `python -i` waits for the interpreter to end."""
     looked_at = sys.gettrace() is not None or sys.getprofile() is not None
+    # where debuggers and profilers register since Python 3.12
+    tool = getattr(getattr(sys, "monitoring", None), "get_tool", None)
+    looked_at = looked_at or (tool is not None and any(map(tool, range(6))))
     return looked_at or bool(sys.flags.inspect or os.environ.get("PYTHONINSPECT"))

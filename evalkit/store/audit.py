@@ -338,9 +338,10 @@ def _last(descriptor: int, path: Path) -> AuditEntry | AuditCheckpoint | None:
     )
     try:
         found = msgspec.json.decode(raw, type=kind)
+        whole = hash_of(found) == found.hash
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(path) from error
-    if hash_of(found) != found.hash:
+    if not whole:
         raise _damaged(path)
     return found
 

@@ -45,7 +45,11 @@ class _Chain(msgspec.Struct):
         record = _decoded(raw)
         if record is None:
             raise Broken("is no line that evalkit writes: it was edited or damaged")
-        if line_of(record) != raw:
+        try:
+            written = line_of(record)
+        except RecursionError:
+            raise Broken("is nested deeper than any line that evalkit writes") from None
+        if written != raw:
             raise Broken("is not written as evalkit writes it: it was edited")
         if isinstance(record, AuditExport):
             self.export = record

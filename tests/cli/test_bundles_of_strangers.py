@@ -13,7 +13,7 @@ from tests.cli.conftest import Ask, Gated
 ASSETS = ("assets/ask.json", "assets/ask.cases.jsonl")
 FILES = ("run.json", "attempts.jsonl", "scores.jsonl", "traces.jsonl", *ASSETS)
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e\x9b2J\x00\r::error::x\n::error::y"
-DEEP = "[" * 3_000 + "]" * 3_000
+DEEP = "[" * 100_000 + "]" * 100_000
 READERS = (("show",), ("show", "c0001"), ("diff",), ("gate",), ("score",))
 
 
