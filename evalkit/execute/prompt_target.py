@@ -38,10 +38,7 @@ class PromptTarget:
         """The call that `attempt` would make. Raises PolicyBlocked, and ConfigError for a template
         that cannot be rendered for this case."""
         if self.prompt.retrieve is None:
-            messages = self._renderer.messages(case, ())
-            if opening.keeping:
-                self._rendered.keep(case, messages)
-            return self._prepare(opening, messages, trial)
+            return self._prepare(opening, self._messages(case, keeping=opening.keeping), trial)
         session = opening.session()
         documents = await self._retrieve(session, case)
         return self._prepare(session, self._renderer.messages(case, documents), trial)
@@ -63,7 +60,7 @@ class PromptTarget:
         messages: tuple[Message, ...] | None = None
         try:
             if self.prompt.retrieve is None:
-                messages = self._rendered.of(case) or self._renderer.messages(case, ())
+                messages = self._messages(case)
             else:
                 play.documents = await self._retrieve(session, case)
                 messages = self._renderer.messages(case, play.documents)
@@ -91,6 +88,17 @@ class PromptTarget:
             route=self.route,
             prepared=prepared,
         )
+
+    def _messages(self, case: Case, *, keeping: bool = False) -> tuple[Message, ...]:
+        """The messages of a prompt without documents: the same object for all trials, where they
+        are kept."""
+        kept = self._rendered.of(case)
+        if kept is not None:
+            return kept
+        messages = self._renderer.messages(case, ())
+        if keeping:
+            self._rendered.keep(case, messages)
+        return messages
 
     async def _retrieve(self, session: Session, case: Case) -> tuple[Document, ...]:
         assert self.prompt.retrieve is not None

@@ -96,10 +96,14 @@ def test_what_is_planned_for_many_is_put_together_again() -> None:
 
 def test_every_trial_asks_what_was_planned_for_it() -> None:
     of, target = world(PLAIN), PromptTarget(PROMPT)
-    keys = [planned(of, target, trial=trial) for trial in (1, 2)]
-    attempts = [attempt(of, target, trial=trial) for trial in (2, 1, 1)]
-    assert [each.key for each in attempts] == [keys[1], keys[0], keys[0]]
-    assert [request.trial for request in of.one.requests] == [2, 1, 1]
+    calls = [asyncio.run(target.prepare(of.opening(), of.case, trial)) for trial in (1, 2)]
+    for trial in (2, 1, 1):
+        attempt(of, target, trial=trial)
+    second, first, again = of.one.requests
+    assert second is calls[1].request
+    assert first is calls[0].request
+    assert again == first
+    assert again is not first
 
 
 def test_another_case_of_the_same_id_is_rendered_itself() -> None:
